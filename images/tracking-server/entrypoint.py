@@ -1,0 +1,168 @@
+"""Start MLflow's tracking server (`serve`), or bring its database up to date (`migrate`).
+
+No shell takes part, so no password is ever quoted wrongly; secrets are read from mounted files, and
+the database URL goes to MLflow through the environment, since arguments show in process lists.
+
+Facts about MLflow: every start migrates a schema in which a table is missing, and there is no way
+back, so `serve` refuses any schema but the one it was built for, and `migrate` runs once, before.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+SCHEMA_HEAD = Path(os.environ.get("SCHEMA_HEAD_FILE", "/app/schema_head"))
+LOG_CONFIG = os.environ.get("LOG_CONFIG", "/app/log.yaml")
+MIGRATION_LOCK = 727001
+"""Key of the PostgreSQL advisory lock: MLflow's own lock is a local file and spans no containers."""
+
+AUTH_SCHEMA = "mlflow_auth"
+"""MLflow 2 names both version tables `alembic_version`, so users get a schema of their own."""
+
+SHUTDOWN_SECONDS = 7
+"""Cloud Run sends SIGKILL ten seconds after SIGTERM; leave time for the parent process."""
+
+
+def setting(name: str, default: str | None = None) -> str:
+    """Return the environment variable *name*, or stop with a sentence that names it."""
+    value = os.environ.get(name, default)
+    if not value:
+        sys.exit(f"entrypoint: environment variable {name} is required")
+    return value
+
+
+def secret(name: str) -> str:
+    """Return the content of the file that *name*_FILE points to: a mounted secret version."""
+    path = Path(setting(f"{name}_FILE"))
+    try:
+        return path.read_text().rstrip("\n")
+    except OSError as error:
+        sys.exit(f"entrypoint: cannot read {name}_FILE={path}: {error.strerror}")
+
+
+def database_url(schema: str | None = None) -> str:
+    """Return the SQLAlchemy URL of the backend store, through Cloud SQL's unix socket.
+
+    Args:
+        schema: PostgreSQL schema to work in; the default one when left out.
+    """
+    # quote, not quote_plus: SQLAlchemy does not turn "+" back into a space.
+    user, password = (quote(part, safe="") for part in (setting("DB_USER"), secret("DB_PASSWORD")))
+    socket = quote("/cloudsql/" + setting("CLOUD_SQL_INSTANCE"), safe="/:")
+    options = f"&options=-csearch_path%3D{schema}" if schema else ""
+    name = quote(setting("DB_NAME"), safe="")
+    # The driver is named because SQLAlchemy 2.1 changed what bare postgresql:// means.
+    return f"postgresql+psycopg2://{user}:{password}@/{name}?host={socket}{options}"
+
+
+def database_revision(url: str) -> str | None:
+    """Return the schema revision the database is at; None when it is empty."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+    with engine.connect() as connection:
+        if not sqlalchemy.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(
+            sqlalchemy.text("select version_num from alembic_version")
+        ).scalar()
+
+
+def write_auth_config() -> None:
+    """Write MLflow's basic-auth settings where only this process can read them."""
+    path = Path(os.environ.get("TMPDIR", "/tmp"), "basic_auth.ini")  # noqa: S108 - memory on Cloud Run
+    settings = {
+        "default_permission": "NO_PERMISSIONS",
+        "database_uri": database_url(AUTH_SCHEMA),
+        "admin_username": setting("MLFLOW_AUTH_ADMIN_USERNAME"),
+        "admin_password": secret("MLFLOW_AUTH_ADMIN_PASSWORD"),
+        "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+        # Without a cache every request pays for a password hash: 14 requests a second, not 166.
+        "auth_cache_ttl_seconds": "60",
+    }
+    lines = [f"{key} = {value.replace('%', '%%')}" for key, value in settings.items()]
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write("\n".join(["[mlflow]", *lines, ""]))
+    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(path)
+    os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = secret("MLFLOW_FLASK_SERVER_SECRET_KEY")
+
+
+def with_basic_auth() -> bool:
+    """Tell whether MLflow asks for user and password itself."""
+    mode = setting("AUTH_MODE", "none")
+    if mode not in {"none", "basic"}:
+        sys.exit(f"entrypoint: AUTH_MODE is {mode!r}; known: none, basic")
+    return mode == "basic"
+
+
+def migrate() -> None:
+    """Bring the schema to the version of this image; two at once wait for each other."""
+    import sqlalchemy
+
+    url = database_url()
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+    with engine.connect() as lock:
+        lock.execute(sqlalchemy.text(f"select pg_advisory_lock({MIGRATION_LOCK})"))
+        lock.commit()
+        os.environ["MLFLOW_BACKEND_STORE_URI"] = url
+        from mlflow.store.db import utils
+
+        # An upgrade of an empty database fails in MLflow 2: the first tables are made otherwise.
+        if database_revision(url) is None:
+            utils._initialize_tables(engine)  # noqa: SLF001 - MLflow offers no public way
+        else:
+            utils._upgrade_db(engine)  # noqa: SLF001 - the same
+        if with_basic_auth():
+            lock.execute(sqlalchemy.text(f"create schema if not exists {AUTH_SCHEMA}"))
+            lock.commit()
+            write_auth_config()
+            from mlflow.server.auth.db.utils import migrate_if_needed
+
+            migrate_if_needed(sqlalchemy.create_engine(database_url(AUTH_SCHEMA)), "head")
+    print(f"entrypoint: schema is at {database_revision(url)}", flush=True)  # noqa: T201 - the log
+
+
+def serve() -> None:
+    """Become the tracking server, unless the database has another schema than this image."""
+    url = database_url()
+    found, wanted = database_revision(url), SCHEMA_HEAD.read_text().strip()
+    if found != wanted:
+        sys.exit(
+            f"entrypoint: database schema is {found or 'empty'}, this image needs {wanted}; "
+            "run the migrate job first"
+        )
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = url
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "0.0.0.0"]  # noqa: S104 - container
+    command += ["--port", setting("PORT", "8080"), "--workers", setting("MLFLOW_WORKERS", "1")]
+    command += ["--artifacts-destination", setting("MLFLOW_ARTIFACTS_DESTINATION")]
+    command += SERVER_OPTIONS[setting("MLFLOW_VERSION").split(".")[0]]
+    if with_basic_auth():
+        write_auth_config()
+        command += ["--app-name", "basic-auth"]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell, on purpose
+
+
+SERVER_OPTIONS = {
+    "2": ["--gunicorn-opts", f"--graceful-timeout {SHUTDOWN_SECONDS} --log-level warning"],
+    "3": [
+        "--uvicorn-opts",
+        f"--timeout-graceful-shutdown {SHUTDOWN_SECONDS} --log-config {LOG_CONFIG}",
+    ],
+}
+"""MLflow 2 serves with gunicorn, MLflow 3 with uvicorn."""
+
+COMMANDS: dict[str, Callable[[], None]] = {"serve": serve, "migrate": migrate}
+
+
+def main() -> None:
+    """Run the command named by the first argument; `serve` when there is none."""
+    command = (sys.argv[1:] or ["serve"])[0]
+    if command not in COMMANDS:
+        sys.exit(f"entrypoint: unknown command {command!r}; known: {', '.join(COMMANDS)}")
+    COMMANDS[command]()
+
+
+if __name__ == "__main__":
+    main()
