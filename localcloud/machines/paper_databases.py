@@ -1,0 +1,122 @@
+"""Stand-in for Cloud SQL's machines: remembers users and databases, runs no server, executes no SQL."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcloud.machines.databases import (
+    SUPERUSER_ROLE,
+    DatabaseError,
+    Login,
+    Outcome,
+    ResultSet,
+    Statement,
+)
+
+
+@dataclass
+class _Server:
+    version: str
+    runs: bool = True
+    databases: list[str] = field(default_factory=lambda: ["postgres"])
+    users: dict[str, list[str]] = field(default_factory=lambda: {"postgres": [SUPERUSER_ROLE]})
+    statements: list[Statement] = field(default_factory=list)
+
+
+class PaperDatabases:
+    """Instances that exist on paper only, for simulations; every version of PostgreSQL is there."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, _Server] = {}
+        self._lock = threading.RLock()
+
+    def refusal(self, version: str) -> str | None:
+        """Accept every PostgreSQL: nothing is run."""
+        return None if version.startswith("POSTGRES_") else f"no paper server for {version}"
+
+    def installed_version(self, version: str) -> str:
+        """Return a first minor version."""
+        return f"{version}_1"
+
+    def create(self, instance: str, version: str, *, options: dict[str, str]) -> None:
+        """Remember the instance."""
+        del options
+        with self._lock:
+            self._servers[instance] = _Server(version)
+
+    def configure(self, instance: str, options: dict[str, str]) -> None:
+        """Accept the settings of a known instance."""
+        del options
+        self._server(instance)
+
+    def start(self, instance: str) -> None:
+        """Remember that it runs."""
+        self._server(instance).runs = True
+
+    def stop(self, instance: str) -> None:
+        """Remember that it does not run."""
+        self._server(instance).runs = False
+
+    def delete(self, instance: str) -> None:
+        """Forget the instance."""
+        with self._lock:
+            self._servers.pop(instance, None)
+
+    def socket_directory(self, instance: str) -> Path:
+        """Name a directory that does not exist: nothing listens in it."""
+        return Path("/nonexistent") / instance
+
+    def databases(self, instance: str) -> list[str]:
+        """Name the databases."""
+        return list(self._server(instance).databases)
+
+    def create_database(self, instance: str, name: str) -> None:
+        """Remember a database."""
+        server = self._server(instance)
+        if name in server.databases:
+            raise DatabaseError(f'database "{name}" already exists', sqlstate="42P04")
+        server.databases.append(name)
+
+    def drop_database(self, instance: str, name: str) -> None:
+        """Forget a database."""
+        server = self._server(instance)
+        if name not in server.databases:
+            raise DatabaseError(f'database "{name}" does not exist', sqlstate="3D000")
+        server.databases.remove(name)
+
+    def set_user(self, instance: str, login: Login, *, revoke: bool = False) -> None:
+        """Remember a user's memberships; passwords are not kept."""
+        held = self._server(instance).users
+        before = [] if revoke else held.get(login.name, [])
+        held[login.name] = sorted({*before, *login.roles})
+
+    def memberships(self, instance: str, user: str) -> list[str]:
+        """Name the roles the user was given."""
+        return list(self._server(instance).users.get(user, []))
+
+    def drop_user(self, instance: str, name: str) -> None:
+        """Forget a user."""
+        if self._server(instance).users.pop(name, None) is None:
+            raise DatabaseError(f'role "{name}" does not exist', sqlstate="42704")
+
+    def execute(self, instance: str, statement: Statement) -> Outcome:
+        """Keep the text and answer as if it had no result."""
+        self._server(instance).statements.append(statement)
+        return Outcome(results=(ResultSet("OK"),))
+
+    def dump(self, instance: str, target: Path) -> None:
+        """Write nothing: there is nothing to dump."""
+        del target
+        self._server(instance)
+
+    def resume(self) -> None:
+        """Start nothing: what is on paper does not survive a restart."""
+
+    def close(self) -> None:
+        """Stop nothing."""
+
+    def _server(self, instance: str) -> _Server:
+        try:
+            return self._servers[instance]
+        except KeyError:
+            raise DatabaseError(f"there is no server for {instance}") from None
