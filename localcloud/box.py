@@ -10,7 +10,8 @@ drops its rights and executes the program in its own place, so the process ident
 The launcher imports nothing outside the standard library and starts without ``site``.
 """
 
-# ruff: noqa: PTH - a path here belongs to one of two roots, and is text until it is mounted
+# A path here belongs to one of two roots, and is text until it is mounted.
+# ruff: noqa: PTH100, PTH102, PTH112, PTH114, PTH115, PTH118, PTH208, PTH211
 
 import argparse
 import ctypes

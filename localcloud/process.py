@@ -73,6 +73,7 @@ class Process:
         ready: Tells whether it can be used; asked repeatedly by ``start``.
         cwd: Where it starts; of no meaning for a box, which has its own.
         on_line: Gets every finished line as ``(stream, text)`` with stream ``stdout``/``stderr``.
+        stop_signal: How ``stop`` asks it to end; PostgreSQL wants another one than most.
 
     """
 
@@ -85,6 +86,7 @@ class Process:
         ready: Callable[[], bool] | None = None,
         cwd: Path | str | None = None,
         on_line: OnLine | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.argv = list(argv) if box.is_launched(argv) else box.argv(argv)
         self.env = dict(env)
@@ -92,6 +94,7 @@ class Process:
         self.ready = ready
         self.cwd = cwd
         self.on_line = on_line
+        self.stop_signal = stop_signal
         self._child: subprocess.Popen[bytes] | None = None
         self._readers: list[threading.Thread] = []
         self._log_lock = threading.Lock()
@@ -151,12 +154,12 @@ class Process:
         self._finish()
         return code
 
-    def stop(self, grace: float = 10.0, *, ask: signal.Signals = signal.SIGTERM) -> int | None:
+    def stop(self, grace: float = 10.0, *, ask: signal.Signals | None = None) -> int | None:
         """Ask it to end, insist after *grace* seconds; whatever it left behind goes too."""
         if self._child is None:
             return None
         if self.alive and grace > 0:
-            self._child.send_signal(ask)
+            self._child.send_signal(ask or self.stop_signal)
             self.wait(grace)
         self._kill_group()
         self._child.wait()
