@@ -208,7 +208,8 @@ class Process:
         with stream, self.log.open("ab", buffering=0) as file:
             for raw in stream:
                 with self._log_lock:
-                    file.write(raw)
+                    # Two streams share the file: half a line would run into the other's next.
+                    file.write(raw if raw.endswith(b"\n") else raw + b"\n")
                 if self.on_line is not None:
                     self.on_line(name, raw.decode("utf-8", "replace").rstrip("\r\n"))
 
