@@ -1,0 +1,272 @@
+"""DeploymentRequest, what a team asks for; Spec and Status, what the registry keeps."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas.access import Access, IamAccess
+from schemas.model import (
+    Email,
+    Flag,
+    Generation,
+    LabelKey,
+    LabelValue,
+    Model,
+    Name,
+    Region,
+    Team,
+    Version,
+)
+from schemas.problem import Problem
+from schemas.serving import CloudRun, Serving
+
+Size = Literal["small", "medium", "large"]
+Placement = Literal["pooled", "dedicated"]
+OnFailure = Literal["ROLLBACK", "KEEP"]
+State = Literal["PENDING", "PROVISIONING", "READY", "FAILED", "DELETING", "DELETED"]
+PartState = Literal["PENDING", "RUNNING", "DONE", "FAILED", "REMOVED"]
+Part = Literal[
+    "identity",
+    "image",
+    "backend_store",
+    "artifact_root",
+    "schema",
+    "tracking_server",
+    "access",
+    "verify",
+]
+
+OUR_LABELS = ("managed-by", "berth-")
+"""Labels that begin so prove that a resource is ours; nobody else may set them."""
+
+
+class DeploymentRequest(Model):
+    """What a team asks for. The smallest one is a name and a team."""
+
+    name: Name = Field(
+        description="What the deployment is called: 1 to 20 small letters, digits and hyphens, "
+        "beginning with a letter. Every resource is named after it.",
+        examples=["fraud"],
+    )
+    team: Team = Field(
+        description="The team it belongs to; the caller must be a member.", examples=["risk"]
+    )
+    region: Region | None = Field(
+        default=None,
+        description="The Google Cloud region; null takes the platform's default.",
+        examples=["europe-west1", None],
+    )
+    size: Size = Field(
+        default="small",
+        description="How much the server can carry: decides CPU, memory, workers and database.",
+        examples=["small"],
+    )
+    placement: Placement = Field(
+        default="pooled",
+        description="pooled: an own database on a shared instance, there in seconds. "
+        "dedicated: an own instance, which takes Cloud SQL 4 to 20 minutes.",
+        examples=["pooled"],
+    )
+    highly_available: Flag = Field(
+        default=False,
+        description="Whether the database has a standby in another zone. "
+        "Needs placement dedicated and size medium or large.",
+        examples=[False],
+    )
+    mlflow_version: Version = Field(
+        default="3.17.2",
+        description="The MLflow version; it must be one that the platform offers.",
+        examples=["3.17.2"],
+    )
+    serving: Serving = Field(
+        default=CloudRun(platform="cloud_run"),
+        description="Where the server runs.",
+        examples=[{"platform": "cloud_run", "min_instances": 0, "max_instances": None}],
+    )
+    access: Access = Field(
+        default=IamAccess(),
+        description="Who may enter, and how they prove it.",
+        examples=[
+            {"mode": "iam", "members": ["group:risk@example.com"]},
+            {"mode": "basic_auth", "admin_username": "admin"},
+        ],
+    )
+    on_failure: OnFailure = Field(
+        default="ROLLBACK",
+        description="When a step fails: ROLLBACK removes what was made, KEEP leaves it "
+        "so that sending the request again goes on from there.",
+        examples=["ROLLBACK"],
+    )
+    labels: dict[LabelKey, LabelValue] = Field(
+        default={},
+        max_length=8,
+        description="Labels that every resource carries besides Berth's own, at most 8.",
+        examples=[{"cost-center": "4711"}],
+    )
+
+    @model_validator(mode="after")
+    def high_availability_has_an_instance_of_its_own(self) -> "DeploymentRequest":
+        """Refuse a standby on the shared instance."""
+        if self.highly_available and self.placement == "pooled":
+            raise PydanticCustomError(
+                "contradiction",
+                "highly_available true and placement pooled contradict each other: the shared "
+                "instance belongs to all; use placement dedicated with size medium or large, "
+                "or highly_available false",
+                {"pointers": ["/highly_available", "/placement"]},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def high_availability_is_more_than_small(self) -> "DeploymentRequest":
+        """Refuse a standby for the smallest size."""
+        if self.highly_available and self.size == "small":
+            raise PydanticCustomError(
+                "contradiction",
+                "highly_available true and size small contradict each other; "
+                "use size medium or large, or highly_available false",
+                {"pointers": ["/highly_available", "/size"]},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def labels_leave_our_marks_alone(self) -> "DeploymentRequest":
+        """Refuse labels that would pass for Berth's marks of ownership."""
+        for key in self.labels:
+            if key.startswith(OUR_LABELS):
+                raise PydanticCustomError(
+                    "reserved_label",
+                    "the label {key} is Berth's own mark; labels may not begin with {ours}",
+                    {
+                        "key": key,
+                        "ours": " or ".join(OUR_LABELS),
+                        "pointers": [f"/labels/{key}"],
+                    },
+                )
+        return self
+
+
+class Spec(Model):
+    """deployments/NAME/spec.json: what is wanted. Only the functions write it."""
+
+    name: Name = Field(description="The deployment's name.", examples=["fraud"])
+    generation: Generation = Field(
+        description="Counts the changes of what is wanted, from 1.", examples=[1]
+    )
+    uid: str = Field(
+        pattern=r"^[a-z0-9]{8,32}$",
+        description="Tells this deployment from an earlier one of the same name.",
+        examples=["3f9c2b7a41d0"],
+    )
+    desired: Literal["present", "absent"] = Field(
+        description="Whether it shall be there.", examples=["present"]
+    )
+    request: DeploymentRequest = Field(
+        description="What was asked for, with every default filled in.",
+        examples=[{"name": "fraud", "team": "risk"}],
+    )
+    created_by: Email = Field(description="Who asked for it.", examples=["ana@example.com"])
+    created: datetime = Field(description="When.", examples=["2026-11-20T07:25:00Z"])
+    updated: datetime = Field(
+        description="When what is wanted last changed.", examples=["2026-11-20T07:25:00Z"]
+    )
+
+
+class PartStatus(Model):
+    """How far one part of a deployment is."""
+
+    state: PartState = Field(description="How far it is.", examples=["DONE"])
+    started: datetime | None = Field(
+        default=None, description="When it began.", examples=["2026-11-20T07:25:01Z"]
+    )
+    finished: datetime | None = Field(
+        default=None, description="When it ended, well or not.", examples=["2026-11-20T07:25:02Z"]
+    )
+    summary: str | None = Field(
+        default=None,
+        description="What was made, in a few words.",
+        examples=["database fraud on berth-pool-1"],
+    )
+
+
+class Status(Model):
+    """deployments/NAME/status.json: what is. Only the workflow writes it."""
+
+    generation: Generation = Field(
+        description="The generation of the spec it was made from.", examples=[1]
+    )
+    state: State = Field(description="The state of the deployment.", examples=["READY"])
+    execution: str | None = Field(
+        default=None,
+        description="The workflow execution that holds the lease, or held it last.",
+        examples=["projects/1/locations/europe-west1/workflows/berth-provision/executions/x"],
+    )
+    url: str | None = Field(
+        default=None,
+        description="Where the tracking server answers.",
+        examples=["https://mlflow-fraud-123456789012.europe-west1.run.app"],
+    )
+    urls: tuple[str, ...] = Field(
+        default=(),
+        description="Every address it answers at.",
+        examples=[["https://mlflow-fraud-123456789012.europe-west1.run.app"]],
+    )
+    parts: dict[Part, PartStatus] = Field(
+        default={},
+        description="How far each part is.",
+        examples=[{"identity": {"state": "DONE"}}],
+    )
+    observed: dict[str, str | list[str] | None] = Field(
+        default={},
+        description="What earlier parts learned and later parts need.",
+        examples=[{"url": "https://mlflow-fraud-123456789012.europe-west1.run.app"}],
+    )
+    problem: Problem | None = Field(
+        default=None, description="Why it failed; null unless it did.", examples=[None]
+    )
+    updated: datetime = Field(
+        description="When this was written.", examples=["2026-11-20T07:26:00Z"]
+    )
+
+
+class Deployment(Model):
+    """What GET answers: what was wanted and what is, in one document."""
+
+    name: Name = Field(description="The deployment's name.", examples=["fraud"])
+    team: Team = Field(description="The team it belongs to.", examples=["risk"])
+    state: State = Field(description="The state it is in.", examples=["READY"])
+    generation: Generation = Field(
+        description="Counts the changes of what is wanted, from 1.", examples=[1]
+    )
+    url: str | None = Field(
+        default=None,
+        description="Where the tracking server answers, once it is known.",
+        examples=["https://mlflow-fraud-123456789012.europe-west1.run.app"],
+    )
+    urls: tuple[str, ...] = Field(
+        default=(),
+        description="Every address it answers at.",
+        examples=[["https://mlflow-fraud-123456789012.europe-west1.run.app"]],
+    )
+    request: DeploymentRequest = Field(
+        description="What was asked for, with every default filled in.",
+        examples=[{"name": "fraud", "team": "risk"}],
+    )
+    parts: dict[Part, PartStatus] = Field(
+        default={}, description="How far each part is.", examples=[{"identity": {"state": "DONE"}}]
+    )
+    problem: Problem | None = Field(
+        default=None, description="Why it failed; null unless it did.", examples=[None]
+    )
+    execution: str | None = Field(
+        default=None,
+        description="The workflow execution at work, or the last one.",
+        examples=["projects/1/locations/europe-west1/workflows/berth-provision/executions/x"],
+    )
+    created_by: Email = Field(description="Who asked for it.", examples=["ana@example.com"])
+    created: datetime = Field(description="When.", examples=["2026-11-20T07:25:00Z"])
+    updated: datetime = Field(
+        description="When anything about it last changed.", examples=["2026-11-20T07:26:00Z"]
+    )

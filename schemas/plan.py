@@ -1,0 +1,236 @@
+"""Plan: the resources and grants a deployment is made of, as data the workflow carries out."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from schemas.deployment import Part
+from schemas.model import Flag, Generation, Model, Name
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Request(Model):
+    """One HTTP call."""
+
+    method: Method = Field(description="The HTTP method.", examples=["POST"])
+    url: str = Field(
+        pattern=r"^https://",
+        description="The whole address, query included and encoded.",
+        examples=["https://storage.googleapis.com/storage/v1/b?project=acme"],
+    )
+    body: dict[str, Any] | None = Field(
+        default=None, description="The JSON body, if there is one.", examples=[{"name": "fraud"}]
+    )
+    auth: Literal["OAuth2", "OIDC"] = Field(
+        default="OAuth2",
+        description="OAuth2 for Google's APIs. OIDC for Berth's own functions, which answer when "
+        "the work is done: the reply is never an operation. The audience is scheme and host.",
+        examples=["OAuth2"],
+    )
+
+
+class Address(Model):
+    """Where something is written with one method, the body being made on the spot."""
+
+    method: Method = Field(description="The HTTP method.", examples=["POST"])
+    url: str = Field(
+        pattern=r"^https://",
+        description="The whole address.",
+        examples=["https://run.googleapis.com/v2/projects/p/locations/r/services/s:setIamPolicy"],
+    )
+
+
+class Check(Model):
+    """A question to a JSON document: is this value at this path?"""
+
+    path: tuple[str, ...] = Field(
+        min_length=1,
+        description="The keys that lead to the value.",
+        examples=[["terminalCondition", "state"]],
+    )
+    value: str | bool | int = Field(
+        description="The value wanted.", examples=["CONDITION_SUCCEEDED"]
+    )
+
+
+class Operations(Model):
+    """How the API's long-running operations are polled."""
+
+    base: str = Field(
+        pattern=r"^https://.*/$",
+        description="The operation's name is appended to this.",
+        examples=["https://run.googleapis.com/v2/"],
+    )
+    dialect: Literal["done", "status"] = Field(
+        description="How it says that it is finished: done: true, or status: DONE.",
+        examples=["done"],
+    )
+
+
+class Resource(Model):
+    """One thing to be there: looked up, claimed, created or updated, waited for, removed."""
+
+    kind: Literal["resource"] = Field(
+        default="resource", description="Tells it from a grant.", examples=["resource"]
+    )
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="What it is called among the deployment's steps; unique there.",
+        examples=["database"],
+    )
+    title: str = Field(
+        description="What it is, for people.",
+        examples=["Cloud SQL database fraud on berth-pool-1"],
+    )
+    url: str = Field(
+        pattern=r"^https://",
+        description="GET answers 200 when it is there and 404 when it is not.",
+        examples=["https://secretmanager.googleapis.com/v1/projects/p/secrets/s"],
+    )
+    exists: Check | None = Field(
+        default=None,
+        description="It is there only if GET shows this; for things whose name the server chooses.",
+        examples=[{"path": ["state"], "value": "ENABLED"}],
+    )
+    mark: Check | None = Field(
+        default=None,
+        description="The mark of ownership that one which is already there must show. null: it "
+        "can carry none, so it is ours only if it was claimed before.",
+        examples=[{"path": ["labels", "berth-deployment"], "value": "fraud"}],
+    )
+    digest: Check | None = Field(
+        default=None,
+        description="What it shows while it is as planned; when it differs, it is updated.",
+        examples=[{"path": ["labels", "berth-digest"], "value": "0a1b2c3d4e5f"}],
+    )
+    create: Request = Field(
+        description="Makes it.",
+        examples=[{"method": "POST", "url": "https://storage.googleapis.com/storage/v1/b"}],
+    )
+    update: Request | None = Field(
+        default=None,
+        description="Changes one that is there; without a digest it is always applied.",
+        examples=[{"method": "PATCH", "url": "https://storage.googleapis.com/storage/v1/b/x"}],
+    )
+    operation: Operations | None = Field(
+        default=None,
+        description="How to poll what create, update and remove answer; null when they answer "
+        "with the result.",
+        examples=[{"base": "https://run.googleapis.com/v2/", "dialect": "done"}],
+    )
+    ready: Check | None = Field(
+        default=None,
+        description="GET shows this when it is usable; null when being there is enough.",
+        examples=[{"path": ["state"], "value": "RUNNABLE"}],
+    )
+    failed: tuple[Check, ...] = Field(
+        default=(),
+        description="When GET shows one of these it will never be ready.",
+        examples=[[{"path": ["state"], "value": "FAILED"}]],
+    )
+    remove: tuple[Request, ...] = Field(
+        default=(),
+        description="Takes it away, in order; the last one is the DELETE. Empty when the step "
+        "named by `within` takes it along.",
+        examples=[[{"method": "DELETE", "url": "https://storage.googleapis.com/storage/v1/b/x"}]],
+    )
+    within: str | None = Field(
+        default=None,
+        description="The name of the step whose removal takes this one along.",
+        examples=["db_password_secret"],
+    )
+    contents: str | None = Field(
+        default=None,
+        description="For a bucket: lists the objects of all generations, each to be deleted first.",
+        examples=["https://storage.googleapis.com/storage/v1/b/x/o?versions=true"],
+    )
+    outputs: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="What later parts need to know: its name among the observed values, and "
+        "where it stands in what GET answers.",
+        examples=[{"url": ["uri"]}],
+    )
+    keep: Flag = Field(
+        default=False,
+        description="It is shared by deployments: never claimed, never removed.",
+        examples=[False],
+    )
+
+
+class Grant(Model):
+    """One member holding one role on one resource: the policy is read, changed, written back."""
+
+    kind: Literal["grant"] = Field(
+        default="grant", description="Tells it from a resource.", examples=["grant"]
+    )
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="What it is called among the deployment's steps; unique there.",
+        examples=["server_may_use_bucket"],
+    )
+    title: str = Field(
+        description="What it allows, for people.",
+        examples=["the server may read and write its bucket"],
+    )
+    role: str = Field(
+        pattern=r"^(roles/|projects/)",
+        description="The role.",
+        examples=["roles/storage.objectUser"],
+    )
+    member: str = Field(
+        description="Who holds it.",
+        examples=["serviceAccount:mlflow-fraud@acme.iam.gserviceaccount.com"],
+    )
+    condition: dict[str, str] | None = Field(
+        default=None,
+        description="The IAM condition: title, expression.",
+        examples=[{"title": "berth-fraud", "expression": "resource.name == 'projects/p'"}],
+    )
+    read: Request = Field(
+        description="Reads the policy, version 3.",
+        examples=[{"method": "GET", "url": "https://storage.googleapis.com/storage/v1/b/x/iam"}],
+    )
+    write: Address = Field(
+        description="Writes the policy.",
+        examples=[{"method": "PUT", "url": "https://storage.googleapis.com/storage/v1/b/x/iam"}],
+    )
+    wrap: Flag = Field(
+        description='Whether the body is {"policy": …}; Cloud Storage takes the bare policy.',
+        examples=[True],
+    )
+    drop: Flag = Field(
+        default=False,
+        description="Whether teardown takes it back, the resource being shared. On a resource of "
+        "the deployment's own it goes with the resource.",
+        examples=[False],
+    )
+
+
+Step = Annotated[Resource | Grant, Field(discriminator="kind")]
+
+
+class PartPlan(Model):
+    """What one part of a deployment is made of, in the order of making it."""
+
+    part: Part = Field(description="The part.", examples=["backend_store"])
+    summary: str = Field(
+        description="What will be there, in a few words.",
+        examples=["database fraud on berth-pool-1"],
+    )
+    steps: tuple[Step, ...] = Field(
+        description="The resources and grants, in order. Removing walks them backwards.",
+        examples=[[]],
+    )
+
+
+class Plan(Model):
+    """Everything a deployment is made of."""
+
+    deployment: Name = Field(description="The deployment's name.", examples=["fraud"])
+    generation: Generation = Field(
+        description="The generation of the spec it was made from.", examples=[1]
+    )
+    parts: tuple[PartPlan, ...] = Field(
+        description="The parts, in the order of making them.", examples=[[]]
+    )
