@@ -1,0 +1,59 @@
+# The only commands. CI, the pre-commit hook and cloudbuild.yaml call the same targets.
+SHELL := /bin/sh
+PYTHON ?= python3
+STATE ?= .localcloud
+PROJECT ?= berth-local
+REGION ?= europe-west1
+ACTIVE := .venv/.ready
+RUN := env -u PYTHONDONTWRITEBYTECODE
+PY := $(RUN) .venv/bin/python
+CLOUD := $(PY) -m localcloud
+BROWSABLE := STATE=$(STATE) PROJECT=$(PROJECT) REGION=$(REGION)
+
+.PHONY: help setup up down demo test check format schemas conformance lock
+
+help:  ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: $(ACTIVE)  ## the environment everything below runs in
+
+# uv compiles bytecode once, so that each of the many processes starts fast.
+$(ACTIVE): requirements.txt requirements-dev.txt examples/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Berth needs Python 3.11 or later; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "setting up .venv (once)"
+	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8; }
+	@$(RUN) .venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode -r requirements-dev.txt
+	@touch $@
+
+up: setup  ## start the local cloud and install Berth into it
+	@$(CLOUD) up --state $(STATE) --project $(PROJECT) --region $(REGION)
+	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \
+	  $(PY) -m install apply --project $(PROJECT) --region $(REGION) --policy examples/policy.yaml
+
+demo: up  ## everything from nothing to a trained model on a running tracking server
+	@$(BROWSABLE) $(PY) examples/demo.py --state $(STATE) --project $(PROJECT) --region $(REGION)
+
+down: setup  ## stop everything; the state is kept until `python -m localcloud reset`
+	@$(CLOUD) down --state $(STATE)
+
+test: setup  ## all tests, real servers included
+	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: setup  ## format, lint, types, import contracts, fast tests: under a minute
+	@.venv/bin/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@$(RUN) .venv/bin/mypy --no-error-summary
+	@$(RUN) .venv/bin/lint-imports --no-cache >/tmp/berth-contracts.$$$$ || { cat /tmp/berth-contracts.$$$$; rm -f /tmp/berth-contracts.$$$$; exit 1; }; rm -f /tmp/berth-contracts.$$$$
+	@$(PY) -m pytest -q -n 2 --dist loadgroup -m "not slow" tests/schemas tests/planner tests/workflows tests/images tests/repository
+
+format: setup  ## let the formatter decide
+	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
+
+schemas: setup  ## write schemas/json/ from the models
+	@$(PY) -m schemas
+
+conformance: setup  ## run a folder of workflow cases: make conformance CASES=dir
+	@$(PY) -m localcloud.workflows.conformance $(or $(CASES),tests/conformance/workflows)
+
+lock: setup  ## lock the tracking server's requirements anew, per MLflow version
+	@PATH="$$PWD/.venv/bin:$$PATH" images/tracking-server/requirements/lock.sh
