@@ -1,0 +1,1 @@
+"""The HTTP functions: the door people knock at, and the helpers the workflow calls."""
