@@ -1,0 +1,120 @@
+"""How a generation of an object comes to be, and the three ways in which it goes."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from localcloud.errors import ApiError
+from localcloud.services.storage import names, shelf, views
+from localcloud.services.storage.depot import Depot
+from localcloud.services.storage.shelf import Bucket, Entry, Resource
+
+SETTABLE = (
+    "cacheControl",
+    "contentDisposition",
+    "contentEncoding",
+    "contentLanguage",
+    "contentType",
+    "contexts",
+    "customTime",
+    "eventBasedHold",
+    "metadata",
+    "temporaryHold",
+)
+"""What a caller may say about an object; all else is the server's to say."""
+
+
+class Content(NamedTuple):
+    """Bytes in the depot, not yet an object."""
+
+    blob: str
+    size: int
+    crc32c: str
+    md5: str | None
+    components: int | None = None
+
+
+def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Resource) -> Entry:
+    """Make *content* the live generation of an object and retire the one before it.
+
+    The caller holds the transaction in which it has checked its preconditions.
+    """
+    names.check_object_name(name)
+    before = shelf.live_entry(depot, bucket, name)
+    if before is not None:
+        retire(depot, bucket, before)
+    now = views.stamp(depot.now())
+    resource: Resource = {
+        "storageClass": given.get("storageClass") or bucket.resource["storageClass"],
+        "size": str(content.size),
+        "crc32c": content.crc32c,
+        "timeCreated": now,
+        "updated": now,
+        "timeStorageClassUpdated": now,
+        "timeFinalized": now,
+    }
+    if content.md5 is not None:
+        resource["md5Hash"] = content.md5
+    if content.components is not None:
+        resource["componentCount"] = content.components
+    if bucket.resource.get("defaultEventBasedHold"):
+        resource["eventBasedHold"] = True
+    resource |= {key: given[key] for key in SETTABLE if given.get(key) is not None}
+    made = Entry(
+        bucket.key, name, depot.next_generation(), 1, True, None, content.blob, resource
+    )  # fmt: skip
+    shelf.add_entry(depot, made)
+    return made
+
+
+def retire(depot: Depot, bucket: Bucket, entry: Entry) -> None:
+    """Take the live generation out of the way: noncurrent in a versioned bucket, else deleted."""
+    if bucket.resource.get("versioning", {}).get("enabled"):
+        resource = {**entry.resource, "timeDeleted": views.stamp(depot.now())}
+        shelf.save_entry(depot, replace(entry, live=False, resource=resource))
+    else:
+        remove(depot, bucket, entry)
+
+
+def remove(depot: Depot, bucket: Bucket, entry: Entry) -> None:
+    """Delete a generation; under a soft delete policy it can still be restored for a while."""
+    _refuse_held(bucket, entry, depot.now())
+    now = depot.now()
+    seconds = int(bucket.resource.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0))
+    if not seconds:
+        shelf.drop_entry(depot, entry)
+        return
+    resource = {
+        **entry.resource,
+        "timeDeleted": entry.resource.get("timeDeleted", views.stamp(now)),
+        "softDeleteTime": views.stamp(now),
+        "hardDeleteTime": views.stamp(now + seconds),
+    }
+    shelf.save_entry(
+        depot, replace(entry, live=False, purge_at=now + seconds, resource=resource)
+    )  # fmt: skip
+
+
+def _refuse_held(bucket: Bucket, entry: Entry, now: float) -> None:
+    for hold, word in (("temporaryHold", "temporary"), ("eventBasedHold", "event-based")):
+        if entry.resource.get(hold):
+            message = f"Object '{bucket.name}/{entry.name}' is under active {word} hold and cannot be deleted, overwritten or archived until hold is removed."
+            raise ApiError(403, message, reason="forbidden")
+    until = views.retained_until(bucket, entry)
+    if until is not None and until > now:
+        message = f"Object '{bucket.name}/{entry.name}' is subject to bucket's retention policy and cannot be deleted, overwritten or archived until {views.stamp(until)}"
+        raise ApiError(403, message, reason="retentionPolicyNotMet")
+
+
+def merge(current: Resource, patch: Resource) -> Resource:
+    """Return *current* changed by *patch*: null removes, maps merge, all else replaces."""
+    merged = dict(current)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        elif isinstance(value, dict):
+            merged[key] = merge({}, value)
+        else:
+            merged[key] = value
+    return merged
