@@ -7,6 +7,7 @@ from pathlib import Path
 from schemas.claim import Claim
 from schemas.deployment import Deployment, DeploymentRequest, Spec, Status
 from schemas.event import StatusEvent
+from schemas.listing import DeploymentList, EventList
 from schemas.model import Model
 from schemas.plan import PartPlan, Plan
 from schemas.platform import Platform
@@ -17,7 +18,9 @@ FOLDER = Path(__file__).parent / "json"
 PUBLIC: tuple[type[Model], ...] = (
     Claim,
     Deployment,
+    DeploymentList,
     DeploymentRequest,
+    EventList,
     PartPlan,
     Plan,
     Platform,

@@ -265,6 +265,12 @@ class Deployment(Model):
         description="The workflow execution at work, or the last one.",
         examples=["projects/1/locations/europe-west1/workflows/berth-provision/executions/x"],
     )
+    login: tuple[str, ...] = Field(
+        default=(),
+        description="How to log in, line by line, once it is READY. Says where a password is, "
+        "never what it is.",
+        examples=[["browser:  https://mlflow-fraud-123456789012.europe-west1.run.app"]],
+    )
     created_by: Email = Field(description="Who asked for it.", examples=["ana@example.com"])
     created: datetime = Field(description="When.", examples=["2026-11-20T07:25:00Z"])
     updated: datetime = Field(
