@@ -66,7 +66,7 @@ def argv(
     words = [*_launcher(), "--parent", str(os.getpid())]
     for flag, chosen in (("--bind", binds), ("--readonly", readonly)):
         for inside, outside in (chosen or {}).items():
-            words += [flag, f"{outside}:{inside}"]
+            words += [flag, str(outside), inside]
     number = uid if user is None else user
     if number is not None:
         words += ["--user", str(number)]
@@ -237,8 +237,7 @@ def _interpreter_paths() -> tuple[dict[str, str], set[str]]:
 
 
 def _build(options: argparse.Namespace, user: int) -> None:
-    chosen = [*options.bind, *options.readonly]
-    pairs = [text.split(":", 1) for text in chosen]
+    pairs = [*options.bind, *options.readonly]
     binds = {os.path.normpath(inside): os.path.abspath(outside) for outside, inside in pairs}
     relative = [inside for inside in binds if not inside.startswith("/")]
     if relative:
@@ -249,9 +248,8 @@ def _build(options: argparse.Namespace, user: int) -> None:
     kept, opened = _interpreter_paths()
     _own_namespace(user)
     _Root(kept | binds, opened).build(foundation)
-    for text in options.readonly:
-        inside = os.path.normpath(text.split(":", 1)[1])
-        _make_readonly(foundation + inside)
+    for _, inside in options.readonly:
+        _make_readonly(foundation + os.path.normpath(inside))
     _enter(foundation)
 
 
@@ -291,8 +289,11 @@ def _execute(command: list[str], workdir: str | None) -> NoReturn:
 def main(arguments: list[str]) -> NoReturn:
     """Make the box and become the program."""
     parser = argparse.ArgumentParser(prog="box", allow_abbrev=False)
-    parser.add_argument("--bind", action="append", default=[], metavar="OUTSIDE:INSIDE")
-    parser.add_argument("--readonly", action="append", default=[], metavar="OUTSIDE:INSIDE")
+    # Two words, not one with a colon: a Cloud SQL connection name is a path with colons.
+    for flag in ("--bind", "--readonly"):
+        parser.add_argument(
+            flag, action="append", default=[], nargs=2, metavar=("OUTSIDE", "INSIDE")
+        )
     parser.add_argument("--user", type=int)
     parser.add_argument("--workdir")
     parser.add_argument("--parent", type=int)

@@ -1,0 +1,306 @@
+"""Runs the containers of Cloud Run as real processes, each in a box with its image's files."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localcloud import box
+from localcloud.machines import container_images, log_lines, secret_values, volumes
+from localcloud.machines.container_ports import free_port
+from localcloud.machines.probes import Probe, listens_on_loopback_only
+from localcloud.machines.workload import ContainerError, Ended
+from localcloud.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.cloud import Cloud
+    from localcloud.machines.container_images import Files
+    from localcloud.machines.volumes import Volumes
+    from localcloud.machines.workload import Workload
+
+_GRACE_SECONDS = 10.0
+_DEFAULT_PORT = 8080
+# What Cloud Run probes when the template says nothing: the port, for as long as is allowed.
+_DEFAULT_PROBE = {"timeoutSeconds": 240, "periodSeconds": 240, "failureThreshold": 1}
+
+_NOT_LISTENING = (
+    "The user-provided container failed to start and listen on the port defined provided by the "
+    "PORT={port} environment variable within the allocated timeout. This can happen when the "
+    "container port is misconfigured or if the timeout is too short. The health check timeout can "
+    "be extended. Logs for this revision might contain more information."
+)
+_PROBE_FAILED = (
+    "The user-provided container failed the configured startup probe checks. Logs for this "
+    "revision might contain more information."
+)
+
+
+class Container:
+    """One container of an instance: its process and its probes."""
+
+    def __init__(self, spec: Mapping[str, Any], process: Process, ports: Mapping[int, int]) -> None:
+        self.spec = spec
+        self.process = process
+        self.ports = ports
+        self.started = threading.Event()
+
+    @property
+    def serves(self) -> bool:
+        """Whether requests go to this one."""
+        return bool(self.ports)
+
+    def bring_up(self) -> None:
+        """Start it and see its startup probe succeed."""
+        self.process.spawn()
+        raw = self.spec.get("startupProbe") or (_DEFAULT_PROBE if self.serves else None)
+        if raw is None:
+            self.started.set()
+            return
+        port = next(iter(self.ports), _DEFAULT_PORT)
+        probe = Probe.of(raw, self.ports, port)
+        ready = probe.wait(lambda: self.process.alive)
+        if not ready or not self.process.alive:
+            own = "httpGet" in raw or "tcpSocket" in raw
+            died = not self.process.alive
+            message = _PROBE_FAILED if own and not died else _NOT_LISTENING.format(port=port)
+            raise self._failure(message)
+        if self.serves and listens_on_loopback_only(probe.port):
+            raise self._failure(_NOT_LISTENING.format(port=port))
+        self.started.set()
+
+    def _failure(self, message: str) -> ContainerError:
+        return ContainerError(
+            message, reason="HEALTH_CHECK_CONTAINER_ERROR", log=self.process.tail(12)
+        )
+
+
+class BoxInstance:
+    """One running copy of a revision."""
+
+    def __init__(self, name: str, containers: list[Container], folder: Path) -> None:
+        self.id = name
+        self.containers = containers
+        self.folder = folder
+        self._stopped = threading.Event()
+
+    @property
+    def port(self) -> int | None:
+        """The loopback port of the container that serves."""
+        serving = next((one for one in self.containers if one.serves), None)
+        return next(iter(serving.ports.values())) if serving else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether every container of it still runs."""
+        return all(one.process.alive for one in self.containers)
+
+    def start(self) -> None:
+        """Start all containers, each after those it depends on."""
+        byname = {one.spec.get("name", ""): one for one in self.containers}
+        failed = threading.Event()
+
+        def bring_up(one: Container) -> None:
+            for name in one.spec.get("dependsOn", []):
+                while not byname[name].started.wait(0.1):
+                    if failed.is_set():
+                        return
+            try:
+                one.bring_up()
+            except BaseException:
+                failed.set()
+                raise
+
+        with ThreadPoolExecutor(len(self.containers)) as pool:
+            waiting = [pool.submit(bring_up, one) for one in self.containers]
+        for one in waiting:
+            one.result()
+        for container in self.containers:
+            if container.spec.get("livenessProbe"):
+                threading.Thread(target=self._watch, args=(container,), daemon=True).start()
+
+    def _watch(self, container: Container) -> None:
+        raw = container.spec["livenessProbe"]
+        probe = Probe.of(raw, container.ports, next(iter(container.ports), _DEFAULT_PORT))
+        failures = 0
+        pause = probe.delay or probe.period
+        while not self._stopped.wait(pause):
+            pause = probe.period
+            failures = 0 if probe.succeeds() else failures + 1
+            if failures >= probe.threshold:
+                # The next request starts a new instance; this one gets no grace, like there.
+                self.stop(grace=0)
+
+    def stop(self, grace: float = _GRACE_SECONDS) -> None:
+        """Ask every container to end, insist after *grace* seconds; its files go too."""
+        self._stopped.set()
+        with ThreadPoolExecutor(len(self.containers)) as pool:
+            list(pool.map(lambda one: one.process.stop(grace), self.containers))
+        container_images.discard(self.folder)
+
+
+class BoxContainers:
+    """Starts instances and runs tasks."""
+
+    def __init__(self, cloud: Cloud, folder: Path) -> None:
+        """Keep what instances write below *folder*."""
+        self._cloud = cloud
+        self._folder = folder
+        self._logs = folder.parent / "logs"
+        self._lock = threading.Lock()
+        self._instances: dict[str, BoxInstance] = {}
+        self._cancelled: set[str] = set()
+        container_images.discard(folder)  # what a crash left; logs stay
+
+    def start(self, workload: Workload) -> BoxInstance:
+        """Start an instance and return it when its startup probes succeeded."""
+        instance = self._prepare(workload)
+        try:
+            instance.start()
+        except BaseException:
+            self._forget(instance, grace=0)
+            raise
+        return instance
+
+    def run(self, workload: Workload, *, timeout: float) -> Ended:
+        """Run a task to its end."""
+        instance = self._prepare(workload, serving=False)
+        process = instance.containers[0].process
+        process.spawn()
+        code = process.wait(timeout)
+        log = process.tail(12)
+        self._forget(instance)
+        cancelled = any(workload.name.startswith(prefix) for prefix in self._cancelled)
+        if code is None:
+            return Ended(-15, log=log, timed_out=True)
+        return Ended(code, log=log, cancelled=cancelled)
+
+    def cancel(self, prefix: str) -> None:
+        """End every running task whose name starts with *prefix*."""
+        self._cancelled.add(prefix)
+        with self._lock:
+            found = [one for name, one in self._instances.items() if name.startswith(prefix)]
+        for instance in found:
+            instance.containers[0].process.stop(_GRACE_SECONDS)
+
+    def close(self) -> None:
+        """Stop everything that runs."""
+        with self._lock:
+            running = list(self._instances.values())
+            self._instances.clear()
+        if running:
+            with ThreadPoolExecutor(len(running)) as pool:
+                list(pool.map(lambda one: one.stop(_GRACE_SECONDS), running))
+
+    def _forget(self, instance: BoxInstance, *, grace: float = _GRACE_SECONDS) -> None:
+        instance.stop(grace)
+        with self._lock:
+            self._instances = {
+                name: one for name, one in self._instances.items() if one is not instance
+            }
+
+    def _prepare(self, workload: Workload, *, serving: bool = True) -> BoxInstance:
+        name = f"{workload.id}-{secrets.token_hex(6)}"
+        folder = self._folder / name
+        folder.mkdir(parents=True)
+        try:
+            made = volumes.make(self._cloud, workload, folder)
+            specs = workload.template["containers"]
+            serves = _serving(specs) if serving else None
+            containers = [
+                self._container(workload, spec, made, name, serves=spec is serves) for spec in specs
+            ]
+        except secret_values.SecretError as error:
+            container_images.discard(folder)
+            raise ContainerError(str(error), reason="SECRETS_ACCESS_CHECK_FAILED") from error
+        except BaseException:
+            container_images.discard(folder)
+            raise
+        instance = BoxInstance(name, containers, folder)
+        with self._lock:
+            self._instances[f"{workload.name}#{name}"] = instance
+        for warning in made.warnings:
+            self._heard(workload, name)("stderr", warning)
+        return instance
+
+    def _container(
+        self, workload: Workload, spec: Mapping[str, Any], made: Volumes, name: str, *, serves: bool
+    ) -> Container:
+        files = container_images.find(self._cloud, spec["image"])
+        if files is None:
+            raise ContainerError(f"Image '{spec['image']}' not found.", reason="CONTAINER_MISSING")
+        wanted = _container_port(spec)
+        ports = {wanted: free_port()} if serves else {}
+        identity = self._cloud.environment(workload.account)
+        env = self._env(workload, spec, files, identity)
+        if serves:
+            env["PORT"] = str(ports[wanted])
+        writable, readonly = made.binds(spec.get("volumeMounts", []))
+        # The image is read-only: it is the very directory the registry keeps.
+        readonly = {**files.binds, **_files_of(identity), **readonly}
+        argv = box.argv(
+            files.command(spec),
+            binds=writable,
+            readonly=readonly,
+            user=files.user,
+            workdir=spec.get("workingDir") or files.config.get("WorkingDir") or "/",
+        )
+        log = self._logs / f"{name}{'-' + spec['name'] if spec.get('name') else ''}.log"
+        process = Process(argv, env=env, log=log, on_line=self._heard(workload, name))
+        return Container(spec, process, ports)
+
+    def _env(
+        self,
+        workload: Workload,
+        spec: Mapping[str, Any],
+        files: Files,
+        identity: Mapping[str, str],
+    ) -> dict[str, str]:
+        env = {"HOME": "/", **identity, **files.env}
+        for item in spec.get("env", []):
+            reference = item.get("valueSource", {}).get("secretKeyRef")
+            if reference is None:
+                env[item["name"]] = item.get("value", "")
+                continue
+            full = secret_values.version_name(
+                workload.project, reference["secret"], reference.get("version", "latest")
+            )
+            value = secret_values.read(self._cloud, workload.account, full)
+            env[item["name"]] = value.decode("utf-8", "surrogateescape")
+        return env | dict(workload.env)
+
+    def _heard(self, workload: Workload, instance: str) -> Any:
+        def write(stream: str, line: str) -> None:
+            if not line.strip():
+                return
+            entry = log_lines.entry(workload, stream, line, self._cloud.clock.rfc3339())
+            entry["labels"] = {**entry["labels"], "instanceId": instance}
+            self._cloud.log(entry)
+
+        return write
+
+
+def _serving(specs: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the container requests go to: the one with a port, else the only one."""
+    return next((spec for spec in specs if spec.get("ports")), specs[0])
+
+
+def _container_port(spec: Mapping[str, Any]) -> int:
+    ports = spec.get("ports") or [{}]
+    return int(ports[0].get("containerPort") or _DEFAULT_PORT)
+
+
+def _files_of(identity: Mapping[str, str]) -> dict[str, Path | str]:
+    """Return the files the identity's environment points at: certificates, mostly."""
+    return {value: value for value in identity.values() if _is_file(value)}
+
+
+def _is_file(value: str) -> bool:
+    with suppress(OSError, ValueError):
+        return value.startswith("/") and Path(value).is_file()
+    return False

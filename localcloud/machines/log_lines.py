@@ -1,0 +1,72 @@
+"""Turns the lines a container writes into log entries, as Cloud Run does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localcloud.machines.workload import Workload
+
+SEVERITIES = frozenset(
+    {
+        "DEFAULT",
+        "DEBUG",
+        "INFO",
+        "NOTICE",
+        "WARNING",
+        "ERROR",
+        "CRITICAL",
+        "ALERT",
+        "EMERGENCY",
+    }
+)
+_SPECIAL = {
+    "logging.googleapis.com/trace": "trace",
+    "logging.googleapis.com/spanId": "spanId",
+    "logging.googleapis.com/trace_sampled": "traceSampled",
+    "logging.googleapis.com/labels": "labels",
+    "logging.googleapis.com/insertId": "insertId",
+    "logging.googleapis.com/operation": "operation",
+    "logging.googleapis.com/sourceLocation": "sourceLocation",
+    "httpRequest": "httpRequest",
+}
+_SEVERITY_OF_PYTHON = {"WARN": "WARNING", "FATAL": "CRITICAL"}
+
+
+def entry(workload: Workload, stream: str, line: str, now: str) -> dict[str, Any]:
+    """Return the log entry for one line.
+
+    A line that is a JSON object is structured: its severity, message and own fields are kept,
+    the ``logging.googleapis.com/`` fields go where they belong. Anything else is text.
+    """
+    made: dict[str, Any] = {
+        "logName": f"projects/{workload.project}/logs/run.googleapis.com%2F{stream}",
+        "resource": dict(workload.log_resource),
+        "timestamp": now,
+        "labels": dict(workload.log_labels),
+    }
+    fields = _object(line)
+    if fields is None:
+        return made | {"textPayload": line}
+    severity = str(fields.pop("severity", "")).upper()
+    severity = _SEVERITY_OF_PYTHON.get(severity, severity)
+    if severity in SEVERITIES:
+        made["severity"] = severity
+    for name, target in _SPECIAL.items():
+        if name in fields:
+            value = fields.pop(name)
+            made[target] = made["labels"] | value if target == "labels" else value
+    fields.pop("time", None)
+    fields.pop("timestamp", None)
+    return made | {"jsonPayload": fields}
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

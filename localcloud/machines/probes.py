@@ -1,0 +1,123 @@
+"""Startup and liveness probes: asked for real, as the template says."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_LISTEN = "0A"
+_LOOPBACK = frozenset(
+    {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+)
+_GLANCE_SECONDS = 0.05
+_OK_BELOW = 400
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One probe of the API, with its defaults filled in and its port translated."""
+
+    port: int
+    http: Mapping[str, Any] | None
+    delay: float
+    period: float
+    timeout: float
+    threshold: int
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any], ports: Mapping[int, int], default_port: int) -> Probe:
+        """Read a probe; *ports* says where a container port really is on this machine."""
+        action = raw.get("httpGet") or raw.get("tcpSocket") or {}
+        wanted = int(action.get("port") or default_port)
+        return cls(
+            port=ports.get(wanted, wanted),
+            http=raw.get("httpGet"),
+            delay=float(raw.get("initialDelaySeconds", 0)),
+            period=float(raw.get("periodSeconds", 10)),
+            timeout=float(raw.get("timeoutSeconds", 1)),
+            threshold=int(raw.get("failureThreshold", 3)),
+        )
+
+    def succeeds(self) -> bool:
+        """Ask once."""
+        return self._answers_http() if self.http is not None else listens(self.port, self.timeout)
+
+    def _answers_http(self) -> bool:
+        assert self.http is not None
+        headers = {item["name"]: item.get("value", "") for item in self.http.get("httpHeaders", [])}
+        headers.setdefault("User-Agent", "GoogleHC/1.0")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        try:
+            connection.request("GET", self.http.get("path") or "/", headers=headers)
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return status < _OK_BELOW
+
+    def wait(self, alive: Callable[[], bool]) -> bool:
+        """Probe until it succeeds; False when the threshold is reached or nobody is alive.
+
+        Attempts come every period, as on Google's side. One more is made at the moment the
+        port opens, so that nobody waits out a period of ten seconds for a server that was
+        ready after one; that attempt never counts as a failure.
+        """
+        if not _sleep(self.delay, alive):
+            return False
+        failures, opened = 0, False
+        while failures < self.threshold:
+            due = time.monotonic() + self.period
+            if self.succeeds():
+                return True
+            failures += 1
+            while time.monotonic() < due:
+                if not alive():
+                    return False
+                if not opened and listens(self.port, self.timeout):
+                    opened = True
+                    if self.succeeds():
+                        return True
+                time.sleep(_GLANCE_SECONDS)
+        return False
+
+
+def _sleep(seconds: float, alive: Callable[[], bool]) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not alive():
+            return False
+        time.sleep(min(_GLANCE_SECONDS, max(0.0, until - time.monotonic())))
+    return True
+
+
+def listens(port: int, timeout: float = 1.0) -> bool:
+    """Tell whether somebody accepts connections on a port of this machine."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=timeout):
+            return True
+    except OSError:
+        return False
+
+
+def listens_on_loopback_only(port: int) -> bool:
+    """Tell whether a port is open to this machine alone, which Cloud Run cannot reach."""
+    addresses = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except FileNotFoundError:
+            continue  # no IPv6 here
+        for line in lines:
+            _, local, _, state, *_ = line.split()
+            address, _, number = local.partition(":")
+            if state == _LISTEN and int(number, 16) == port:
+                addresses.add(address)
+    return bool(addresses) and addresses <= _LOOPBACK

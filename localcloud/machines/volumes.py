@@ -1,0 +1,126 @@
+"""Turns the volumes of a template into directories of this machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from localcloud.machines import secret_values
+from localcloud.machines.workload import ContainerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from localcloud.cloud import Cloud
+    from localcloud.machines.workload import Workload
+
+_SECRET_MODE = 0o444
+
+
+@dataclass
+class Volumes:
+    """What each volume is: paths below its mount point, to paths of this machine."""
+
+    readonly: dict[str, dict[str, Path]] = field(default_factory=dict)
+    writable: dict[str, dict[str, Path]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def binds(
+        self, mounts: list[Mapping[str, Any]]
+    ) -> tuple[dict[str, Path | str], dict[str, Path | str]]:
+        """Return the writable and the read-only binds for a container's mounts."""
+        writable: dict[str, Path | str] = {}
+        readonly: dict[str, Path | str] = {}
+        for mount in mounts:
+            at = mount["mountPath"].rstrip("/")
+            below = mount.get("subPath", "").strip("/")
+            for source, target in ((self.writable, writable), (self.readonly, readonly)):
+                for relative, path in source.get(mount["name"], {}).items():
+                    inside = f"{at}/{relative}".rstrip("/")
+                    target[inside] = path / below if below else path
+        return writable, readonly
+
+
+def make(cloud: Cloud, workload: Workload, folder: Path) -> Volumes:
+    """Make the volumes of *workload* below *folder*."""
+    made = Volumes()
+    for volume in workload.template.get("volumes", []):
+        kind = next((kind for kind in _MAKERS if kind in volume), None)
+        if kind is None:
+            known = ", ".join(_MAKERS)
+            raise ContainerError(
+                f"volume {volume['name']} is of a kind that has no local counterpart; "
+                f"those that have one: {known}",
+                reason="INTERNAL",
+            )
+        _MAKERS[kind](cloud, workload, volume, folder / volume["name"], made)
+    return made
+
+
+def _secret(
+    cloud: Cloud, workload: Workload, volume: Mapping[str, Any], at: Path, made: Volumes
+) -> None:
+    source = volume["secret"]
+    default = source.get("defaultMode") or _SECRET_MODE
+    name = source["secret"]
+    items = source.get("items") or [{"path": name.rpartition("/")[2], "version": "latest"}]
+    at.mkdir(parents=True)
+    for item in items:
+        full = secret_values.version_name(workload.project, name, item.get("version", "latest"))
+        path = at / item["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(secret_values.read(cloud, workload.account, full))
+        path.chmod(item.get("mode") or default)
+    made.readonly[volume["name"]] = {"": at}
+
+
+def _empty(
+    cloud: Cloud,  # noqa: ARG001 - one signature for all makers
+    workload: Workload,  # noqa: ARG001 - one signature for all makers
+    volume: Mapping[str, Any],
+    at: Path,
+    made: Volumes,
+) -> None:
+    at.mkdir(parents=True)
+    at.chmod(0o777)
+    made.writable[volume["name"]] = {"": at}
+
+
+def _sql(
+    cloud: Cloud, workload: Workload, volume: Mapping[str, Any], at: Path, made: Volumes
+) -> None:
+    sockets: dict[str, Path] = {}
+    member = f"serviceAccount:{workload.account}"
+    for connection in volume["cloudSqlInstance"].get("instances", []):
+        project, _, instance = connection.split(":")
+        name = f"projects/{project}/instances/{instance}"
+        found = _socket_directory(cloud, connection)
+        allowed = cloud.iam.allowed(member, "cloudsql.instances.connect", "sqladmin", name)
+        if found is None or not allowed:
+            # As on Google's side the container starts all the same, and its connections fail.
+            found = at / connection
+            found.mkdir(parents=True)
+            made.warnings.append(
+                f"Cloud SQL connection failed. Please ensure that the account {workload.account} "
+                f"has access to {connection} (role roles/cloudsql.client), and that the instance "
+                "exists and runs."
+            )
+        sockets[connection] = found
+    made.readonly[volume["name"]] = dict(sockets)
+
+
+def _socket_directory(cloud: Cloud, connection: str) -> Path | None:
+    if cloud.store.of("sqladmin").find(_instance_name(connection)) is None:
+        return None
+    found = cloud.machines.databases.socket_directory(connection)
+    return found if os.path.isdir(found) else None  # noqa: PTH112 - paper may return any path
+
+
+def _instance_name(connection: str) -> str:
+    project, _, instance = connection.split(":")
+    return f"projects/{project}/instances/{instance}"
+
+
+_MAKERS = {"secret": _secret, "emptyDir": _empty, "cloudSqlInstance": _sql}
