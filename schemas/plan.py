@@ -44,13 +44,14 @@ class Address(Model):
 class Check(Model):
     """A question to a JSON document: is this value at this path?"""
 
-    path: tuple[str, ...] = Field(
+    path: tuple[str | int, ...] = Field(
         min_length=1,
-        description="The keys that lead to the value.",
+        description="The keys, and the indexes of lists, that lead to the value.",
         examples=[["terminalCondition", "state"]],
     )
-    value: str | bool | int = Field(
-        description="The value wanted.", examples=["CONDITION_SUCCEEDED"]
+    value: str | bool | int | None = Field(
+        description="The value wanted; null: anything, as long as something is there.",
+        examples=["CONDITION_SUCCEEDED", None],
     )
 
 
@@ -105,12 +106,13 @@ class Resource(Model):
         examples=[{"path": ["labels", "berth-digest"], "value": "0a1b2c3d4e5f"}],
     )
     create: Request = Field(
-        description="Makes it.",
+        description="Makes it. What one of Berth's own functions answers is never an operation.",
         examples=[{"method": "POST", "url": "https://storage.googleapis.com/storage/v1/b"}],
     )
     update: Request | None = Field(
         default=None,
-        description="Changes one that is there; without a digest it is always applied.",
+        description="Changes one that is there; without a digest it is always applied. It is "
+        "also sent when one of `failed` shows at look-up, which is how a resume mends it.",
         examples=[{"method": "PATCH", "url": "https://storage.googleapis.com/storage/v1/b/x"}],
     )
     operation: Operations | None = Field(

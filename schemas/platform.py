@@ -109,7 +109,8 @@ class ImageSource(Model):
     )
     bucket: str = Field(description="The bucket of the source.", examples=["acme-berth-source"])
     object: str = Field(
-        description="The source, a .tar.gz.", examples=["images/tracking-server-0a1b2c3d4e5f.tar.gz"]
+        description="The source, a .tar.gz.",
+        examples=["images/tracking-server-0a1b2c3d4e5f.tar.gz"],
     )
     generation: str = Field(
         pattern=r"^[0-9]+$",

@@ -142,9 +142,7 @@ def from_validation_error(error: ValidationError, model: type[BaseModel]) -> Pro
 def field_errors(error: ValidationError, model: type[BaseModel]) -> tuple[FieldError, ...]:
     """Return one FieldError for each place that `error` speaks of."""
     return tuple(
-        entry
-        for found in error.errors(include_url=False)
-        for entry in _entries(dict(found), model)
+        entry for found in error.errors(include_url=False) for entry in _entries(dict(found), model)
     )
 
 

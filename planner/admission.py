@@ -1,0 +1,88 @@
+"""Admission: does this platform have what the request asks for? The schemas cannot know."""
+
+from planner import sizes
+from schemas.deployment import DeploymentRequest
+from schemas.platform import Platform
+from schemas.problem import FieldError
+
+
+def errors(request: DeploymentRequest, platform: Platform) -> tuple[FieldError, ...]:
+    """Return what the platform does not have, place by place; nothing when it has it all."""
+    return tuple(error for rule in RULES for error in rule(request, platform))
+
+
+def the_region_is_offered(request: DeploymentRequest, platform: Platform) -> list[FieldError]:
+    """Name the regions that are."""
+    if request.region is None or request.region in platform.regions:
+        return []
+    offered = tuple(sorted(platform.regions))
+    return [
+        FieldError(
+            pointer="/region",
+            message=f"region {request.region} is not offered here; "
+            f"region must be one of {', '.join(offered)}",
+            allowed=offered,
+        )
+    ]
+
+
+def the_version_is_offered(request: DeploymentRequest, platform: Platform) -> list[FieldError]:
+    """Name the versions that are."""
+    if request.mlflow_version in platform.images:
+        return []
+    offered = tuple(sorted(platform.images))
+    return [
+        FieldError(
+            pointer="/mlflow_version",
+            message=f"mlflow_version {request.mlflow_version} is not offered here; "
+            f"mlflow_version must be one of {', '.join(offered)}",
+            allowed=offered,
+        )
+    ]
+
+
+def pooled_has_a_pool(request: DeploymentRequest, platform: Platform) -> list[FieldError]:
+    """Name the ways out: another placement, or a region that has a pool."""
+    region = request.region or platform.default_region
+    offer = platform.regions.get(region)
+    if request.placement != "pooled" or offer is None or offer.pool is not None:
+        return []
+    others = tuple(sorted(name for name, other in platform.regions.items() if other.pool))
+    way_out = f", or region {' or '.join(others)}" if others else ""
+    message = (
+        f"placement pooled and region {region} contradict each other: Berth was installed there "
+        f"without a shared instance; use placement dedicated{way_out}"
+    )
+    return [
+        FieldError(pointer="/placement", message=message, allowed=("dedicated",)),
+        FieldError(pointer="/region", message=message, allowed=others),
+    ]
+
+
+def the_database_has_connections_for_all_instances(
+    request: DeploymentRequest, _platform: Platform
+) -> list[FieldError]:
+    """Say how many instances the size's database can serve."""
+    most = sizes.most_instances(request)
+    if sizes.max_instances(request) <= most:
+        return []
+    message = (
+        f"{sizes.max_instances(request)} instances and size {request.size} contradict each other: "
+        f"the database has connections for {most}; use at most {most} instances"
+    )
+    if request.size != "large":
+        message += ", or a larger size"
+    asked = request.serving.max_instances
+    place = "/serving/min_instances" if asked is None else "/serving/max_instances"
+    return [
+        FieldError(pointer=place, message=message),
+        FieldError(pointer="/size", message=message),
+    ]
+
+
+RULES = (
+    the_region_is_offered,
+    the_version_is_offered,
+    pooled_has_a_pool,
+    the_database_has_connections_for_all_instances,
+)

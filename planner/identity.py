@@ -1,0 +1,58 @@
+"""identity: the account the server runs as, and the login of its first administrator."""
+
+from planner import grants, secret
+from planner.observed import Observed
+from planner.target import Target, account, escaped
+from schemas.plan import Check, PartPlan, Request, Resource, Step
+
+
+def plan(target: Target, _observed: Observed) -> PartPlan:
+    """Return the service account and, for basic_auth, the secrets that MLflow starts with.
+
+    The secrets come this early because the migration reads them, and because a binding made
+    now has minutes to spread before the first server needs it.
+    """
+    logins: tuple[Step, ...] = ()
+    summary = f"service account {target.account_id}"
+    if target.basic_auth:
+        logins = (*secret.steps(target, "admin-password"), *secret.steps(target, "flask-secret"))
+        summary += ", admin login"
+    return PartPlan(
+        part="identity",
+        summary=summary,
+        steps=(_account(target), _workflow_may_deploy_as_it(target), *logins),
+    )
+
+
+def _account(target: Target) -> Resource:
+    accounts = f"https://iam.googleapis.com/v1/projects/{target.project}/serviceAccounts"
+    url = f"{accounts}/{escaped(target.service_account)}"
+    return Resource(
+        name="service_account",
+        title=f"service account {target.service_account}",
+        url=url,
+        mark=Check(path=("description",), value=target.description),
+        create=Request(
+            method="POST",
+            url=accounts,
+            body={
+                "accountId": target.account_id,
+                "serviceAccount": {
+                    "displayName": f"MLflow server of {target.name}",
+                    "description": target.description,
+                },
+            },
+        ),
+        # Never deleted and made again as a repair: bindings stick to the old unique id.
+        remove=(Request(method="DELETE", url=url),),
+    )
+
+
+def _workflow_may_deploy_as_it(target: Target) -> Step:
+    return grants.grant(
+        grants.of_account(target),
+        "workflow_may_deploy_as_server",
+        role="roles/iam.serviceAccountUser",
+        member=account(target.platform.accounts.workflow),
+        title=f"the workflow may deploy as {target.account_id}",
+    )

@@ -1,0 +1,167 @@
+"""Target: one deployment on one platform, and the name of everything it is made of."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from schemas.deployment import DeploymentRequest, Spec
+from schemas.platform import Platform, RegionOffer
+
+SECRETS = ("db-password", "admin-password", "flask-secret")
+PACKAGE = "tracking-server"
+
+
+class NotOfferedError(ValueError):
+    """The spec asks for something that this platform does not have."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a deployment goes and what its things are called; names are built, never random."""
+
+    spec: Spec
+    platform: Platform
+
+    @property
+    def request(self) -> DeploymentRequest:
+        """What was asked for."""
+        return self.spec.request
+
+    @property
+    def name(self) -> str:
+        """The deployment's name."""
+        return self.spec.name
+
+    @property
+    def project(self) -> str:
+        """The project's id."""
+        return self.platform.project_id
+
+    @property
+    def region(self) -> str:
+        """The region it goes to."""
+        return self.request.region or self.platform.default_region
+
+    @property
+    def offer(self) -> RegionOffer:
+        """What the platform has in that region."""
+        try:
+            return self.platform.regions[self.region]
+        except KeyError:
+            offered = ", ".join(sorted(self.platform.regions))
+            raise NotOfferedError(f"region {self.region} is not offered; {offered} are") from None
+
+    @property
+    def pooled(self) -> bool:
+        """Whether its database lies on the shared instance."""
+        return self.request.placement == "pooled"
+
+    @property
+    def basic_auth(self) -> bool:
+        """Whether MLflow itself asks for name and password."""
+        return self.request.access.mode == "basic_auth"
+
+    @property
+    def service(self) -> str:
+        """The Cloud Run service; at most 27 characters, so every host label fits."""
+        return f"mlflow-{self.name}"
+
+    @property
+    def job(self) -> str:
+        """The Cloud Run job that migrates the database."""
+        return f"mlflow-{self.name}-migrate"
+
+    @property
+    def account_id(self) -> str:
+        """The server's service account, before the @."""
+        return f"mlflow-{self.name}"
+
+    @property
+    def service_account(self) -> str:
+        """The e-mail address the server runs as."""
+        return f"{self.account_id}@{self.project}.iam.gserviceaccount.com"
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of the artifacts; bucket names are global, so the project is in it."""
+        return f"{self.project}-mlflow-{self.name}"
+
+    @property
+    def artifact_root(self) -> str:
+        """Where the artifacts lie."""
+        return f"gs://{self.bucket}/artifacts"
+
+    @property
+    def instance(self) -> str:
+        """The Cloud SQL instance: the pool's, or its own.
+
+        Cloud SQL may block the name of a deleted instance for a week, so one's own carries four
+        characters of the deployment's uid.
+        """
+        if not self.pooled:
+            return f"mlflow-{self.name}-{self.spec.uid[:4]}"
+        if self.offer.pool is None:
+            raise NotOfferedError(f"placement pooled is not offered: {self.region} has no pool")
+        return self.offer.pool.instance
+
+    @property
+    def connection_name(self) -> str:
+        """PROJECT:REGION:INSTANCE; /cloudsql/ plus this is the directory of the socket."""
+        if self.pooled and self.offer.pool is not None:
+            return self.offer.pool.connection_name
+        return f"{self.project}:{self.region}:{self.instance}"
+
+    @property
+    def database(self) -> str:
+        """The database on that instance."""
+        return self.name
+
+    @property
+    def database_user(self) -> str:
+        """The database user that owns the tables."""
+        return self.name
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every host name the service answers at, known before it is deployed."""
+        return tuple(self.service + suffix for suffix in self.offer.host_suffixes)
+
+    @property
+    def image(self) -> str:
+        """The image without tag or digest."""
+        return f"{self.offer.image_repository}/{PACKAGE}"
+
+    @property
+    def location(self) -> str:
+        """projects/P/locations/R."""
+        return f"projects/{self.project}/locations/{self.region}"
+
+    def secret(self, purpose: str) -> str:
+        """Return the name of the secret that serves `purpose`."""
+        if purpose not in SECRETS:
+            raise KeyError(f"no secret serves {purpose}; known: {', '.join(SECRETS)}")
+        return f"mlflow-{self.name}-{purpose}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The marks of ownership, and the labels the team asked for."""
+        return {
+            **self.request.labels,
+            "managed-by": "berth",
+            "berth-deployment": self.name,
+            "berth-team": self.request.team,
+        }
+
+    @property
+    def description(self) -> str:
+        """The mark of things that carry no labels."""
+        return f"managed-by=berth;berth-deployment={self.name}"
+
+
+def account(email: str) -> str:
+    """Return a service account as IAM names it in a policy."""
+    return f"serviceAccount:{email}"
+
+
+def escaped(part: str) -> str:
+    """Return `part` as one segment of a path."""
+    return quote(part, safe="")
