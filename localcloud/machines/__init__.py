@@ -1,1 +1,86 @@
-"""What is real behind the APIs: database servers, image builds, containers; and paper versions."""
+"""What is real behind the APIs: database servers, image builds, containers; and paper versions.
+
+The paper ones run nothing and succeed after their latency, for simulations on a virtual clock.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+
+_DATABASES = "localcloud.machines.postgres:PostgresDatabases"
+_MADE_BY: dict[str, dict[str, str]] = {
+    "real": {
+        "databases": _DATABASES,
+        "builder": "localcloud.machines.builder:DockerBuilder",
+        "containers": "localcloud.machines.containers:BoxContainers",
+    },
+    "paper": {
+        "databases": "localcloud.machines.paper_databases:PaperDatabases",
+        "builder": "localcloud.machines.paper_builder:PaperBuilder",
+        "containers": "localcloud.machines.paper_containers:PaperContainers",
+    },
+}
+
+
+class Machines:
+    """The machines of one cloud, each made when it is first used; any may be replaced."""
+
+    def __init__(self, cloud: Cloud, kind: str) -> None:
+        """Choose between ``real`` and ``paper``."""
+        if kind not in _MADE_BY:
+            raise ValueError(f"machines are {' or '.join(_MADE_BY)}, not {kind!r}")
+        self.kind = kind
+        self._cloud = cloud
+        self._made: dict[str, Any] = {}
+
+    @property
+    def databases(self) -> Any:  # noqa: ANN401 - see localcloud/machines/databases.py
+        """What runs Cloud SQL instances."""
+        return self._part("databases")
+
+    @databases.setter
+    def databases(self, part: Any) -> None:  # noqa: ANN401 - see above
+        self._made["databases"] = part
+
+    @property
+    def builder(self) -> Any:  # noqa: ANN401 - real and paper share methods, not a class
+        """What runs builds."""
+        return self._part("builder")
+
+    @builder.setter
+    def builder(self, part: Any) -> None:  # noqa: ANN401 - see above
+        self._made["builder"] = part
+
+    @property
+    def containers(self) -> Any:  # noqa: ANN401 - real and paper share methods, not a class
+        """What runs containers."""
+        return self._part("containers")
+
+    @containers.setter
+    def containers(self, part: Any) -> None:  # noqa: ANN401 - see above
+        self._made["containers"] = part
+
+    def close(self) -> None:
+        """Stop whatever was started."""
+        for part in self._made.values():
+            close = getattr(part, "close", None)
+            if close is not None:
+                close()
+
+    def _part(self, name: str) -> Any:  # noqa: ANN401 - see above
+        with self._cloud.store.lock():
+            if name not in self._made:
+                module, _, kind = _MADE_BY[self.kind][name].partition(":")
+                make = getattr(import_module(module), kind)
+                self._made[name] = make(*self._arguments(name))
+            return self._made[name]
+
+    def _arguments(self, name: str) -> tuple[Any, ...]:
+        if self.kind == "paper":
+            return ()
+        folder = self._cloud.state / name
+        return (self._cloud, folder) if name == "containers" else (folder,)

@@ -1,0 +1,276 @@
+"""The local cloud itself: one project, its APIs, and everything behind them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from localcloud import latency, services
+from localcloud.calls import CallLog
+from localcloud.clock import Clock, RealClock, VirtualClock
+from localcloud.faults import Faults
+from localcloud.iam import Iam
+from localcloud.machines import Machines
+from localcloud.operations import Operations
+from localcloud.pipeline import Pipeline
+from localcloud.router import Router
+from localcloud.service import Service
+from localcloud.store import Store
+from localcloud.tokens import Tokens
+from localcloud.transport import ConnectionFailed, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Cloud", "ConnectionFailed", "Response"]
+
+OWNER = "owner@example.com"
+"""Who has roles/owner in a new project."""
+
+ALWAYS_ENABLED = (
+    "serviceusage.googleapis.com",
+    "cloudresourcemanager.googleapis.com",
+    "iam.googleapis.com",
+    "storage.googleapis.com",
+    "pubsub.googleapis.com",
+    "logging.googleapis.com",
+)
+"""APIs a new project has."""
+
+RUN_HOSTS = (".run.app", ".cloudfunctions.net")
+
+
+class Cloud:
+    """A project on a Google Cloud of one machine.
+
+    Use it in-process through ``request``; ``serve`` opens the doors for real clients.
+    """
+
+    def __init__(  # noqa: PLR0913 - what distinguishes one cloud from another
+        self,
+        state: Path,
+        *,
+        project: str = "berth-local",
+        region: str = "europe-west1",
+        clock: Clock | None = None,
+        machines: str | None = None,
+        only: list[Service] | None = None,
+    ) -> None:
+        """Open the state in ``state``, making it if it is new.
+
+        Args:
+            state: a folder for everything that must survive a restart.
+            project: the project ID.
+            region: the default region.
+            clock: real unless given.
+            machines: ``real`` or ``paper``; by default paper on a virtual clock, else real.
+            only: these services instead of all in ``localcloud/services``.
+        """
+        self.state = state
+        self.project = project
+        self.number = "123456789012"
+        self.region = region
+        self.clock = clock if clock is not None else RealClock()
+        virtual = isinstance(self.clock, VirtualClock)
+        self.latency: dict[str, float] = dict(latency.TYPICAL) if virtual else {}
+        state.mkdir(parents=True, exist_ok=True)
+        self.store = Store(state / "store.sqlite")
+        self.faults = Faults()
+        self.calls = CallLog()
+        self.tokens = Tokens(state / "keys", self.clock, usable=self.account_usable)
+        self.iam = Iam(self)
+        self.machines = Machines(self, machines or ("paper" if virtual else "real"))
+        self.operations = Operations(self)
+        self.services = only if only is not None else registered()
+        self.router = Router(self.services)
+        self.pipeline = Pipeline(self)
+        self._found_project()
+        self.operations.abandon_open()
+
+    # -- life -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Bring back what was running when the cloud was last stopped."""
+        for service in self.services:
+            if service.on_start is not None:
+                service.on_start(self)
+
+    def close(self) -> None:
+        """Stop every child and let go of the state."""
+        for service in self.services:
+            if service.on_stop is not None:
+                service.on_stop(self)
+        self.clock.close()
+        if "ingress" in self.__dict__:
+            close = getattr(self.ingress, "close", None)
+            if close is not None:
+                close()
+        self.machines.close()
+        self.store.close()
+
+    # -- calls ----------------------------------------------------------------------------
+
+    def request(  # noqa: PLR0913 - the parts of an HTTP request
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout: float = 300.0,
+    ) -> Response:
+        """Make one HTTP request in-process; raises ConnectionFailed where no answer would come."""
+        request = Request(method, url, dict(headers or {}), body)
+        if request.host.endswith(RUN_HOSTS):
+            answer: Response = self.ingress.request(
+                method, url, headers=request.headers, body=body, timeout=timeout
+            )
+            return answer
+        if not self.router.serves(request.host):
+            raise ConnectionFailed(f"no such host: {request.host}")
+        response = self.pipeline.handle(request)
+        if response.download is not None:
+            response.body = response.download.read()
+            response.download = None
+        return response
+
+    @cached_property
+    def ingress(self) -> Any:  # noqa: ANN401 - RUN's, see localcloud/ingress.py
+        """What answers for run.app hosts."""
+        return importlib.import_module("localcloud.ingress").Ingress(self)
+
+    @cached_property
+    def images(self) -> Any:  # noqa: ANN401 - BUILD's, see localcloud/images.py
+        """The container images of the project."""
+        return importlib.import_module("localcloud.images").Images(self)
+
+    # -- names ----------------------------------------------------------------------------
+
+    def by_id(self, name: str) -> str:
+        """Write a resource name with the project ID, whichever way it came."""
+        parts = name.split("/")
+        if parts[0] == "projects" and len(parts) > 1 and parts[1] in {self.number, "-"}:
+            parts[1] = self.project
+        return "/".join(parts)
+
+    def by_number(self, name: str) -> str:
+        """Write a resource name with the project number, as Secret Manager does."""
+        parts = self.by_id(name).split("/")
+        if parts[0] == "projects" and len(parts) > 1 and parts[1] == self.project:
+            parts[1] = self.number
+        return "/".join(parts)
+
+    # -- accounts and APIs ----------------------------------------------------------------
+
+    def account_exists(self, email: str) -> bool:
+        """Tell whether a service account can be named in a policy: Google's own and others' can."""
+        if not email.endswith(f"@{self.project}.iam.gserviceaccount.com"):
+            return True
+        return self._account(email) is not None
+
+    def account_usable(self, email: str) -> bool:
+        """Tell whether an identity's tokens are still good."""
+        if not email.endswith(f"@{self.project}.iam.gserviceaccount.com"):
+            return True
+        account = self._account(email)
+        return account is not None and not account.get("disabled", False)
+
+    def _account(self, email: str) -> dict[str, Any] | None:
+        return self.store.of("iam").find(f"projects/{self.project}/serviceAccounts/{email}")
+
+    def enabled(self, host: str) -> bool:
+        """Tell whether an API is enabled in the project."""
+        return self.store.of("serviceusage").find(self._service_name(host)) is not None
+
+    def enable(self, *hosts: str) -> None:
+        """Enable APIs, such as ``run.googleapis.com``, without a call."""
+        for host in hosts:
+            name = self._service_name(host)
+            self.store.of("serviceusage").put(name, {"name": name, "state": "ENABLED"})
+
+    def disable(self, *hosts: str) -> None:
+        """Disable APIs without a call."""
+        for host in hosts:
+            if self.enabled(host):
+                self.store.of("serviceusage").delete(self._service_name(host))
+
+    def _service_name(self, host: str) -> str:
+        return f"projects/{self.number}/services/{host}"
+
+    def grant(self, member: str, role: str, *, on: str | None = None) -> None:
+        """Add a binding without a call; on the project unless a full resource name is given."""
+        full = on or f"//cloudresourcemanager.googleapis.com/projects/{self.project}"
+        with self.store.lock():
+            policy = self.iam.policy(full)
+            policy.setdefault("bindings", []).append({"role": role, "members": [member]})
+            self.iam.set_policy(full, policy)
+
+    # -- faults ---------------------------------------------------------------------------
+
+    def fail(  # noqa: PLR0913 - the parts of a fault
+        self,
+        method: str,
+        status: int = 503,
+        *,
+        reason: str | None = None,
+        message: str | None = None,
+        after: bool = False,
+        times: int = 1,
+    ) -> None:
+        """Plan an HTTP error for the next calls of a method; see Faults.fail."""
+        self._known(method)
+        self.faults.fail(method, status, reason=reason, message=message, after=after, times=times)
+
+    def fail_operation(self, method: str, status: str, message: str | None = None) -> None:
+        """Plan that the next operation of a method ends with an error."""
+        self._known(method)
+        self.faults.fail_operation(method, status, message)
+
+    def lose_reply(self, method: str, *, times: int = 1) -> None:
+        """Plan that a method has its effect and its answer never arrives."""
+        self._known(method)
+        self.faults.lose_reply(method, times=times)
+
+    def unused_faults(self) -> dict[str, int]:
+        """Count planned faults that never happened; empty at the end of a good test."""
+        return self.faults.unused()
+
+    def _known(self, method: str) -> None:
+        if not self.router.names(method):
+            raise LookupError(f"no registered API has a method {method!r}")
+
+    # -- logging --------------------------------------------------------------------------
+
+    def log(self, entry: Mapping[str, Any]) -> None:
+        """Write a log entry on behalf of a service; the project's default log unless it says."""
+        write_entry = importlib.import_module("localcloud.services.logging").write_entry
+        write_entry(self, dict(entry))
+
+    def _found_project(self) -> None:
+        projects = self.store.of("cloudresourcemanager")
+        name = f"projects/{self.project}"
+        if projects.find(name) is not None:
+            return
+        with self.store.lock():
+            projects.put(name, {"projectId": self.project, "createTime": self.clock.rfc3339()})
+            self.enable(*ALWAYS_ENABLED)
+            self.grant(f"user:{OWNER}", "roles/owner")
+
+
+def registered() -> list[Service]:
+    """Import every module of ``localcloud/services`` and collect what it declares."""
+    found: list[Service] = []
+    for module in sorted(pkgutil.iter_modules(services.__path__), key=lambda item: item.name):
+        if module.name.startswith("_"):
+            continue
+        imported = importlib.import_module(f"localcloud.services.{module.name}")
+        declared = [
+            value
+            for name, value in vars(imported).items()
+            if isinstance(value, Service) and name.startswith("SERVICE")
+        ]
+        found.extend(declared)
+    return found

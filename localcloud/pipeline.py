@@ -1,0 +1,351 @@
+"""The one way every call takes: route, identify, check, authorise, handle, check, log."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from localcloud import validation
+from localcloud.calls import CallRecord
+from localcloud.errors import ApiError, error_info
+from localcloud.router import Route, UnknownRouteError
+from localcloud.service import Call, Reply
+from localcloud.tokens import unauthenticated
+from localcloud.transport import (
+    ConnectionFailed,
+    Download,
+    Request,
+    Response,
+    json_response,
+)
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+    from localcloud.faults import Fault
+    from localcloud.service import Needs, Service
+    from localcloud.tokens import Principal
+
+log = logging.getLogger(__name__)
+
+MOST_JSON = 20 * 1024 * 1024
+"""How large a JSON body may be; uploads have no limit here."""
+
+_NOT_FOUND = "The requested URL <code>{path}</code> was not found on this server."
+_NOT_ALLOWED = (
+    "The request method <code>{verb}</code> is inappropriate for the URL <code>{path}</code>."
+)
+
+
+class Pipeline:
+    """Takes requests for API hosts to handlers and answers back."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Serve one cloud."""
+        self._cloud = cloud
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request; raises ConnectionFailed when a fault says the reply is lost."""
+        override = request.headers.get("x-http-method-override", "").upper()
+        verb = override or request.method.upper()
+        try:
+            route = self._cloud.router.find(request.host, verb, request.raw_path)
+        except UnknownRouteError as error:
+            return _page(error.status, verb, request.path)
+        progress = _Progress()
+        try:
+            response = self._answer(route, verb, request, progress)
+        except ApiError as error:
+            response = self._refusal(route.service, error)
+        except ConnectionFailed:
+            self._record(route, progress, 0)
+            raise
+        except (
+            Exception
+        ):  # a bug in a handler must look like Google's 500 and name itself in the log
+            log.exception("%s failed", route.method_id)
+            response = self._refusal(route.service, ApiError(500, "Internal error encountered."))
+        self._record(route, progress, response.status)
+        return response
+
+    def call(  # noqa: PLR0913 - the doors that have no URL name every part
+        self,
+        service: Service,
+        method_id: str,
+        *,
+        params: dict[str, Any],
+        body: dict[str, Any],
+        headers: dict[str, str],
+    ) -> dict[str, Any]:
+        """Run a method whose parts are already known, as the gRPC door does; raises ApiError."""
+        method = self._cloud.router.document(service).methods[method_id]
+        route = Route(service, {}, method=method)
+        progress = _Progress()
+        try:
+            known = {key: value for key, value in params.items() if key in method.parameters}
+            found = self._run(
+                route, known, body, Request(method.http_method, "", headers), progress
+            )
+        except ApiError as error:
+            self._record(route, progress, error.code)
+            raise
+        except ConnectionFailed:
+            self._record(route, progress, 0)
+            raise
+        self._record(route, progress, 200)
+        return found if isinstance(found, dict) else {}
+
+    # -- the steps ------------------------------------------------------------------------
+
+    def _answer(self, route: Route, verb: str, request: Request, progress: _Progress) -> Response:
+        if route.handler is not None:
+            return self._extra(route, request, progress)
+        method = route.method
+        if method is None:
+            raise LookupError("a route has a method or a handler")
+        document = self._cloud.router.document(route.service)
+        modern = route.service.errors == "modern"
+        token = self._cloud.tokens.identify(_with_query_token(request))
+        progress.caller = token
+        query, standard = validation.check_query(document, method, request.query, snake=modern)
+        params: dict[str, Any] = {**query, **route.params}
+        standard = {key: value for key, value in standard.items()}
+        if standard.get("uploadType"):
+            params["uploadType"] = standard["uploadType"]
+        if "upload_id" in standard:
+            params["upload_id"] = standard["upload_id"]
+        alt, _, encoding = standard.get("alt", "json").partition(";")
+        if alt not in {"json", "media"}:
+            raise ApiError(400, f"Invalid value at 'alt': {alt} is not supported here, json is")
+        params["alt"] = alt
+        body: Any = {}
+        if request.upload is not None:
+            body = request.upload.metadata
+        elif not route.upload or verb == "POST":
+            body = _json_body(request)
+        found = self._run(route, params, body, request, progress)
+        if isinstance(found, Response):
+            return found
+        mask = standard.get("fields")
+        if mask:
+            found = validation.select(found, mask)
+        if encoding == "enum-encoding=int" and method.response is not None:
+            found = validation.number_enums(document, method.response, found)
+        pretty = standard.get("prettyPrint", "true").lower() != "false"
+        return json_response(200, found, pretty=pretty)
+
+    def _run(
+        self,
+        route: Route,
+        params: dict[str, Any],
+        body: Any,  # noqa: ANN401 - unchecked JSON
+        request: Request,
+        progress: _Progress,
+    ) -> dict[str, Any] | Response:
+        service, method, cloud = route.service, route.method, self._cloud
+        if method is None:
+            raise LookupError("only methods of the document come here")
+        document = cloud.router.document(service)
+        handler = service.handlers.get(method.id)
+        if handler is None:
+            raise ApiError(
+                501,
+                "Operation is not implemented, or supported, or enabled: the local cloud has no "
+                f"handler for {method.id}.",
+            )
+        needs = service.permissions[method.id]
+        caller = cloud.tokens.identify(_with_query_token(request))
+        progress.caller = caller
+        if caller.anonymous and not needs.anonymous:
+            raise unauthenticated(missing=True)
+        self._enabled(service)
+        checked = validation.check_body(
+            document,
+            method,
+            body,
+            required=service.required.get(method.id, ()) if not _continues(params) else (),
+            snake=service.errors == "modern",
+            keep_nulls=service.errors == "legacy" and method.http_method == "PATCH",
+        )
+        call = Call(
+            cloud=cloud,
+            service=service,
+            method=method.id,
+            http_method=request.method.upper(),
+            url=request.url,
+            params=params,
+            body=checked,
+            headers=request.headers,
+            caller=caller,
+            upload=request.upload,
+            raw=request.body,
+        )
+        progress.resource = call.resource
+        self._authorise(call, needs)
+        fault = cloud.faults.take(method.id)
+        if fault is not None and not fault.after and fault.error is not None:
+            raise fault.error
+        found = handler(call)
+        _after(fault)
+        if isinstance(found, Download):
+            headers = {"content-type": found.content_type, **found.headers}
+            return Response(found.status, headers, download=found)
+        if isinstance(found, Reply):
+            return _reply(found)
+        return dict(validation.check_response(document, method, found or {}))
+
+    def _extra(self, route: Route, request: Request, progress: _Progress) -> Response:
+        caller = self._cloud.tokens.identify(request.headers)
+        progress.caller = caller
+        self._enabled(route.service)
+        handler = route.handler
+        if handler is None:
+            raise LookupError("an extra route has a handler")
+        call = Call(
+            cloud=self._cloud,
+            service=route.service,
+            method=route.name,
+            http_method=request.method.upper(),
+            url=request.url,
+            params={**dict(request.query), **route.params},
+            body={},
+            headers=request.headers,
+            caller=caller,
+            upload=request.upload,
+            raw=request.body,
+        )
+        fault = self._cloud.faults.take(route.name)
+        if fault is not None and not fault.after and fault.error is not None:
+            raise fault.error
+        found = handler(call)
+        _after(fault)
+        if isinstance(found, Download):
+            headers = {"content-type": found.content_type, **found.headers}
+            return Response(found.status, headers, download=found)
+        if isinstance(found, Reply):
+            return _reply(found)
+        return json_response(200, found or {})
+
+    def _enabled(self, service: Service) -> None:
+        if self._cloud.enabled(service.host):
+            return
+        title = self._cloud.router.document(service).title
+        number = self._cloud.number
+        link = f"https://console.developers.google.com/apis/api/{service.host}/overview?project={number}"
+        raise ApiError(
+            403,
+            f"{title} has not been used in project {number} before or it is disabled. Enable it by "
+            f"visiting {link} then retry. If you enabled this API recently, wait a few minutes for "
+            "the action to propagate to our systems and retry.",
+            reason="accessNotConfigured" if service.errors == "legacy" else None,
+            details=[
+                error_info(
+                    "SERVICE_DISABLED",
+                    service=service.host,
+                    consumer=f"projects/{number}",
+                    serviceTitle=title,
+                    activationUrl=link,
+                )
+            ],
+        )
+
+    def _authorise(self, call: Call, needs: Needs) -> None:
+        if not needs.permissions:
+            return
+        resource = needs.resource(call) if needs.resource is not None else call.resource
+        attributes = {}
+        if call.method.endswith(".setIamPolicy"):
+            policy = call.body.get("policy", call.body)
+            full = f"//{call.service.host}/{resource}"
+            attributes["iam.googleapis.com/modifiedGrantsByRole"] = self._cloud.iam.modified_roles(
+                full, policy
+            )
+        for permission in needs.permissions:
+            self._cloud.iam.check(
+                call.caller.member,
+                permission,
+                call.service.api,
+                resource,
+                attributes=attributes,
+            )
+
+    def _refusal(self, service: Service, error: ApiError) -> Response:
+        return json_response(error.code, error.render(service.errors), error.headers)
+
+    def _record(self, route: Route, progress: _Progress, status: int) -> None:
+        caller = progress.caller
+        self._cloud.calls.append(
+            CallRecord(
+                who=caller.email if caller is not None else "",
+                method=route.method_id,
+                status=status,
+                when=self._cloud.clock.now(),
+                resource=progress.resource,
+            )
+        )
+
+
+class _Progress:
+    """What is known about a call so far, for the log."""
+
+    def __init__(self) -> None:
+        self.caller: Principal | None = None
+        self.resource = ""
+
+
+def _after(fault: Fault | None) -> None:
+    if fault is None:
+        return
+    if fault.error is None:
+        raise ConnectionFailed(f"the reply of {fault.method} was lost")
+    raise fault.error
+
+
+def _continues(params: dict[str, Any]) -> bool:
+    return "upload_id" in params
+
+
+def _with_query_token(request: Request) -> dict[str, str]:
+    token = next((value for key, value in request.query if key == "access_token"), None)
+    if token and "authorization" not in request.headers:
+        return {**request.headers, "authorization": f"Bearer {token}"}
+    return request.headers
+
+
+def _json_body(request: Request) -> Any:  # noqa: ANN401 - unchecked JSON
+    if not request.body.strip():
+        return {}
+    if len(request.body) > MOST_JSON:
+        raise ApiError(413, "Request payload size exceeds the limit: 20971520 bytes.")
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if kind and "json" not in kind and kind != "application/x-www-form-urlencoded":
+        raise ApiError(
+            400,
+            f"Invalid JSON payload received. Unsupported content type {kind}; use application/json.",
+        )
+    try:
+        return json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        where = str(error) if isinstance(error, ValueError) else "too deeply nested"
+        raise ApiError(400, f"Invalid JSON payload received. {where}") from None
+
+
+def _reply(reply: Reply) -> Response:
+    if isinstance(reply.body, bytes):
+        return Response(reply.status, dict(reply.headers), reply.body)
+    if reply.body is None:
+        return Response(reply.status, dict(reply.headers))
+    return json_response(reply.status, reply.body, reply.headers)
+
+
+def _page(status: int, verb: str, path: str) -> Response:
+    name = {404: "Not Found", 405: "Method Not Allowed"}[status]
+    words = _NOT_FOUND if status == 404 else _NOT_ALLOWED  # noqa: PLR2004 - HTTP
+    text = words.format(path=html.escape(quote(path)), verb=html.escape(verb))
+    body = (
+        f"<!DOCTYPE html>\n<html lang=en>\n<title>Error {status} ({name})!!1</title>\n"
+        f"<p><b>{status}.</b> <ins>That's an error.</ins>\n<p>{text} <ins>That's all we know.</ins>\n"
+    )
+    return Response(status, {"content-type": "text/html; charset=UTF-8"}, body.encode())

@@ -1,0 +1,440 @@
+"""Requests and answers checked against the discovery document, in Google's words."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING, Any
+
+from localcloud.errors import ApiError, invalid
+from localcloud.service import camel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from localcloud.discovery import Document, Method, Schema
+
+Json = Any
+
+# accepted by every front end although no document lists them
+_UNLISTED = frozenset(
+    {"$alt", "$prettyPrint", "$fields", "upload_id", "userProject", "prettyprint"}
+)
+_TYPE_WORDS = {"string": "TYPE_STRING", "boolean": "TYPE_BOOL", "number": "TYPE_DOUBLE"}
+_FORMAT_WORDS = {
+    "int32": "TYPE_INT32",
+    "uint32": "TYPE_UINT32",
+    "int64": "TYPE_INT64",
+    "uint64": "TYPE_UINT64",
+    "byte": "TYPE_BYTES",
+    "float": "TYPE_FLOAT",
+    "double": "TYPE_DOUBLE",
+    "google-datetime": "type.googleapis.com/google.protobuf.Timestamp",
+    "google-duration": "type.googleapis.com/google.protobuf.Duration",
+    "google-fieldmask": "type.googleapis.com/google.protobuf.FieldMask",
+}
+_BOUNDS = {
+    "int32": (-(2**31), 2**31 - 1),
+    "uint32": (0, 2**32 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "uint64": (0, 2**64 - 1),
+}
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_DURATION = re.compile(r"-?\d+(\.\d{1,9})?s", re.ASCII)
+
+
+class _Problems(list[tuple[str, str]]):
+    """Violations found so far, as (field, sentence)."""
+
+    def raise_if_any(self) -> None:
+        if not self:
+            return
+        message = "\n".join(sentence for _, sentence in self)
+        violations = [
+            {**({"field": field} if field else {}), "description": sentence}
+            for field, sentence in self
+        ]
+        detail = {
+            "@type": "type.googleapis.com/google.rpc.BadRequest",
+            "fieldViolations": violations,
+        }
+        raise ApiError(400, message, details=[detail])
+
+
+def check_query(
+    document: Document, method: Method, query: Iterable[tuple[str, str]], *, snake: bool
+) -> tuple[dict[str, Json], dict[str, str]]:
+    """Convert the query into (the method's parameters, the standard parameters)."""
+    params: dict[str, Json] = {}
+    standard: dict[str, str] = {}
+    problems = _Problems()
+    for key, text in query:
+        name = key
+        if name not in method.parameters and snake and camel(name) in method.parameters:
+            name = camel(name)
+        schema = method.parameters.get(name)
+        if schema is None or schema.get("location") == "path":
+            if key in document.standard or key in _UNLISTED:
+                standard[key.lstrip("$") if key in {"$alt", "$fields"} else key] = text
+                continue
+            problems.append(
+                (
+                    "",
+                    f'Invalid JSON payload received. Unknown name "{key}": Cannot bind query '
+                    f"parameter. Field '{key}' could not be found in request message.",
+                )
+            )
+            continue
+        value = _from_text(text, schema, name, problems)
+        if schema.get("repeated"):
+            params.setdefault(name, []).append(value)
+        else:
+            params[name] = value
+    for name, schema in method.parameters.items():
+        if schema.get("required") and schema.get("location") == "query" and name not in params:
+            problems.append((name, f"Required parameter: {name}"))
+        if "default" in schema and name not in params and schema.get("location") == "query":
+            params[name] = _from_text(schema["default"], schema, name, problems)
+    problems.raise_if_any()
+    return params, standard
+
+
+def _from_text(text: str, schema: Schema, name: str, problems: _Problems) -> Json:
+    kind, form = schema.get("type"), schema.get("format")
+    if kind == "boolean":
+        if text.lower() in {"true", "1"}:
+            return True
+        if text.lower() in {"false", "0"}:
+            return False
+        problems.append((name, f"Invalid value at '{name}' (TYPE_BOOL), \"{text}\""))
+        return None
+    if kind == "integer" or form in _BOUNDS:
+        return _integer(text, form, name, problems, shown=f'"{text}"')
+    if "enum" in schema:
+        return _enum(text, schema, name, problems)
+    return text
+
+
+def check_body(  # noqa: PLR0913 - the parts of one question
+    document: Document,
+    method: Method,
+    body: Json,
+    *,
+    required: Iterable[str] = (),
+    snake: bool = True,
+    keep_nulls: bool = False,
+) -> dict[str, Json]:
+    """Give a copy of the body with output-only fields dropped, or say what is wrong with it."""
+    if method.request is None:
+        if body:
+            raise invalid(
+                'Invalid JSON payload received. Unknown name "": Root element must be a message.'
+                if not isinstance(body, dict)
+                else "Invalid JSON payload received. "
+                f'Unknown name "{next(iter(body))}": Cannot find field.'
+            )
+        return {}
+    if not isinstance(body, dict):
+        raise invalid(
+            'Invalid JSON payload received. Unknown name "": Root element must be a message.'
+        )
+    problems = _Problems()
+    reader = _Reader(document, problems, snake=snake, keep_nulls=keep_nulls)
+    checked = reader.message(body, document.schemas[method.request], "")
+    for path in required:
+        if _missing(checked, path.split(".")):
+            problems.append((path, f"Required field '{path}' is missing."))
+    problems.raise_if_any()
+    return checked
+
+
+def _missing(body: Json, path: list[str]) -> bool:
+    if not path:
+        return body in (None, "", [])
+    if isinstance(body, list):
+        return any(_missing(item, path) for item in body)
+    if not isinstance(body, dict) or path[0] not in body:
+        return True
+    return _missing(body[path[0]], path[1:])
+
+
+class _Reader:
+    """Walks a request body alongside its schema."""
+
+    def __init__(
+        self, document: Document, problems: _Problems, *, snake: bool, keep_nulls: bool
+    ) -> None:
+        self.document = document
+        self.problems = problems
+        self.snake = snake
+        self.keep_nulls = keep_nulls
+
+    def message(self, body: dict[str, Json], schema: Schema, at: str) -> dict[str, Json]:
+        properties = schema.get("properties", {})
+        extra = schema.get("additionalProperties")
+        found: dict[str, Json] = {}
+        for key, value in body.items():
+            name = key
+            if name not in properties and self.snake and camel(name) in properties:
+                name = camel(name)
+            field = properties.get(name, extra)
+            if field is None:
+                where = f" at '{at}'" if at else ""
+                self.problems.append(
+                    (
+                        at,
+                        f'Invalid JSON payload received. Unknown name "{key}"{where}: '
+                        "Cannot find field.",
+                    )
+                )
+                continue
+            if field.get("readOnly"):
+                continue
+            if value is None:
+                if self.keep_nulls or field.get("type") == "any":
+                    found[name] = None
+                continue
+            inner = f"{at}.{name}" if at else name
+            found[name] = self.value(value, field, inner)
+        return found
+
+    def value(self, value: Json, schema: Schema, at: str) -> Json:
+        if "$ref" in schema:
+            target = self.document.schemas[schema["$ref"]]
+            if target.get("type") != "object":
+                return self.value(value, target, at)
+            if not isinstance(value, dict):
+                return self._wrong(at, f"type.googleapis.com/{schema['$ref']}", value)
+            return self.message(value, target, at)
+        kind = schema.get("type")
+        if kind == "any":
+            return value
+        if kind == "array":
+            if not isinstance(value, list):
+                return self._wrong(at, _word(schema["items"]), value)
+            return [
+                self.value(item, schema["items"], f"{at}[{index}]")
+                for index, item in enumerate(value)
+            ]
+        if kind == "object":
+            if not isinstance(value, dict):
+                return self._wrong(at, "Map", value)
+            return self.message(value, schema, at)
+        return self.scalar(value, schema, at)
+
+    def scalar(self, value: Json, schema: Schema, at: str) -> Json:
+        kind, form = schema.get("type"), schema.get("format")
+        if kind == "integer" or form in _BOUNDS:
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
+                return self._wrong(at, _word(schema), value)
+            number = _integer(str(value), form, at, self.problems, shown=_shown(value))
+            return str(number) if kind == "string" else number
+        if kind == "number":
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return self._wrong(at, _word(schema), value)
+            return value
+        if kind == "boolean":
+            return value if isinstance(value, bool) else self._wrong(at, "TYPE_BOOL", value)
+        if "enum" in schema and isinstance(value, int) and not isinstance(value, bool):
+            return _enum(value, schema, at, self.problems)
+        if not isinstance(value, str):
+            return self._wrong(at, _word(schema), value)
+        if "enum" in schema:
+            return _enum(value, schema, at, self.problems)
+        check = _FORMATS.get(form or "")
+        if check is not None and not check(value):
+            return self._wrong(at, _word(schema), value)
+        return value
+
+    def _wrong(self, at: str, word: str, value: Json) -> None:
+        self.problems.append((at, f"Invalid value at '{at}' ({word}), {_shown(value)}"))
+
+
+def _is_base64(value: str) -> bool:
+    try:
+        padded = value + "=" * (-len(value) % 4)
+        base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)
+    except binascii.Error:
+        return False
+    return True
+
+
+_FORMATS: dict[str, Callable[[str], bool]] = {
+    "google-datetime": lambda value: bool(_TIMESTAMP.fullmatch(value)),
+    "date-time": lambda value: bool(_TIMESTAMP.fullmatch(value)),
+    "google-duration": lambda value: bool(_DURATION.fullmatch(value)),
+    "byte": _is_base64,
+}
+
+
+def _word(schema: Schema) -> str:
+    if "$ref" in schema:
+        return f"type.googleapis.com/{schema['$ref']}"
+    if "enum" in schema:
+        return "type.googleapis.com/Enum"
+    form = _FORMAT_WORDS.get(schema.get("format", ""))
+    return form or _TYPE_WORDS.get(schema.get("type", ""), "TYPE_MESSAGE")
+
+
+def _shown(value: Json) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else f'"{value}"'
+
+
+def _integer(text: str, form: str | None, at: str, problems: _Problems, *, shown: str) -> Json:
+    word = _FORMAT_WORDS.get(form or "", "TYPE_INT32")
+    low, high = _BOUNDS.get(form or "int32", _BOUNDS["int64"])
+    try:
+        number = int(text) if not re.fullmatch(r"-?\d+\.0+", text) else int(float(text))
+    except ValueError:
+        number = None
+    if number is None or not low <= number <= high:
+        problems.append((at, f"Invalid value at '{at}' ({word}), {shown}"))
+        return 0
+    return number
+
+
+def _enum(value: str | int, schema: Schema, at: str, problems: _Problems) -> Json:
+    choices = schema["enum"]
+    if isinstance(value, int):
+        # generated REST clients send numbers; the documents list values in their numbers' order
+        if 0 <= value < len(choices):
+            return choices[value]
+    elif value in choices:
+        return value
+    problems.append((at, f"Invalid value at '{at}' (type.googleapis.com/Enum), {_shown(value)}"))
+    return None
+
+
+def check_response(document: Document, method: Method, body: Json) -> Json:
+    """Give the answer with 64-bit numbers as strings; a field Google does not have is a bug."""
+    if method.response is None:
+        if body:
+            raise ValueError(f"{method.id} has no response body, but the handler gave one")
+        return {}
+    return _answer(document, body, document.schemas[method.response], method.response)
+
+
+def _answer(document: Document, value: Json, schema: Schema, at: str) -> Json:  # noqa: PLR0911
+    if "$ref" in schema:
+        return _answer(document, value, document.schemas[schema["$ref"]], at)
+    kind = schema.get("type")
+    if kind == "any":
+        return value
+    if kind == "object":
+        return _answer_object(document, value, schema, at)
+    if kind == "array":
+        if not isinstance(value, list):
+            raise ValueError(f"{at} must be a list, the handler gave {value!r}")
+        return [_answer(document, item, schema["items"], f"{at}[]") for item in value]
+    if kind == "string" and schema.get("format") in _BOUNDS and isinstance(value, int):
+        return str(value)
+    if not isinstance(value, _PYTHON[kind or "any"]) or (
+        kind in {"integer", "number"} and isinstance(value, bool)
+    ):
+        raise ValueError(f"{at} must be a {kind}, the handler gave {value!r}")
+    if "enum" in schema and value not in schema["enum"]:
+        raise ValueError(f"{at} must be one of {schema['enum']}, the handler gave {value!r}")
+    return value
+
+
+_PYTHON: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": int | float,
+    "boolean": bool,
+    "any": object,
+}
+
+
+def _answer_object(document: Document, value: Json, schema: Schema, at: str) -> Json:
+    if not isinstance(value, dict):
+        raise ValueError(f"{at} must be an object, the handler gave {value!r}")
+    properties = schema.get("properties", {})
+    extra = schema.get("additionalProperties")
+    found = {}
+    for key, item in value.items():
+        field = properties.get(key, extra)
+        if field is None:
+            raise ValueError(f"the document knows no field {at}.{key}")
+        if item is not None or field.get("type") == "any":
+            found[key] = _answer(document, item, field, f"{at}.{key}") if item is not None else None
+    return found
+
+
+def number_enums(document: Document, schema_name: str, body: Json) -> Json:
+    """Write enums as numbers, as ``$alt=json;enum-encoding=int`` asks for."""
+    return _numbered(document, body, {"$ref": schema_name})
+
+
+def _numbered(document: Document, value: Json, schema: Schema) -> Json:
+    if "$ref" in schema:
+        return _numbered(document, value, document.schemas[schema["$ref"]])
+    if isinstance(value, dict):
+        properties, extra = schema.get("properties", {}), schema.get("additionalProperties", {})
+        return {
+            key: _numbered(document, item, properties.get(key, extra))
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_numbered(document, item, schema.get("items", {})) for item in value]
+    choices = schema.get("enum")
+    return choices.index(value) if choices and value in choices else value
+
+
+def select(body: Json, mask: str) -> Json:
+    """Keep only the fields a partial-response mask names, such as ``items(name,size),kind``."""
+    tree, end = _parse_mask(mask, 0)
+    if end != len(mask):
+        raise invalid(f"Invalid field selection {mask}")
+    return _pick(body, tree)
+
+
+_Tree = dict[str, Any]
+
+
+def _parse_mask(mask: str, at: int) -> tuple[_Tree, int]:
+    tree: _Tree = {}
+    while True:
+        found = re.compile(r"\s*([A-Za-z0-9_.\-]+|\*)").match(mask, at)
+        if found is None:
+            raise invalid(f"Invalid field selection {mask}")
+        node = tree
+        names = found[1].split(".")
+        at = found.end()
+        while at < len(mask) and mask[at] == "/":
+            found = re.compile(r"([A-Za-z0-9_\-]+|\*)").match(mask, at + 1)
+            if found is None:
+                raise invalid(f"Invalid field selection {mask}")
+            names.append(found[1])
+            at = found.end()
+        for name in names:
+            node = node.setdefault(camel(name), {})
+        if at < len(mask) and mask[at] == "(":
+            inner, at = _parse_mask(mask, at + 1)
+            if at >= len(mask) or mask[at] != ")":
+                raise invalid(f"Invalid field selection {mask}")
+            node.update(inner)
+            at += 1
+        if at < len(mask) and mask[at] == ",":
+            at += 1
+            continue
+        return tree, at
+
+
+def _pick(value: Json, tree: _Tree) -> Json:
+    if not tree or "*" in tree and not tree["*"]:
+        return value
+    if isinstance(value, list):
+        return [_pick(item, tree) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _pick(item, tree.get(key, tree.get("*", {})))
+        for key, item in value.items()
+        if key in tree or "*" in tree
+    }
