@@ -71,7 +71,7 @@ def discovered(api: str, version: str) -> Any:
     A new one for each request: the transport under it (httplib2) must not be shared by threads.
     """
     import google_auth_httplib2
-    import httplib2
+    import httplib2  # type: ignore[import-untyped]  # it ships no types
     from googleapiclient.discovery import build
 
     http = google_auth_httplib2.AuthorizedHttp(credentials(), http=httplib2.Http(timeout=60))

@@ -40,13 +40,18 @@ class Caller:
     @property
     def member(self) -> str:
         """The caller as IAM writes it, ``user:ana@example.com``."""
-        robot = self.email.endswith(".gserviceaccount.com")
-        return f"{'serviceAccount' if robot else 'user'}:{self.email}"
+        return member_of(self.email)
 
     @property
     def domain(self) -> str:
         """The part of the address behind the @."""
         return self.email.rpartition("@")[2]
+
+
+def member_of(email: str) -> str:
+    """Write an address as IAM does; service accounts are told by their domain."""
+    robot = email.endswith(".gserviceaccount.com")
+    return f"{'serviceAccount' if robot else 'user'}:{email}"
 
 
 def verified(authorization: str | None, audiences: Collection[str]) -> Caller:
@@ -137,7 +142,7 @@ def _signed(token: str) -> dict[str, Any]:
     from google.oauth2 import id_token
 
     try:
-        claims = id_token.verify_oauth2_token(
+        claims: dict[str, Any] = id_token.verify_oauth2_token(  # type: ignore[no-untyped-call]
             token, certificates.request(), clock_skew_in_seconds=CLOCK_SKEW
         )
     except exceptions.TransportError as error:
@@ -148,7 +153,7 @@ def _signed(token: str) -> dict[str, Any]:
     except (exceptions.GoogleAuthError, ValueError, TypeError) as error:
         # TypeError: claims of the wrong type ("exp": "soon") reach arithmetic in the library.
         _refuse(_in_our_words(error))
-    return dict(claims)
+    return claims
 
 
 def _in_our_words(error: Exception) -> str:

@@ -88,6 +88,5 @@ def _read(bucket: str, name: str, parse: Callable[[bytes], object]) -> object:
     except (ValueError, YAMLError) as error:
         reason = str(error)[:1000]
         logs.write("ERROR", f"{name} is not valid", cause=reason)
-        raise problems.not_installed(f"the {name} of the registry is not valid", cause=reason) from (
-            error
-        )
+        detail = f"the {name} of the registry is not valid"
+        raise problems.not_installed(detail, cause=reason) from error

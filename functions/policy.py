@@ -37,9 +37,7 @@ def teams_of(caller: Caller, policy: Policy) -> frozenset[str]:
     """Return the teams whose deployments the caller may see."""
     if is_admin(caller, policy):
         return frozenset(policy.teams)
-    return frozenset(
-        name for name, team in policy.teams.items() if is_named(caller, team.members)
-    )
+    return frozenset(name for name, team in policy.teams.items() if is_named(caller, team.members))
 
 
 def require_member(caller: Caller, team: str, policy: Policy) -> None:
@@ -79,9 +77,7 @@ def require_allowed(request: DeploymentRequest, policy: Policy) -> None:
         ("placements", request.placement, limits.placements),
     ):
         if allowed is not None and wanted not in allowed:
-            raise _limit(
-                request.team, rule, f"allows {', '.join(allowed) or 'none'}, not {wanted}"
-            )
+            raise _limit(request.team, rule, f"allows {', '.join(allowed) or 'none'}, not {wanted}")
 
 
 def require_room(team: str, policy: Policy, count: int) -> None:

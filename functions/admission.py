@@ -1,0 +1,92 @@
+"""From the bytes of a body to a request that Berth can and may carry out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from functions import http, policy, problems
+from schemas import problem as shapes
+from schemas.access import MOST_MEMBERS, IamAccess
+from schemas.deployment import DeploymentRequest
+from schemas.problem import FieldError
+
+if TYPE_CHECKING:
+    from flask import Request
+
+    from functions.identity import Caller
+    from schemas.platform import Platform
+    from schemas.policy import Policy
+
+
+def admitted(
+    request: Request, caller: Caller, *, platform: Platform, rules: Policy
+) -> DeploymentRequest:
+    """Return what is asked for, with every default filled in.
+
+    Raises:
+        ProblemError: 400 with every place that is wrong, 403 naming the rule, 413.
+    """
+    _, data = http.json_object(request)
+    try:
+        # Strict: "3" is no number and "yes" no boolean, so a slip is not taken for a wish.
+        asked = DeploymentRequest.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        raise problems.invalid_model(error, DeploymentRequest) from error
+    # Whoever may not ask for the team learns nothing about what the platform offers.
+    policy.require_member(caller, asked.team, rules)
+    settled = asked.model_copy(update={"region": asked.region or platform.default_region})
+    _require_offered(settled, platform)
+    policy.require_allowed(settled, rules)
+    return settled
+
+
+def with_requester(request: DeploymentRequest, member: str) -> DeploymentRequest:
+    """Add the one who asked to those who may enter, where IAM decides who may."""
+    access = request.access
+    if not isinstance(access, IamAccess) or member in access.members:
+        return request
+    if len(access.members) >= MOST_MEMBERS:
+        raise problems.invalid(
+            f"members has {len(access.members)} entries without the one who asks; "
+            f"{MOST_MEMBERS} are the most, so name a group",
+            pointer="/access/members",
+        )
+    members = (*access.members, member)
+    return request.model_copy(update={"access": access.model_copy(update={"members": members})})
+
+
+def differences(ours: DeploymentRequest, theirs: DeploymentRequest) -> tuple[FieldError, ...]:
+    """Name every place where a request differs from the one that made the deployment."""
+    wanted, existing = theirs.document(), ours.document()
+    return tuple(
+        FieldError(
+            pointer=shapes.pointer(name),
+            message=f"{name} is {_shown(existing[name])} and would become {_shown(wanted[name])}",
+        )
+        for name in wanted
+        if _comparable(wanted[name]) != _comparable(existing[name])
+    )
+
+
+def _comparable(value: object) -> object:
+    """Take the order out of lists: naming the same members in another order is the same."""
+    if isinstance(value, dict):
+        return {key: _comparable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return sorted(value)
+    return value
+
+
+def _shown(value: object) -> str:
+    return str(value)[:200]
+
+
+def _require_offered(request: DeploymentRequest, platform: Platform) -> None:
+    """Refuse what this platform does not have, everything at once."""
+    from planner import admission
+
+    errors = admission.errors(request, platform)
+    if errors:
+        raise problems.ProblemError(shapes.invalid(errors))

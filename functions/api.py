@@ -1,0 +1,194 @@
+"""The api: what people and programs call to get, see and remove a tracking server."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import itertools
+from typing import TYPE_CHECKING, get_args
+
+from functions import (
+    admission,
+    audiences,
+    deployments,
+    events,
+    http,
+    identity,
+    lifecycle,
+    logs,
+    openapi,
+    platform,
+    policy,
+    preview,
+    problems,
+    registry,
+)
+from functions.http import Answer, Route
+from schemas.deployment import State
+from schemas.listing import DeploymentList, EventList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flask import Request, Response
+
+    from functions.deployments import Known
+    from functions.identity import Caller
+    from schemas.listing import DeploymentSummary
+
+DEPLOYMENTS = "/v1/deployments"
+PAGE = 50
+LARGEST_PAGE = 1000
+
+
+def create(request: Request) -> Answer:
+    """Answer POST: 202 and where to look, or 200 and the plan when only that is asked for."""
+    only_plan = _flag(request, "validate_only")
+    caller = _caller(request)
+    place, rules = platform.load(), platform.load_policy()
+    asked = admission.admitted(request, caller, platform=place, rules=rules)
+    logs.bind(deployment=asked.name)
+    plan = preview.of(asked, caller, platform=place)
+    if only_plan:
+        return Answer(200, plan.document())
+    known = lifecycle.want(asked, caller, platform=place, rules=rules)
+    return _accepted(known)
+
+
+def show(request: Request, name: str) -> Answer:
+    """Answer GET of one deployment; of a removed one, what is remembered of it."""
+    known = _visible(request, name)
+    return Answer(200, deployments.shown(known, platform.load()).document())
+
+
+def remove(request: Request, name: str) -> Answer:
+    """Answer DELETE: 202 in every state; once is as good as twice."""
+    known = _visible(request, name)
+    return _accepted(lifecycle.unwant(known, _caller(request), platform=platform.load()))
+
+
+def show_all(request: Request) -> Answer:
+    """Answer GET of the list: by name, of the teams that the caller may see."""
+    caller, rules = _caller(request), platform.load_policy()
+    team, state = request.args.get("team"), request.args.get("state")
+    if state is not None and state not in get_args(State):
+        raise problems.invalid(
+            f"state must be one of {', '.join(get_args(State))}", allowed=get_args(State)
+        )
+    if team is not None:
+        policy.require_member(caller, team, rules)
+    seen, everything = policy.teams_of(caller, rules), policy.is_admin(caller, rules)
+    size = _page_size(request)
+    matching = _matching(
+        deployments.summaries(after=_token(request, registry.is_name)),
+        team=team,
+        state=state,
+        # An admin also sees what belongs to a team that the policy no longer names.
+        visible=None if everything else seen,
+    )
+    # One more than fits on the page tells whether there is a next one.
+    found = list(itertools.islice(matching, size + 1))
+    more = found[size - 1].name if len(found) > size else None
+    answer = DeploymentList(deployments=tuple(found[:size]), next_page_token=_as_token(more))
+    return Answer(200, answer.document())
+
+
+def show_events(request: Request, name: str) -> Answer:
+    """Answer GET of the events of one deployment, oldest first."""
+    known = _visible(request, name)
+    size = _page_size(request)
+    start = int(_token(request, lambda token: token.isdigit() and len(token) < 10) or 0)  # noqa: PLR2004 - nobody has so many events
+    history = events.history(known.spec.name)
+    more = str(start + size) if len(history) > start + size else None
+    page = tuple(history[start : start + size])
+    return Answer(200, EventList(events=page, next_page_token=_as_token(more)).document())
+
+
+def describe(_request: Request) -> Answer:
+    """Answer GET of the OpenAPI document, to everybody."""
+    return Answer(200, openapi.document())
+
+
+PAGED = frozenset({"page_size", "page_token"})
+ROUTES = (
+    Route("POST", DEPLOYMENTS, create, frozenset({"validate_only"})),
+    Route("GET", DEPLOYMENTS, show_all, PAGED | {"team", "state"}),
+    Route("GET", DEPLOYMENTS + "/{name}", show),
+    Route("DELETE", DEPLOYMENTS + "/{name}", remove),
+    Route("GET", DEPLOYMENTS + "/{name}/events", show_events, PAGED),
+    Route("GET", "/v1/openapi.json", describe),
+)
+
+
+def api(request: Request) -> Response:
+    """Serve the api; the entry point that is deployed."""
+    return http.serve("api", ROUTES, request)
+
+
+def _caller(request: Request) -> Caller:
+    return identity.verified(
+        request.headers.get("Authorization"), audiences.of_people(platform.load())
+    )
+
+
+def _visible(request: Request, name: str) -> Known:
+    """Return a deployment that exists and that the caller may see."""
+    caller = _caller(request)
+    logs.bind(deployment=name[:40])
+    known = deployments.find(name)
+    if known is None:
+        raise problems.not_found(f"there is no deployment called {name[:100]}")
+    policy.require_member(caller, known.spec.request.team, platform.load_policy())
+    logs.bind(execution=None if known.status is None else known.status.execution)
+    return known
+
+
+def _accepted(known: Known) -> Answer:
+    body = deployments.shown(known, platform.load()).document()
+    return Answer(202, body, {"Location": f"{DEPLOYMENTS}/{known.spec.name}"})
+
+
+def _matching(
+    entries: Iterator[DeploymentSummary],
+    *,
+    team: str | None,
+    state: str | None,
+    visible: frozenset[str] | None,
+) -> Iterator[DeploymentSummary]:
+    for entry in entries:
+        if team is not None and entry.team != team:
+            continue
+        if state is not None and entry.state != state:
+            continue
+        if visible is None or entry.team in visible:
+            yield entry
+
+
+def _flag(request: Request, name: str) -> bool:
+    value = request.args.get(name, "false")
+    if value not in ("true", "false"):
+        raise problems.invalid(f"{name} must be true or false", allowed=("true", "false"))
+    return value == "true"
+
+
+def _page_size(request: Request) -> int:
+    text = request.args.get("page_size", str(PAGE))
+    # isascii: "²" is a digit to Python and no number.
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_PAGE):
+        raise problems.invalid(f"page_size must be a number from 1 to {LARGEST_PAGE}")
+    return int(text)
+
+
+def _as_token(value: str | None) -> str | None:
+    return None if value is None else base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
+
+
+def _token(request: Request, is_ours: Callable[[str], bool]) -> str:
+    text = request.args.get("page_token", "")
+    try:
+        token = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        token = ""
+    if text and not is_ours(token):
+        raise problems.invalid("page_token is not one that this list gave out")
+    return token

@@ -1,0 +1,126 @@
+"""Status events: publishing the ones that the api causes, and reading the history of one deployment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from functions import clients, logs, registry
+from schemas.event import StatusEvent
+
+if TYPE_CHECKING:
+    from schemas.deployment import Spec, State
+    from schemas.platform import Platform
+
+EVENT_TYPE = "berth.deployment.state"
+# A caller waits for this at most; the registry is the record, Pub/Sub only tells of it.
+_PATIENCE = 5.0
+
+_MESSAGES: dict[str, str] = {
+    "PENDING": "asked for",
+    "PROVISIONING": "being made",
+    "READY": "works",
+    "FAILED": "failed",
+    "DELETING": "to be removed",
+    "DELETED": "removed",
+}
+
+
+def announce(spec: Spec, state: State, platform: Platform, *, by: str) -> None:
+    """Publish that a deployment was asked for, or its removal; never fail because of it."""
+    event = StatusEvent(
+        id=event_id(spec.name, spec.generation, state),
+        deployment=spec.name,
+        team=spec.request.team,
+        generation=spec.generation,
+        state=state,
+        message=f"{state}: {_MESSAGES[state]} by {by}",
+        time=spec.updated,
+    )
+    try:
+        _publish(event, platform)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a request must not fail on it
+        logs.write("WARNING", "the event was not published", event=event.id, cause=str(error)[:500])
+
+
+def event_id(name: str, generation: int, state: str) -> str:
+    """Name an event so that a repeat of it has the same name."""
+    return f"{name}/{generation}/{state}"
+
+
+def history(name: str) -> list[StatusEvent]:
+    """Return every change of state that the registry remembers, oldest first.
+
+    The versions of spec.json and status.json are the history; there is no second record that
+    could disagree. Of a failure the content is read as well, since it says why.
+    """
+    # The first version always counts: it differs from "nothing".
+    versions: list[registry.Entry | None] = [None, *registry.history(name)]
+    found: list[StatusEvent] = []
+    seen: set[str] = set()
+    for before, entry in pairwise(versions):
+        assert entry is not None
+        same = before is not None and (before.generation, before.state) == (
+            entry.generation,
+            entry.state,
+        )
+        event = None if same else _event(entry)
+        if event is not None and event.id not in seen:
+            seen.add(event.id)
+            found.append(event)
+    return found
+
+
+def _event(entry: registry.Entry) -> StatusEvent:
+    status = None
+    if entry.kind == "status" and entry.state == "FAILED":
+        stored = registry.read_status(entry.name, version=entry.object_generation)
+        status = None if stored is None else stored.document
+    problem = None if status is None else status.problem
+    words = _MESSAGES.get(entry.state, "") if problem is None else problem.detail
+    return StatusEvent.model_validate(
+        {
+            "id": event_id(entry.name, entry.generation, entry.state),
+            "deployment": entry.name,
+            "team": entry.team,
+            "generation": entry.generation,
+            "state": entry.state,
+            "message": f"{entry.state}: {words}",
+            "url": entry.url,
+            "problem": problem,
+            "execution": None if status is None else status.execution,
+            "time": entry.written,
+        }
+    )
+
+
+def _publish(event: StatusEvent, platform: Platform) -> None:
+    client = clients.publisher()
+    future = client.publish(
+        platform.topic,
+        event.model_dump_json().encode(),
+        ordering_key=event.deployment,
+        **{
+            "ce-specversion": "1.0",
+            "ce-id": event.id,
+            "ce-source": f"//berth/deployments/{event.deployment}",
+            "ce-type": EVENT_TYPE,
+            "ce-time": event.time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "ce-datacontenttype": "application/json",
+            "team": event.team,
+            "deployment": event.deployment,
+            "state": event.state,
+        },
+    )
+    try:
+        future.result(timeout=_PATIENCE)
+    except Exception:
+        # After a failure the client holds back this key until it is told to go on.
+        client.resume_publish(platform.topic, event.deployment)
+        raise
+
+
+def now() -> datetime:
+    """Return the time, to the microsecond, in UTC."""
+    return datetime.now(tz=UTC)

@@ -1,0 +1,47 @@
+"""The plan of a request before anything is made.
+
+Shown on demand, and made for every request: what cannot be planned is refused while the caller
+still listens, and not by an execution minutes later.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions import admission, events, problems
+
+if TYPE_CHECKING:
+    from functions.identity import Caller
+    from schemas.deployment import DeploymentRequest
+    from schemas.plan import Plan
+    from schemas.platform import Platform
+
+# Stands for the random part of some names until there is a deployment that has one.
+UID = "00000000"
+
+
+def of(asked: DeploymentRequest, caller: Caller, *, platform: Platform) -> Plan:
+    """Plan all parts of a deployment that does not exist yet.
+
+    Raises:
+        ProblemError: 400 when the platform does not have what is asked for.
+    """
+    from planner.plan import plan
+    from planner.target import NotOfferedError
+    from schemas.deployment import Spec
+
+    now = events.now()
+    spec = Spec(
+        name=asked.name,
+        generation=1,
+        uid=UID,
+        desired="present",
+        request=admission.with_requester(asked, caller.member),
+        created_by=caller.email,
+        created=now,
+        updated=now,
+    )
+    try:
+        return plan(spec, platform)
+    except NotOfferedError as error:
+        raise problems.invalid(str(error)) from error
