@@ -54,6 +54,7 @@ class Depot:
         self._depth = 0
         self._litter: list[tuple[float, str]] = []
         self._discarded: list[str] = []
+        self._session_locks = [threading.Lock() for _ in range(64)]
         self._db = sqlite3.connect(
             folder / "storage.db", isolation_level=None, check_same_thread=False
         )
@@ -163,6 +164,10 @@ class Depot:
     def part(self, session: str) -> Path:
         """Return the file in which a resumable upload gathers its bytes."""
         return self._parts / session
+
+    def session_lock(self, session: str) -> threading.Lock:
+        """Return the lock under which a resumable upload takes its chunks one by one."""
+        return self._session_locks[hash(session) % len(self._session_locks)]
 
     def _new_content(self) -> tuple[str, Path]:
         blob = uuid.uuid4().hex

@@ -1,0 +1,90 @@
+"""The IAM policy of a bucket: written whole, guarded by its etag."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from localcloud.errors import ApiError
+from localcloud.iam import held
+from localcloud.services.storage import names, shelf
+from localcloud.services.storage.depots import depot_of
+from localcloud.services.storage.preconditions import failed
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+    from localcloud.service import Call, Resource
+
+_PUBLIC = {"allUsers", "allAuthenticatedUsers"}
+
+_LEGACY = {
+    "roles/storage.legacyBucketOwner": ("projectEditor", "projectOwner"),
+    "roles/storage.legacyBucketReader": ("projectViewer",),
+    "roles/storage.legacyObjectOwner": ("projectEditor", "projectOwner"),
+    "roles/storage.legacyObjectReader": ("projectViewer",),
+}
+"""What Google binds on a new bucket, so that the project's basic roles reach its objects."""
+
+
+def begin(cloud: Cloud, bucket: str) -> None:
+    """Give a new bucket the policy Google gives it."""
+    bindings = [
+        {"role": role, "members": [f"{kind}:{cloud.project}" for kind in kinds]}
+        for role, kinds in _LEGACY.items()
+    ]
+    cloud.iam.forget(names.iam_name(bucket))
+    cloud.iam.set_policy(names.iam_name(bucket), {"bindings": bindings})
+
+
+def end(cloud: Cloud, bucket: str) -> None:
+    """Drop the policy of a bucket that is gone."""
+    cloud.iam.forget(names.iam_name(bucket))
+
+
+def get(call: Call) -> Resource:
+    """Show a bucket's policy."""
+    bucket = shelf.fetch_bucket(depot_of(call.cloud), call["bucket"]).name
+    version = call.get("optionsRequestedPolicyVersion") or 1
+    return _shown(bucket, call.cloud.iam.policy(names.iam_name(bucket), version=version))
+
+
+def replace_policy(call: Call) -> Resource:
+    """Replace a bucket's policy; 412 when the etag sent is not the present one."""
+    depot = depot_of(call.cloud)
+    with depot.transaction():
+        bucket = shelf.fetch_bucket(depot, call["bucket"])
+        full = names.iam_name(bucket.name)
+        sent = call.body.get("etag")
+        if sent and sent != call.cloud.iam.policy(full).get("etag"):
+            raise failed()
+        access = bucket.resource["iamConfiguration"]
+        members = {
+            member
+            for binding in call.body.get("bindings", [])
+            for member in binding.get("members", [])
+        }
+        if access["publicAccessPrevention"] == "enforced" and members & _PUBLIC:
+            message = "The member bindings allUsers and allAuthenticatedUsers are not allowed since public access prevention is enforced."
+            raise ApiError(412, message, reason="conditionNotMet")
+        policy = {key: call.body[key] for key in ("bindings", "version") if key in call.body}
+        stored = call.cloud.iam.set_policy(full, policy)
+        # A policy is metadata of its bucket.
+        shelf.save_bucket(depot, replace(bucket))
+        return _shown(bucket.name, stored)
+
+
+def test(call: Call) -> Resource:
+    """Say which of the permissions named the caller has on a bucket."""
+    shelf.fetch_bucket(depot_of(call.cloud), call["bucket"])
+    answer = held(call, call.get("permissions") or [])
+    return {"kind": "storage#testIamPermissionsResponse", **answer}
+
+
+def _shown(bucket: str, policy: Resource) -> Resource:
+    return {
+        "kind": "storage#policy",
+        "resourceId": f"projects/_/buckets/{bucket}",
+        "version": policy.get("version", 1),
+        "etag": policy["etag"],
+        "bindings": policy.get("bindings", []),
+    }

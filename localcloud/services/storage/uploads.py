@@ -1,0 +1,129 @@
+"""Objects made of bytes that arrive: in one request, with metadata, or in chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from localcloud.errors import ApiError
+from localcloud.service import Call, Reply, Resource
+from localcloud.services.storage import checksums, generations, names, sessions, shelf, views
+from localcloud.services.storage.buckets import acl_refusal
+from localcloud.services.storage.depot import sync
+from localcloud.services.storage.depots import depot_of
+from localcloud.services.storage.generations import Content
+from localcloud.services.storage.objects import check_overwrite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from localcloud.services.storage.sessions import Session
+
+_CANCELLED = 499
+_INCOMPLETE = 308
+
+_KEPT = (
+    "ifGenerationMatch",
+    "ifGenerationNotMatch",
+    "ifMetagenerationMatch",
+    "ifMetagenerationNotMatch",
+    "contentEncoding",
+    "name",
+)
+"""Parameters of the first request of a resumable upload that count at its end."""
+
+
+def insert(call: Call) -> Resource | Reply:
+    """Take an upload of any kind."""
+    if call.get("kmsKeyName"):
+        raise ApiError(501, "Customer-managed keys are not known here.", reason="notImplemented")
+    if call.get("upload_id"):
+        return _continue(call)
+    if call.get("predefinedAcl") or call.body.get("acl"):
+        raise acl_refusal()
+    if call.get("uploadType") == "resumable":
+        return _begin(call)
+    if call.upload is None:
+        message = "Upload requests must include an uploadType URL parameter and a URL path beginning with /upload/"
+        raise ApiError(400, message, reason="wrongUrlForUpload")
+    sums = checksums.Sums(call.upload.crc32c, call.upload.md5)
+    kind = call.upload.content_type
+    return _store(call, call.body, call.upload.path, sums=sums, content_type=kind)
+
+
+def _store(
+    call: Call,
+    metadata: Resource,
+    path: Path,
+    *,
+    sums: checksums.Sums,
+    content_type: str | None,
+    session: Session | None = None,
+) -> Resource:
+    checksums.check(sums, metadata, call.headers)
+    depot = depot_of(call.cloud)
+    name = names.check_object_name(call.get("name") or metadata.get("name"))
+    given = dict(metadata)
+    given["contentType"] = given.get("contentType") or content_type or "application/octet-stream"
+    if call.get("contentEncoding"):
+        given["contentEncoding"] = call["contentEncoding"]
+    sync(path)
+    size = path.stat().st_size
+    with depot.transaction():
+        bucket = shelf.fetch_bucket(depot, call["bucket"])
+        check_overwrite(call, depot, bucket, name)
+        content = Content(depot.take(path), size, sums.crc32c, sums.md5)
+        made = views.entry(bucket, generations.commit(depot, bucket, name, content, given))
+        if session is not None:
+            sessions.finish(depot, session, made)
+    return made
+
+
+def _begin(call: Call) -> Reply:
+    depot = depot_of(call.cloud)
+    name = names.check_object_name(call.get("name") or call.body.get("name"))
+    with depot.transaction():
+        bucket = shelf.fetch_bucket(depot, call["bucket"])
+        # Asked again at the end; now it saves sending the bytes for nothing.
+        check_overwrite(call, depot, bucket, name)
+    request = {
+        "params": {key: call[key] for key in _KEPT if call.get(key) is not None} | {"name": name},
+        "metadata": call.body,
+        "contentType": call.headers.get("x-upload-content-type"),
+    }
+    session = sessions.begin(depot, bucket.name, request)
+    query = urlencode({"uploadType": "resumable", "name": name, "upload_id": session})
+    where = f"{names.HOST}/upload/storage/v1/b/{bucket.name}/o?{query}"
+    return Reply(200, b"", {"location": where, "x-guploader-uploadid": session})
+
+
+def _continue(call: Call) -> Resource | Reply:
+    depot = depot_of(call.cloud)
+    session = sessions.fetch(depot, call["upload_id"])
+    if session.bucket != call["bucket"]:
+        raise ApiError(404, "The upload session was not found.", reason="notFound")
+    with depot.session_lock(session.id):
+        session = sessions.fetch(depot, session.id)
+        if session.finished is not None:
+            return session.finished
+        if call.http_method == "DELETE":
+            sessions.cancel(depot, session)
+            return Reply(_CANCELLED, b"")
+        size = call.upload.size if call.upload else 0
+        chunk = sessions.Chunk.read(call.headers.get("content-range"), size)
+        source = call.upload.path if call.upload else None
+        if not sessions.receive(depot, session, chunk, source):
+            received = sessions.fetch(depot, session.id).received
+            span = {"range": f"bytes=0-{received - 1}"} if received else {}
+            return Reply(_INCOMPLETE, b"", span)
+        part = depot.part(session.id)
+        part.touch()
+        call.params |= session.request["params"]
+        return _store(
+            call,
+            session.request["metadata"],
+            part,
+            sums=checksums.of_file(part),
+            content_type=session.request["contentType"],
+            session=session,
+        )
