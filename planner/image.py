@@ -61,7 +61,9 @@ def plan(target: Target, _observed: Observed) -> PartPlan:
                         "options": {"logging": "CLOUD_LOGGING_ONLY"},
                         "timeout": BUILD_TIMEOUT,
                         "queueTtl": QUEUE_TIMEOUT,
-                        "tags": [f"berth-image-{source.digest}"],
+                        # By the first one finds the builds of a content, by the second
+                        # those that deleting a deployment cancels.
+                        "tags": [f"berth-image-{source.digest}", f"berth-deployment-{target.name}"],
                     },
                 ),
                 operation=Operations(base="https://cloudbuild.googleapis.com/v1/", dialect="done"),

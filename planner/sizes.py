@@ -42,11 +42,11 @@ class Shape:
 
 # Memory is server + uploads in flight. One worker takes 484 MiB under light load, two 725, four
 # 1070; a proxied upload of at most 32 MiB (Cloud Run's limit) lies once in /tmp, which is memory,
-# since the 8 MiB chunk of the image saves the second copy: concurrency × 32 MiB on top.
+# since the 8 MiB chunk of the image saves the second copy: concurrency times 32 MiB on top.
 SHAPES: dict[Size, Shape] = {
     "small": Shape(
         cpu="1",
-        memory="2Gi",  # 484 + 40 × 32 = 1764 MiB
+        memory="2Gi",  # 484 + 40 times 32 = 1764 MiB
         workers=1,
         concurrency=40,
         max_instances=3,
@@ -57,7 +57,7 @@ SHAPES: dict[Size, Shape] = {
     ),
     "medium": Shape(
         cpu="2",
-        memory="4Gi",  # 725 + 60 × 32 = 2645 MiB
+        memory="4Gi",  # 725 + 60 times 32 = 2645 MiB
         workers=2,
         concurrency=60,
         max_instances=4,
@@ -68,7 +68,7 @@ SHAPES: dict[Size, Shape] = {
     ),
     "large": Shape(
         cpu="4",
-        memory="8Gi",  # 1070 + 80 × 32 = 3630 MiB, too near to 4 GiB
+        memory="8Gi",  # 1070 + 80 times 32 = 3630 MiB, too near to 4 GiB
         workers=4,
         concurrency=80,
         max_instances=5,

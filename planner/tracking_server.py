@@ -14,7 +14,7 @@ TIMEOUT = "900s"
 
 PROBE_SECONDS = 5
 PROBE_FAILURES = 48
-"""48 × 5 s = 240 s, the most Cloud Run allows. /health opens after 4 to 10 s, but MLflow tries an
+"""48 times 5 s = 240 s, the most Cloud Run allows. /health opens after 4 to 10 s, but MLflow tries an
 unreachable database for 106 s, and the role to connect may take minutes to spread."""
 
 
