@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -18,11 +18,13 @@ OTHER = "berth-local:europe-west1:other"
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a state directory that lasts for the file."""
     return tmp_path_factory.mktemp("state")
 
 
 @pytest.fixture(scope="module")
 def databases(state: Path) -> Iterator[PostgresDatabases]:
+    """Run one instance for all tests here."""
     servers = PostgresDatabases(state)
     servers.create(POOL, "POSTGRES_18", options={})
     yield servers
@@ -48,7 +50,7 @@ def test_versions_without_binaries_are_refused_by_name(databases: PostgresDataba
 
 
 def test_the_exact_version_is_known(databases: PostgresDatabases) -> None:
-    """databaseInstalledVersion comes from the binary."""
+    """DatabaseInstalledVersion comes from the binary."""
     assert databases.installed_version("POSTGRES_18").startswith("POSTGRES_18_")
 
 
@@ -134,8 +136,8 @@ def test_a_database_in_use_is_not_dropped(databases: PostgresDatabases) -> None:
         (lambda d: d.start(OTHER), "there is no server for"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_the_servers_words(  # type: ignore[no-untyped-def]
-    databases: PostgresDatabases, call, words: str
+def test_what_cannot_be_done_is_said_in_the_servers_words(
+    databases: PostgresDatabases, call: Callable[[PostgresDatabases], object], words: str
 ) -> None:
     """PostgreSQL's own sentence is what the API passes on."""
     with pytest.raises(DatabaseError, match=words):
@@ -151,7 +153,7 @@ def test_a_failed_user_change_leaves_nothing(databases: PostgresDatabases) -> No
 
 
 def test_roles_are_added_or_replaced(databases: PostgresDatabases) -> None:
-    """revoke takes what is not named; without it roles only grow."""
+    """Revoke takes what is not named; without it roles only grow."""
     databases.set_user(POOL, Login("changing", roles=("pg_monitor",)))
     databases.set_user(POOL, Login("changing", roles=(SUPERUSER_ROLE,)))
     assert databases.memberships(POOL, "changing") == [SUPERUSER_ROLE, "pg_monitor"]
