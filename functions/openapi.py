@@ -167,7 +167,7 @@ def _state() -> dict[str, Any]:
 def document() -> dict[str, Any]:
     """Return the document; it only changes with the code."""
     _, definitions = models_json_schema(
-        [(model, "serialization") for model in _MODELS],
+        [(model, "validation") for model in _MODELS],
         ref_template="#/components/schemas/{model}",
     )
     return {

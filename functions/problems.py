@@ -7,6 +7,7 @@ that programs may compare; its title never changes for a type.
 from __future__ import annotations
 
 import traceback
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from functions import logs
@@ -29,6 +30,7 @@ _KINDS: dict[str, tuple[int, str]] = {
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The method is not allowed here"),
     "conflict": (409, "The deployment exists with other content"),
+    "busy": (409, "Another operation is in progress"),
     "superseded": (409, "The request has been overtaken by a newer one"),
     "name-taken": (409, "The name is taken"),
     "too-large": (413, "The body is too large"),
@@ -163,21 +165,36 @@ def _from_google(error: Exception) -> ProblemError | None:
     """Tell Google's errors apart; None when it is not one of Google's."""
     from google.api_core.exceptions import GoogleAPICallError, RetryError
     from google.auth.exceptions import GoogleAuthError
+    from googleapiclient.errors import HttpError
     from requests.exceptions import RequestException
 
     if isinstance(error, (RetryError, RequestException, GoogleAuthError, ConnectionError)):
         logs.write("WARNING", "Google did not answer", cause=str(error)[:1000])
         return unavailable("Google Cloud did not answer", cause=_short(error))
-    if not isinstance(error, GoogleAPICallError):
-        return None
-    code = int(error.code or 503)
-    logs.write("WARNING", "Google refused a call", code=code, cause=str(error)[:1000])
-    if code == 429 or code >= 500:  # noqa: PLR2004 - HTTP's own numbers for "later"
-        return unavailable(f"Google Cloud answered {code}", cause=_short(error))
+    if isinstance(error, HttpError):
+        return google_refused(int(error.status_code), str(error.reason))
+    if isinstance(error, GoogleAPICallError):
+        return google_refused(int(error.code or 503), _short(error))
+    return None
+
+
+def google_refused(code: int, words: str) -> ProblemError:
+    """Make a problem of what one of Google's APIs answered.
+
+    The detail carries Google's words, since the workflow and its remedies go by them.
+    """
+    words = words[:1000]
+    logs.write("WARNING", "Google refused a call", code=code, cause=words)
+    if code == HTTPStatus.TOO_MANY_REQUESTS or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return unavailable(f"Google Cloud answered {code}: {words}", cause=words)
+    if code == HTTPStatus.CONFLICT:
+        return make("busy", f"Google Cloud answered {code}: {words}", cause=words, resumable=True)
+    # NOT_YET is what the workflow's patience goes by: a right granted moments ago takes minutes.
+    late = " (NOT_YET, if it was granted moments ago)" if code == HTTPStatus.FORBIDDEN else ""
     return make(
         "google-refused",
-        f"Google Cloud answered {code} to a call that Berth made",
-        cause=_short(error),
+        f"Google Cloud answered {code} to a call of Berth's{late}: {words}",
+        cause=words,
         remedy="Run `python -m install apply`: it restores roles and resources that are missing.",
     )
 

@@ -1,0 +1,1 @@
+"""The proof that a deployment works, from outside and as its users would see it."""

@@ -1,0 +1,112 @@
+"""The work itself: a run is logged, an artifact goes in and comes back, and both are taken away."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from functions import logs
+from functions.verification.check import Check, CheckFailedError, failed
+
+if TYPE_CHECKING:
+    from functions.verification.visitor import Visitor
+
+EXPERIMENT = "berth-verify"
+_API = "/api/2.0/mlflow"
+_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
+_SCHEME = "mlflow-artifacts:"
+_METRIC = "proof"
+
+
+def runs_the_planned_version(member: Visitor, version: str) -> Check:
+    """Prove that the server is the MLflow that was asked for.
+
+    Raises:
+        CheckFailedError: It is another one.
+    """
+    name = "version"
+    found = member.expect(name, "GET", "/version").text.strip()
+    if found != version:
+        raise failed(name, f"the server is MLflow {found}, planned is {version}")
+    return Check(name, ok=True, detail=f"MLflow {found}")
+
+
+def keeps_runs_and_artifacts(member: Visitor) -> list[Check]:
+    """Prove that the database and the bucket behind the server work.
+
+    Raises:
+        CheckFailedError: What was written did not come back.
+    """
+    experiment = _experiment(member)
+    run = _post(member, "run logged", "runs/create", experiment_id=experiment, start_time=_now())
+    info = run["run"]["info"]
+    try:
+        return [_logged(member, info["run_id"]), _came_back(member, info["artifact_uri"])]
+    finally:
+        _tidy(member, run_id=info["run_id"], experiment=experiment)
+
+
+def _experiment(member: Visitor) -> str:
+    """Return the experiment of the proof; an earlier proof may have left it, deleted."""
+    name = "run logged"
+    made = member.call(name, "POST", f"{_API}/experiments/create", json={"name": EXPERIMENT})
+    if made.status_code == HTTPStatus.OK:
+        return str(made.json()["experiment_id"])
+    found = member.expect(
+        name, "GET", f"{_API}/experiments/get-by-name?experiment_name={EXPERIMENT}"
+    ).json()["experiment"]
+    if found["lifecycle_stage"] == "deleted":
+        _post(member, name, "experiments/restore", experiment_id=found["experiment_id"])
+    return str(found["experiment_id"])
+
+
+def _logged(member: Visitor, run_id: str) -> Check:
+    name = "run logged"
+    value = secrets.randbelow(1_000_000)
+    _post(
+        member, name, "runs/log-metric", run_id=run_id, key=_METRIC, value=value, timestamp=_now()
+    )
+    run = member.expect(name, "GET", f"{_API}/runs/get?run_id={run_id}").json()["run"]
+    found = {metric["key"]: metric["value"] for metric in run["data"].get("metrics", [])}
+    if found.get(_METRIC) != value:
+        raise failed(name, f"the metric was {value}, and {found.get(_METRIC)} came back")
+    return Check(name, ok=True, detail=f"run {run_id}")
+
+
+def _came_back(member: Visitor, artifact_uri: str) -> Check:
+    name = "artifact came back"
+    if not artifact_uri.startswith(_SCHEME):
+        raise failed(name, f"artifacts do not go through the server: {artifact_uri[:200]}")
+    path = _ARTIFACTS + artifact_uri.removeprefix(_SCHEME).strip("/") + "/proof.bin"
+    content = secrets.token_bytes(4096)
+    member.expect(
+        name, "PUT", path, data=content, headers={"Content-Type": "application/octet-stream"}
+    )
+    found = member.expect(name, "GET", path).content
+    # Nothing is left in the team's bucket; the run it belongs to is deleted as well.
+    member.call(name, "DELETE", path)
+    if found != content:
+        raise failed(name, f"{len(content)} bytes went in, {len(found)} others came back")
+    return Check(name, ok=True, detail=f"{len(content)} bytes")
+
+
+def _tidy(member: Visitor, *, run_id: str, experiment: str) -> None:
+    """Delete the run and its experiment; what stays behind is no reason to fail."""
+    try:
+        member.call("tidy", "POST", f"{_API}/runs/delete", json={"run_id": run_id})
+        member.call(
+            "tidy", "POST", f"{_API}/experiments/delete", json={"experiment_id": experiment}
+        )
+    except CheckFailedError as error:
+        logs.write("WARNING", "the run of the proof is still there", cause=str(error))
+
+
+def _post(member: Visitor, check: str, path: str, **body: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = member.expect(check, "POST", f"{_API}/{path}", json=body).json()
+    return answer
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
