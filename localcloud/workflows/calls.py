@@ -1,0 +1,110 @@
+"""Compiling call steps: subworkflows, library functions and connectors, by named arguments."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from localcloud.workflows import connectors
+from localcloud.workflows.effects import Running
+from localcloud.workflows.errors import DeployError, Position
+from localcloud.workflows.evaluator import Code, Program
+from localcloud.workflows.frames import Frame
+from localcloud.workflows.nodes import CallStep
+from localcloud.workflows.stdlib import FUNCTIONS
+from localcloud.workflows.stdlib.registry import Function, Kind
+
+if TYPE_CHECKING:
+    from localcloud.workflows.compiler import Store
+
+Arguments = list[tuple[str, Code, Position]]
+Apply = Callable[[Frame, dict[str, Any]], Running]
+Runner = tuple[str | None, Callable[[Frame], Any], bool]
+
+
+def compile_call(
+    program: Program, step: CallStep, arguments: Arguments, result: "Store | None"
+) -> Runner:
+    """Compile a call step."""
+    apply = _target(program, step.function, [name for name, _, _ in arguments])
+    if result is None:
+        store = None
+    else:
+        store = result.plain
+    position = step.position
+
+    def flow(frame: Frame) -> Running:
+        values: dict[str, Any] = {}
+        for name, code, place in arguments:
+            frame.at = place
+            values[name] = code.plain(frame) if code.plain else (yield from code.run(frame))
+        frame.at = position
+        run = frame.run
+        if run.settings.call_log is not None:
+            value = yield from _logged(frame, step.function, values, apply)
+        else:
+            value = yield from apply(frame, values)
+        frame.at = position
+        if store is not None:
+            store(frame, value)
+
+    return "STEP_CALL", flow, True
+
+
+def _logged(frame: Frame, name: str, values: dict[str, Any], apply: Apply) -> Running:
+    """Call, and tell the call log of the call and how it ended."""
+    log = frame.run.settings.call_log
+    assert log is not None  # noqa: S101 - the caller has looked
+    log(frame.run, {"event": "call", "function": name, "arguments": values, "frame": frame})
+    try:
+        value = yield from apply(frame, values)
+    except Exception as error:
+        log(frame.run, {"event": "exception", "function": name, "error": error, "frame": frame})
+        raise
+    log(frame.run, {"event": "return", "function": name, "value": value, "frame": frame})
+    return value
+
+
+def _target(program: Program, name: str, given: Sequence[str]) -> Apply:
+    routine = program.routines.get(name)
+    if routine is not None and name != "main":
+        routine.check_named(given)
+        return routine.invoke
+    if name.startswith("googleapis."):
+        connector = connectors.find(name)
+        _check(name, connector.parameters, connector.required, given)
+        return connector.run
+    function = FUNCTIONS.get(name)
+    if function is None:
+        message = f"symbol '{name}' is neither a function nor a sub-workflow name"
+        raise DeployError(message)
+    _check(name, function.parameters, function.parameters[: function.required], given)
+    if function.kind is Kind.BLOCKING:
+        return function.implementation
+    return _immediate(function)
+
+
+def _check(
+    name: str, parameters: Sequence[str], required: Sequence[str], given: Sequence[str]
+) -> None:
+    for argument in given:
+        if argument not in parameters:
+            wanted = ", ".join(parameters) or "none"
+            message = f"function '{name}' has no argument '{argument}' (it has: {wanted})"
+            raise DeployError(message)
+    for argument in required:
+        if argument not in given:
+            message = f"argument '{argument}' of function '{name}' is missing"
+            raise DeployError(message)
+
+
+def _immediate(function: Function) -> Apply:
+    """Give a library function that does not wait the form of one that does."""
+    needs_run = function.kind is Kind.CONTEXT
+
+    def apply(frame: Frame, values: dict[str, Any]) -> Running:
+        positions = [values[name] for name in function.parameters if name in values]
+        if needs_run:
+            return function.implementation(frame.run, *positions)
+        return function.implementation(*positions)
+        yield  # makes this a generator, as functions that wait are
+
+    return apply

@@ -1,0 +1,270 @@
+"""Connectors: calls ``googleapis.SERVICE.VERSION...METHOD``, read from the discovery documents."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from googleapiclient.discovery_cache import get_static_doc
+
+from localcloud.workflows.connector_calls import Call, Deadline, call_api
+from localcloud.workflows.effects import Running
+from localcloud.workflows.errors import DeployError, failure, type_error, value_error
+from localcloud.workflows.execution_calls import run_workflow, wait_for_execution
+from localcloud.workflows.frames import Frame
+from localcloud.workflows.polling import POLLED, wait_for_operation
+from localcloud.workflows.values import expect_type, shown
+
+# The APIs that have a connector. Those without one (iam, dns, artifactregistry, serviceusage ...)
+# are called with http.* steps.
+SERVICES: Final = frozenset(
+    """aiplatform batch bigquery bigquerydatatransfer cloudbuild cloudfunctions
+    cloudresourcemanager cloudscheduler cloudtasks compute container dataflow documentai firestore
+    forms gke integrations language ml pubsub run secretmanager sheets spanner sqladmin storage
+    storagetransfer transcoder translate workflowexecutions workflows""".split()
+)
+# Regional APIs whose host begins with the location, which is then an argument of its own.
+_REGIONAL: Final = frozenset({("run", "v1"), ("aiplatform", "v1"), ("aiplatform", "v1beta1")})
+_OWN_ARGUMENTS: Final = ("body", "connector_params")
+_PLACEHOLDER: Final = re.compile(r"\{(\+?)([^}]+)\}")
+_URL_SAFE: Final = "%/:@!$&'()*+,;=~-._"
+
+Document = dict[str, Any]
+Runner = Callable[[Frame, dict[str, Any]], Running]
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """A method that a call step can name: its arguments, and what it does."""
+
+    name: str
+    parameters: tuple[str, ...]
+    required: tuple[str, ...]
+    run: Runner
+
+
+@lru_cache(maxsize=32)
+def _document(service: str, version: str) -> Document | None:
+    text = get_static_doc(service, version)
+    return None if text is None else json.loads(text)
+
+
+@lru_cache(maxsize=1024)
+def find(name: str) -> Connector:
+    """Find a connector; raise DeployError if there is none."""
+    if name in _HELPERS:
+        return _HELPERS[name]
+    parts = name.split(".")
+    if len(parts) < 4:  # noqa: PLR2004 - googleapis, service, version, method
+        raise _unknown(name, "a connector is googleapis.SERVICE.VERSION.METHOD")
+    _, service, version, *path, method_name = parts
+    if service not in SERVICES:
+        raise _unknown(name, f"there is no connector for '{service}'; use an http call")
+    document = _document(service, version)
+    if document is None:
+        raise _unknown(name, f"API '{service}' has no version '{version}'")
+    resource = document
+    for part in path:
+        resource = resource.get("resources", {}).get(part)
+        if resource is None:
+            raise _unknown(name, f"there is no resource '{part}'")
+    method = resource.get("methods", {}).get(method_name)
+    if method is None:
+        choices = ", ".join(sorted(resource.get("methods", {}))) or "none"
+        raise _unknown(name, f"methods here are: {choices}")
+    return _connector(name, document, service, version, method)
+
+
+def _unknown(name: str, reason: str) -> DeployError:
+    return DeployError(f"unknown connector '{name}': {reason}")
+
+
+def _connector(
+    name: str, document: Document, service: str, version: str, method: Document
+) -> Connector:
+    own = method.get("parameters", {})
+    parameters = [*own, *document.get("parameters", {}), "connector_params"]
+    if "request" in method or "mediaUpload" in method:
+        parameters.append("body")
+    if "mediaUpload" in method:
+        parameters.append("uploadType")
+    if (service, version) in _REGIONAL and "location" not in own:
+        parameters.append("location")
+    required = tuple(key for key, value in own.items() if value.get("required"))
+    target = _Method(document, service, version, method)
+    return Connector(name, tuple(dict.fromkeys(parameters)), required, target.run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """One method of a discovery document."""
+
+    document: Document
+    service: str
+    version: str
+    method: Document
+
+    def run(self, frame: Frame, arguments: dict[str, Any]) -> Running:
+        """Call the method; wait for its operation if it has one."""
+        call = Call.of(arguments.get("connector_params"))
+        deadline = Deadline(frame, call.timeout)
+        body = arguments.get("body")
+        verb = self.method["httpMethod"]
+        if "request" in self.method and body is None and verb != "GET":
+            body = {}
+        answer = yield from call_api(
+            frame, verb, self.url(arguments), body, call=call, deadline=deadline
+        )
+        if call.skip_polling or verb == "GET":
+            return answer
+        returned = self.method.get("response", {}).get("$ref", "")
+        if returned == "Execution" and self.service == "workflowexecutions":
+            return (yield from wait_for_execution(frame, answer, call, deadline))
+        if returned.endswith("Operation") and self.service in POLLED and not self.on_operation():
+            return (
+                yield from wait_for_operation(
+                    frame, self.document, answer, arguments, call=call, deadline=deadline
+                )
+            )
+        return answer
+
+    def on_operation(self) -> bool:
+        """Say whether the method belongs to operations themselves."""
+        return "perations" in self.method["id"]
+
+    def url(self, arguments: dict[str, Any]) -> str:
+        """Build the URL of a call."""
+        path = self.method["path"]
+        root = self.document["rootUrl"]
+        if arguments.get("uploadType") is not None and "mediaUpload" in self.method:
+            url = root.rstrip("/") + self.method["mediaUpload"]["protocols"]["simple"]["path"]
+        else:
+            url = root + self.document.get("servicePath", "") + path
+        own = self.method.get("parameters", {})
+        in_path: set[str] = set()
+
+        def fill(found: re.Match[str]) -> str:
+            key = found.group(2)
+            in_path.add(key)
+            value = expect_type(arguments[key], str, f"argument '{key}'") if isinstance(
+                arguments[key], str
+            ) else _text(arguments[key], key)
+            # What must be encoded in a path (object names) is encoded by the author.
+            return quote(value, safe=_URL_SAFE)
+
+        url = _PLACEHOLDER.sub(fill, url)
+        location = arguments.get("location")
+        if location is not None and "location" not in own:
+            host = url.removeprefix("https://")
+            url = f"https://{quote(expect_type(location, str, 'location'))}-{host}"
+        pairs = []
+        for key, value in arguments.items():
+            if key in in_path or key in _OWN_ARGUMENTS or value is None:
+                continue
+            if key == "location" and "location" not in own:
+                continue
+            for item in value if type(value) is list else [value]:
+                pairs.append((key, _text(item, key)))
+        return f"{url}?{urlencode(pairs, quote_via=quote)}" if pairs else url
+
+
+def _text(value: Any, key: str) -> str:
+    if type(value) is bool:
+        return "true" if value else "false"
+    if type(value) in (str, int, float):
+        return str(value)
+    raise type_error(f"argument '{key}' must be a string, a number or a boolean; got: {shown(value)}")
+
+
+# -- helper methods, which no discovery document has -----------------------------------------
+
+
+def _run_execution(frame: Frame, arguments: dict[str, Any]) -> Running:
+    return (yield from run_workflow(frame, arguments, arguments.get("connector_params")))
+
+
+def _secret_url(frame: Frame, arguments: dict[str, Any], rest: str) -> str:
+    project = arguments.get("project_id")
+    if project is None:
+        project = frame.run.environment.get("GOOGLE_CLOUD_PROJECT_ID", "")
+    secret: str = expect_type(arguments["secret_id"], str, "secret_id")
+    project_id = _text(project, "project_id")
+    return (
+        "https://secretmanager.googleapis.com/v1/projects/"
+        f"{quote(project_id)}/secrets/{quote(secret)}{rest}"
+    )
+
+
+def _access_string(frame: Frame, arguments: dict[str, Any]) -> Running:
+    version = arguments.get("version")
+    rest = f"/versions/{quote(_text('latest' if version is None else version, 'version'))}:access"
+    url = _secret_url(frame, arguments, rest)
+    call = Call.of(arguments.get("connector_params"))
+    answer = yield from call_api(
+        frame, "GET", url, None, call=call, deadline=Deadline(frame, call.timeout)
+    )
+    payload = answer.get("payload") if type(answer) is dict else None
+    if type(payload) is not dict or type(payload.get("data", "")) is not str:
+        raise failure("ResponseTypeError", "the response is not a secret version")
+    try:
+        return base64.b64decode(payload.get("data", "")).decode()
+    except ValueError as error:
+        raise value_error("the secret is not UTF-8 text") from error
+
+
+def _add_version_string(frame: Frame, arguments: dict[str, Any]) -> Running:
+    data: str = expect_type(arguments["data"], str, "data")
+    body = {"payload": {"data": base64.b64encode(data.encode()).decode()}}
+    url = _secret_url(frame, arguments, ":addVersion")
+    call = Call.of(arguments.get("connector_params"))
+    deadline = Deadline(frame, call.timeout)
+    return (yield from call_api(frame, "POST", url, body, call=call, deadline=deadline))
+
+
+def _helper(name: str, run: Runner, *parameters: str) -> Connector:
+    names = (*(parameter.rstrip("?") for parameter in parameters), "connector_params")
+    required = tuple(parameter for parameter in parameters if not parameter.endswith("?"))
+    return Connector(name, names, required, run)
+
+
+_RUN: Final = "projects.locations.workflows.executions.run"
+_HELPERS: Final[dict[str, Connector]] = {
+    connector.name: connector
+    for connector in (
+        *(
+            _helper(
+                f"googleapis.workflowexecutions.{version}.{_RUN}",
+                _run_execution,
+                "workflow_id",
+                "location?",
+                "project_id?",
+                "argument?",
+            )
+            for version in ("v1", "v1beta")
+        ),
+        *(
+            _helper(
+                f"googleapis.secretmanager.{version}.projects.secrets.addVersionString",
+                _add_version_string,
+                "secret_id",
+                "project_id?",
+                "data",
+            )
+            for version in ("v1", "v1beta1")
+        ),
+        *(
+            _helper(
+                f"googleapis.secretmanager.{version}.projects.secrets.versions.accessString",
+                _access_string,
+                "secret_id",
+                "version?",
+                "project_id?",
+            )
+            for version in ("v1", "v1beta1")
+        ),
+    )
+}

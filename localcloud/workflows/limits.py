@@ -1,0 +1,33 @@
+"""The limits of the service, as its quota page and its JSON schema give them."""
+
+from typing import Final
+
+SOURCE_BYTES: Final = 128 * 1024
+EXPRESSION_CHARACTERS: Final = 400
+MEMORY_BYTES: Final = 512 * 1024
+STRING_BYTES: Final = 256 * 1024
+ARGUMENT_BYTES: Final = 32 * 1024
+RESPONSE_BYTES: Final = 2 * 1024 * 1024
+
+HTTP_TIMEOUT: Final = 300.0
+HTTP_TIMEOUT_MOST: Final = 1800.0
+CONNECTOR_TIMEOUT: Final = 1800.0
+CONNECTOR_REQUEST_TIMEOUT: Final = 1800.0
+CALLBACK_TIMEOUT: Final = 43200.0
+YEAR: Final = 31536000.0
+
+ASSIGNMENTS: Final = 50
+CONDITIONS: Final = 50
+PARAMETERS: Final = 10
+MAIN_PARAMETERS: Final = 1
+BRANCHES_LEAST: Final = 2
+BRANCHES_MOST: Final = 10
+
+PARALLEL_DEPTH: Final = 2
+CONCURRENT_BRANCHES: Final = 20
+UNHANDLED_ERRORS: Final = 100
+CALL_DEPTH: Final = 20
+STEPS: Final = 100_000
+
+INTEGER_LEAST: Final = -(2**63)
+INTEGER_MOST: Final = 2**63 - 1

@@ -1,0 +1,81 @@
+"""Waiting for long-running operations: where each API keeps them, and how it spells the end."""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from localcloud.workflows.connector_calls import Call, Deadline, call_api, delays
+from localcloud.workflows.effects import Running
+from localcloud.workflows.errors import WorkflowError, failure
+from localcloud.workflows.frames import Frame
+
+# Cloud Run is not among them: its connector waits for nothing.
+POLLED: Final = frozenset(
+    """aiplatform batch cloudbuild cloudfunctions cloudresourcemanager compute container documentai
+    firestore spanner sqladmin storagetransfer translate workflows""".split()
+)
+_COMPUTE: Final = ("zone", "region")
+
+
+def wait_for_operation(  # noqa: PLR0913 - what polling needs to know
+    frame: Frame,
+    document: dict[str, Any],
+    operation: Any,
+    arguments: dict[str, Any],
+    *,
+    call: Call,
+    deadline: Deadline,
+) -> Running:
+    """Poll an operation until it is done; give it back, or raise OperationError."""
+    waits = delays(call)
+    _check(operation)
+    url = _address(document, operation, arguments)
+    while not _done(operation):
+        yield from deadline.sleep(next(waits))
+        frame.run.count()
+        operation = yield from call_api(frame, "GET", url, None, call=call, deadline=deadline)
+        _check(operation)
+    error = operation.get("error")
+    if error:
+        raise _failed(operation, error)
+    return operation
+
+
+def _check(operation: Any) -> None:
+    if type(operation) is not dict or type(operation.get("name")) is not str:
+        raise failure("ResponseTypeError", "the response is not an operation")
+
+
+def _done(operation: dict[str, Any]) -> bool:
+    return operation.get("done") is True or operation.get("status") == "DONE"
+
+
+def _failed(operation: dict[str, Any], error: Any) -> WorkflowError:
+    message = error.get("message") if isinstance(error, dict) else None
+    if message is None and isinstance(error, dict):
+        errors = error.get("errors") or []
+        texts = [item.get("message") or item.get("code") for item in errors if isinstance(item, dict)]
+        message = "; ".join(str(text) for text in texts if text)
+    text = f"operation {operation['name']} failed"
+    return failure(
+        "OperationError", f"{text}: {message}" if message else text, operation=operation, error=error
+    )
+
+
+def _address(document: dict[str, Any], operation: dict[str, Any], arguments: dict[str, Any]) -> str:
+    """Give the URL of an operation."""
+    base = document["rootUrl"] + document.get("servicePath", "")
+    name = operation["name"]
+    if document["name"] == "sqladmin":
+        project = arguments.get("project") or operation.get("targetProject", "")
+        prefix = "sql/v1beta4/" if document["version"] == "v1beta4" else "v1/"
+        return f"{base}{prefix}projects/{quote(str(project))}/operations/{quote(name)}"
+    if document["name"] == "compute":
+        project = quote(str(arguments["project"]))
+        for kind in _COMPUTE:
+            if kind in arguments:
+                place = quote(str(arguments[kind]))
+                return f"{base}projects/{project}/{kind}s/{place}/operations/{quote(name)}"
+        return f"{base}projects/{project}/global/operations/{quote(name)}"
+    if document["name"] == "container" and isinstance(operation.get("selfLink"), str):
+        return str(operation["selfLink"])
+    return f"{base}{document['version']}/{quote(name, safe='/')}"

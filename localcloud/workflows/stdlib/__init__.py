@@ -1,0 +1,22 @@
+"""The standard library: one module for each of the language's modules, one table for all."""
+
+from localcloud.workflows.stdlib import (  # noqa: F401 - importing fills the table
+    base64_,
+    events,
+    experimental,
+    hash_,
+    helpers_,
+    http,
+    json_,
+    lists,
+    maps,
+    math_,
+    retry,
+    sys_,
+    text,
+    time_,
+    uuid_,
+)
+from localcloud.workflows.stdlib.registry import CONSTANTS, FUNCTIONS
+
+__all__ = ["CONSTANTS", "FUNCTIONS"]
