@@ -18,7 +18,20 @@ SOURCE_LIMIT = 128 * 1024
 EXPRESSION_LIMIT = 400
 
 HELPERS = frozenset(
-    {"default", "double", "get_type", "if", "int", "keys", "len", "string", "not", "and", "or", "in"}
+    {
+        "default",
+        "double",
+        "get_type",
+        "if",
+        "int",
+        "keys",
+        "len",
+        "string",
+        "not",
+        "and",
+        "or",
+        "in",
+    }
 )
 """What an expression may call by a bare name and no file has to define."""
 

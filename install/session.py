@@ -1,0 +1,128 @@
+"""Talking to Google's REST APIs as whoever is logged in."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+from google.auth.credentials import Credentials
+from google.auth.exceptions import TransportError
+from google.auth.transport.requests import AuthorizedSession
+
+from install.errors import Answer, InstallError, operation_failed, refused
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+PASSING = (429, 500, 502, 503, 504)
+NOT_FOUND = 404
+
+PATIENCE = 600.0
+"""Seconds that an API or an account made moments ago may be unknown in places."""
+
+OPERATION_BUDGET = 3600.0
+"""Seconds after which a long-running operation is given up."""
+
+
+class Session:
+    """A connection with an identity. Repeats what is harmless to repeat."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # google-auth ships no types; what it returns is a requests.Session.
+        self._http: requests.Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        self._sleep = sleep
+        self._clock = clock
+        self.fresh = False
+        """Whether this run has made something: only then is it worth waiting for its being known."""
+
+    def get(self, url: str) -> Any:
+        """Return what is at a URL, None when there is nothing."""
+        return self.send("GET", url, absent_is_none=True)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        absent_is_none: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send a request and return the body of the answer.
+
+        Raises:
+            InstallError: The answer is an error; the message says what helps.
+        """
+        answer = self.ask(method, url, body, headers=headers)
+        if answer.status == NOT_FOUND and absent_is_none:
+            return None
+        if answer.status >= 400:  # noqa: PLR2004 - an HTTP status
+            raise refused(method, url, answer)
+        return answer.body
+
+    def ask(
+        self, method: str, url: str, body: Any = None, *, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a request and return the answer, whatever it is, once it is more than passing.
+
+        Every create of ours has a name of its own, so a repeat after a lost reply meets 409,
+        which the rows take as "look again".
+        """
+        started, pause = self._clock(), 1.0
+        while True:
+            answer = self._once(method, url, body, headers or {})
+            waited = self._clock() - started
+            if not self._worth_waiting(answer, waited):
+                return answer
+            self._sleep(pause)
+            pause = min(pause * 2, 15.0)
+
+    def _worth_waiting(self, answer: Answer, waited: float) -> bool:
+        if answer.api_is_off or answer.account_unknown:
+            return self.fresh and waited < PATIENCE
+        return answer.status in (0, *PASSING) and waited < 60  # noqa: PLR2004 - a minute
+
+    def _once(self, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        kind = {} if data is None else {"Content-Type": "application/json"}
+        try:
+            reply = self._http.request(
+                method, url, data=data, headers={**kind, **headers}, timeout=120
+            )
+        except (requests.ConnectionError, requests.Timeout, TransportError) as error:
+            return Answer(0, f"{method} {url} cannot be reached: {error}")
+        try:
+            return Answer(reply.status_code, reply.json() if reply.content else {})
+        except ValueError:
+            return Answer(reply.status_code, reply.text)
+
+    def upload(self, url: str, content: bytes, content_type: str) -> None:
+        """Put bytes where a signed URL says; the URL is the permission, so no token goes along.
+
+        Raises:
+            InstallError: It was refused.
+        """
+        reply = requests.put(url, data=content, headers={"Content-Type": content_type}, timeout=300)
+        if reply.status_code >= 400:  # noqa: PLR2004 - an HTTP status
+            raise refused("PUT", url.partition("?")[0], Answer(reply.status_code, reply.text))
+
+    def wait(self, title: str, operation: Any, base: str) -> None:
+        """Wait for a long-running operation of either dialect; `base` comes before its name.
+
+        Raises:
+            InstallError: It failed, or had not ended after an hour.
+        """
+        started, pause = self._clock(), 0.2
+        while not (operation.get("done") or operation.get("status") == "DONE"):
+            if self._clock() - started > OPERATION_BUDGET:
+                raise InstallError(f"{title}: the operation had not ended after an hour")
+            self._sleep(pause)
+            pause = min(pause * 1.5, 10.0)
+            operation = self.send("GET", base + operation["name"])
+        if operation.get("error"):
+            raise operation_failed(title, operation["error"])
