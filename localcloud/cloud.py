@@ -12,6 +12,7 @@ from localcloud.calls import CallLog
 from localcloud.clock import Clock, RealClock, VirtualClock
 from localcloud.faults import Faults
 from localcloud.iam import Iam
+from localcloud.issuer import Issuer
 from localcloud.machines import Machines
 from localcloud.operations import Operations
 from localcloud.pipeline import Pipeline
@@ -24,6 +25,8 @@ from localcloud.transport import ConnectionFailed, Request, Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from localcloud.serving import Serving
 
 __all__ = ["Cloud", "ConnectionFailed", "Response"]
 
@@ -41,6 +44,7 @@ ALWAYS_ENABLED = (
 """APIs a new project has."""
 
 RUN_HOSTS = (".run.app", ".cloudfunctions.net")
+"""Hosts that services and functions answer on, not APIs."""
 
 
 class Cloud:
@@ -87,6 +91,7 @@ class Cloud:
         self.services = only if only is not None else registered()
         self.router = Router(self.services)
         self.pipeline = Pipeline(self)
+        self.serving: Serving | None = None
         self._found_project()
         self.operations.abandon_open()
 
@@ -124,11 +129,14 @@ class Cloud:
     ) -> Response:
         """Make one HTTP request in-process; raises ConnectionFailed where no answer would come."""
         request = Request(method, url, dict(headers or {}), body)
-        if request.host.endswith(RUN_HOSTS):
+        if self.is_ingress(request.host):
             answer: Response = self.ingress.request(
                 method, url, headers=request.headers, body=body, timeout=timeout
             )
             return answer
+        issuer = Issuer(self.tokens)
+        if issuer.handles(request.host, request.path):
+            return issuer.handle(request)
         if not self.router.serves(request.host):
             raise ConnectionFailed(f"no such host: {request.host}")
         response = self.pipeline.handle(request)
@@ -136,6 +144,23 @@ class Cloud:
             response.body = response.download.read()
             response.download = None
         return response
+
+    def is_ingress(self, host: str) -> bool:
+        """Tell whether a host is a service's or a function's rather than an API's."""
+        return host.endswith(RUN_HOSTS)
+
+    def serve(self, *, port: int = 0) -> Serving:
+        """Open the doors for real clients: ``with cloud.serve() as serving: ...``."""
+        # the doors need servers that in-process use does not; import them only here
+        return importlib.import_module("localcloud.serving").Serving(self, port=port)  # type: ignore[no-any-return]
+
+    def environment(self, email: str) -> dict[str, str]:
+        """Give the variables a child process needs to act here as ``email``; doors must be open."""
+        if self.serving is None:
+            raise LookupError("the doors are closed: use `with cloud.serve():`")
+        make = importlib.import_module("localcloud.serving").child_environment
+        made: dict[str, str] = make(self, self.serving, email)
+        return made
 
     @cached_property
     def ingress(self) -> Any:  # noqa: ANN401 - RUN's, see localcloud/ingress.py

@@ -21,8 +21,11 @@ from localcloud.transport import (
     Response,
     json_response,
 )
+from localcloud.uploads import is_upload, spooled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from localcloud.cloud import Cloud
     from localcloud.faults import Fault
     from localcloud.service import Needs, Service
@@ -48,13 +51,17 @@ class Pipeline:
 
     def handle(self, request: Request) -> Response:
         """Answer one request; raises ConnectionFailed when a fault says the reply is lost."""
-        override = request.headers.get("x-http-method-override", "").upper()
-        verb = override or request.method.upper()
+        verb = _verb(request)
         try:
             route = self._cloud.router.find(request.host, verb, request.raw_path)
         except UnknownRouteError as error:
             return _page(error.status, verb, request.path)
         progress = _Progress()
+        if request.upload is None and is_upload(request, route):
+            try:
+                request.upload = spooled(request, self.spool_folder)
+            except ApiError as error:
+                return self._refusal(route.service, error)
         try:
             response = self._answer(route, verb, request, progress)
         except ApiError as error:
@@ -69,6 +76,18 @@ class Pipeline:
             response = self._refusal(route.service, ApiError(500, "Internal error encountered."))
         self._record(route, progress, response.status)
         return response
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where bodies of uploads wait for their handler."""
+        return self._cloud.state / "spool"
+
+    def route(self, request: Request) -> Route | None:
+        """Find the route before the body has arrived, or None."""
+        try:
+            return self._cloud.router.find(request.host, _verb(request), request.raw_path)
+        except UnknownRouteError:
+            return None
 
     def call(  # noqa: PLR0913 - the doors that have no URL name every part
         self,
@@ -301,6 +320,10 @@ def _after(fault: Fault | None) -> None:
     if fault.error is None:
         raise ConnectionFailed(f"the reply of {fault.method} was lost")
     raise fault.error
+
+
+def _verb(request: Request) -> str:
+    return request.headers.get("x-http-method-override", "").upper() or request.method.upper()
 
 
 def _continues(params: dict[str, Any]) -> bool:

@@ -1,0 +1,60 @@
+"""``python -m localcloud``: run Google Cloud on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from localcloud import commands
+from localcloud.daemon import DaemonError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    made = argparse.ArgumentParser(prog="localcloud", description="Google Cloud on this machine.")
+    verbs = made.add_subparsers(dest="verb", required=True)
+
+    def verb(name: str, function: object, about: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=about, description=about)
+        added.add_argument("--state", type=commands.state_folder, default=".localcloud")
+        added.set_defaults(function=function)
+        return added
+
+    up = verb("up", commands.up, "start it with the state that is there")
+    up.add_argument("--project")
+    up.add_argument("--region")
+    verb("down", commands.down, "stop it and everything it started")
+    status = verb("status", commands.status, "say whether it runs and where")
+    status.add_argument("--format", help="json, or one field such as project-number")
+    env = verb("env", commands.env, "print shell exports for Google's clients and gcloud")
+    env.add_argument("--account", default="owner@example.com")
+    token = verb("token", commands.token, "print an ID token of somebody")
+    token.add_argument("email", metavar="EMAIL")
+    token.add_argument("--audience", default=commands.GCLOUD_CLIENT)
+    token.add_argument("--access", action="store_true", help="an access token instead")
+    logs = verb("logs", commands.logs, "print log entries")
+    logs.add_argument("--service", help="only of this service, function, job or workflow")
+    verb("reset", commands.reset, "stop it and forget its state")
+    link = verb("link", commands.link, "print the loopback link of a run.app URL")
+    link.add_argument("url", metavar="HTTPS_URL")
+    verb("calls", commands.calls, "print the calls the APIs were asked")
+    verb("daemon", commands.be_the_daemon, "serve in the foreground")
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and give its exit code."""
+    if arguments[:1] == ["workflows"]:
+        return commands.workflows(arguments[1:])
+    given = parser().parse_args(arguments)
+    try:
+        return int(given.function(given))
+    except DaemonError as error:
+        print(f"localcloud: {error}", file=sys.stderr)  # noqa: T201 - a command
+        return 1
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

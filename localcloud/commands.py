@@ -1,0 +1,191 @@
+"""The commands of ``python -m localcloud``, one function each."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localcloud import daemon
+from localcloud.clock import RealClock
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
+_TOKEN_FILE_LIFETIME = 7 * 24 * 3600
+
+
+def up(given: Namespace) -> int:
+    """Start the local cloud, or say that it runs."""
+    running, started = daemon.up(given.state, project=given.project, region=given.region)
+    word = "up" if started else "already up"
+    say(f"local cloud {word}: project {running.project}, door 127.0.0.1:{running.port}")
+    return 0
+
+
+def down(given: Namespace) -> int:
+    """Stop the local cloud and everything it started."""
+    say("local cloud down" if daemon.down(given.state) else "local cloud was not up")
+    return 0
+
+
+def status(given: Namespace) -> int:
+    """Say whether it runs and where; exit code 3 if not."""
+    running = daemon.find(given.state)
+    if running is None:
+        print("down", file=sys.stderr)  # noqa: T201 - a command
+        return 3
+    shown = {
+        "project-id": running.project,
+        "project-number": running.number,
+        "region": running.region,
+        "door": f"127.0.0.1:{running.port}",
+        "pid": running.pid,
+        "state": str(given.state),
+    }
+    if given.format == "json":
+        say(json.dumps(shown, indent=2))
+    elif given.format is not None:
+        if given.format not in shown:
+            raise daemon.DaemonError(f"--format is json or one of {', '.join(shown)}")
+        say(str(shown[given.format]))
+    else:
+        say("\n".join(f"{name}: {value}" for name, value in shown.items()))
+    return 0
+
+
+def env(given: Namespace) -> int:
+    """Print shell exports that make every Google client find the local cloud."""
+    running = _running(given.state)
+    variables: dict[str, str] = running.ask("/environment", account=given.account)
+    variables.update(_gcloud(given.state, running, given.account))
+    for name, value in variables.items():
+        say(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def token(given: Namespace) -> int:
+    """Print an ID token, or an access token with --access."""
+    tokens = _tokens(given.state)
+    if given.access:
+        say(tokens.access_token(given.email))
+    else:
+        say(tokens.id_token(given.email, given.audience))
+    return 0
+
+
+def logs(given: Namespace) -> int:
+    """Print log entries, oldest first."""
+    from localcloud.store import Store  # noqa: PLC0415 - other commands stay quick without it
+
+    store = Store(given.state / "store.sqlite")
+    try:
+        for entry in import_module("localcloud.services.logging").entries(store):
+            labels = entry.get("resource", {}).get("labels", {})
+            if given.service in {None, *labels.values()}:
+                say(_line(entry))
+    finally:
+        store.close()
+    return 0
+
+
+def reset(given: Namespace) -> int:
+    """Stop the local cloud and forget everything it knew."""
+    daemon.down(given.state)
+    if (given.state / "settings.json").exists():
+        shutil.rmtree(given.state)
+    say("local cloud forgotten")
+    return 0
+
+
+def link(given: Namespace) -> int:
+    """Print the loopback link of a run.app URL, for a browser."""
+    say(_running(given.state).ask("/link", url=given.url)["link"])
+    return 0
+
+
+def calls(given: Namespace) -> int:
+    """Print the calls the APIs were asked, oldest first."""
+    for record in _running(given.state).ask("/calls"):
+        say(f"{record['status']} {record['method']} {record['resource']} {record['who']}")
+    return 0
+
+
+def be_the_daemon(given: Namespace) -> int:
+    """Serve in the foreground; ``up`` starts this in the background."""
+    daemon.run(given.state)
+    return 0
+
+
+def workflows(arguments: list[str]) -> int:
+    """Pass on to the workflow interpreter's own commands."""
+    run: Callable[[list[str]], int | None] = import_module("localcloud.workflows.commands").main
+    return int(run(arguments) or 0)
+
+
+def say(text: str) -> None:
+    """Print one line of result."""
+    print(text)  # noqa: T201 - a command
+
+
+def _running(state: Path) -> daemon.Running:
+    running = daemon.find(state)
+    if running is None:
+        raise daemon.DaemonError(
+            f"the local cloud is not up in {state}; `python -m localcloud up` starts it"
+        )
+    return running
+
+
+def _tokens(state: Path) -> Any:  # noqa: ANN401 - imported late
+    from localcloud.tokens import Tokens  # noqa: PLC0415 - other commands stay quick without it
+
+    return Tokens(state / "keys", RealClock())
+
+
+def _gcloud(state: Path, running: daemon.Running, account: str) -> dict[str, str]:
+    folder = state / "gcloud"
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{account}.token"
+    file.touch(mode=0o600)
+    file.write_text(_tokens(state).access_token(account, lifetime=_TOKEN_FILE_LIFETIME))
+    return {
+        "CLOUDSDK_CONFIG": str(folder),
+        "CLOUDSDK_CORE_PROJECT": running.project,
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(state / "keys" / "ca.pem"),
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(file),
+        "CLOUDSDK_PROXY_TYPE": "http",
+        "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
+        "CLOUDSDK_PROXY_PORT": str(running.port),
+        "CLOUDSDK_RUN_REGION": running.region,
+        "CLOUDSDK_FUNCTIONS_REGION": running.region,
+        "CLOUDSDK_WORKFLOWS_LOCATION": running.region,
+        "CLOUDSDK_ARTIFACTS_LOCATION": running.region,
+    }
+
+
+def _line(entry: dict[str, Any]) -> str:
+    text = entry.get("textPayload")
+    if text is None:
+        payload = entry.get("jsonPayload", entry.get("protoPayload", {}))
+        text = payload.get("message") or json.dumps(payload)
+    labels = entry.get("resource", {}).get("labels", {})
+    keys = ("service_name", "job_name", "function_name", "workflow_id", "database_id", "build_id")
+    who = next((labels[key] for key in keys if key in labels), "-")
+    return f"{entry['timestamp']} {entry.get('severity', 'DEFAULT'):<8} {who}: {text}".rstrip()
+
+
+def state_folder(text: str) -> Path:
+    """Turn --state into a path that holds wherever the daemon runs."""
+    return Path(os.path.abspath(text))  # noqa: PTH100 - resolve() would follow links

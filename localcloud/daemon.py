@@ -1,0 +1,245 @@
+"""The daemon: one detached process per state folder, found again through files in it."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from localcloud.control import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+
+
+class DaemonError(Exception):
+    """The daemon cannot do what was asked; the message is for people."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a running daemon says about itself in ``daemon.json``."""
+
+    pid: int
+    port: int
+    http_port: int
+    grpc_port: int
+    project: str
+    number: str
+    region: str
+    key: str
+
+    def ask(self, path: str, **given: object) -> Any:  # noqa: ANN401 - any JSON
+        """Ask the daemon something over its HTTP port."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=60)
+        try:
+            headers = {"Host": HOST, "X-Key": self.key, "Content-Type": "application/json"}
+            connection.request("POST", path, json.dumps(given), headers)
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        except OSError as error:
+            raise DaemonError(f"the local cloud does not answer: {error}") from None
+        finally:
+            connection.close()
+        if response.status != http.client.OK:
+            raise DaemonError(str(answer.get("error", answer)))
+        return answer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a state folder was first started with; later starts keep it."""
+
+    project: str = "berth-local"
+    region: str = "europe-west1"
+
+
+def find(state: Path) -> Running | None:
+    """Give the daemon of a state folder if it is alive and ready."""
+    if not _locked(state):
+        return None
+    try:
+        return Running(**json.loads((state / "daemon.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        # between taking the lock and being ready
+        return None
+
+
+def up(state: Path, *, project: str | None, region: str | None) -> tuple[Running, bool]:
+    """Start the daemon unless it runs, wait until everything listens; True if it was started."""
+    running = find(state)
+    if running is not None:
+        return running, False
+    _prepare(state, project=project, region=region)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    with (state / "daemon.log").open("ab") as output:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "localcloud", "daemon", "--state", str(state)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=environment,
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            running = find(state)
+            if running is not None:
+                return running, running.pid == started.pid
+            if started.poll() is not None and not _locked(state):
+                raise DaemonError(f"the local cloud did not start:\n{_tail(state)}")
+            time.sleep(0.02)
+    except KeyboardInterrupt:
+        started.terminate()
+        raise
+    started.kill()
+    raise DaemonError(f"the local cloud was not ready in time:\n{_tail(state)}")
+
+
+def down(state: Path) -> bool:
+    """Stop the daemon and everything it started; False if there was none."""
+    if not _locked(state):
+        (state / "daemon.json").unlink(missing_ok=True)
+        return False
+    pid = int((state / "daemon.lock").read_text().strip() or 0)
+    if not pid:
+        raise DaemonError("the local cloud is just starting; try again")
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _locked(state):
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    (state / "daemon.json").unlink(missing_ok=True)
+    return True
+
+
+def run(state: Path) -> None:
+    """Be the daemon: serve until asked to stop."""
+    # the doors and services are heavy to import; the other commands stay quick without them
+    from localcloud.cloud import Cloud  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _prepare(state)
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(sign, lambda *_: stop.set())
+    with _lock(state):
+        settings = Settings(**json.loads((state / "settings.json").read_text()))
+        cloud = Cloud(state, project=settings.project, region=settings.region)
+        try:
+            with cloud.serve(port=_last_port(state)) as serving:
+                running = Running(
+                    pid=os.getpid(),
+                    port=serving.port,
+                    http_port=serving.http_port,
+                    grpc_port=serving.grpc_port,
+                    project=cloud.project,
+                    number=cloud.number,
+                    region=cloud.region,
+                    key=serving.key,
+                )
+                _announce(state, running)
+                stop.wait()
+        finally:
+            (state / "daemon.json").unlink(missing_ok=True)
+            cloud.close()
+
+
+def settings(state: Path) -> Settings:
+    """Give what a state folder was made with, or the defaults."""
+    file = state / "settings.json"
+    return Settings(**json.loads(file.read_text())) if file.exists() else Settings()
+
+
+def _prepare(state: Path, *, project: str | None = None, region: str | None = None) -> None:
+    state.mkdir(parents=True, exist_ok=True)
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    file = state / "settings.json"
+    if not file.exists():
+        made = Settings(project or Settings.project, region or Settings.region)
+        file.write_text(json.dumps(asdict(made)))
+    kept = settings(state)
+    if (project or kept.project, region or kept.region) != (kept.project, kept.region):
+        raise DaemonError(
+            f"this state folder belongs to project {kept.project} in {kept.region}; use another "
+            "--state, or reset it first"
+        )
+
+
+def _announce(state: Path, running: Running) -> None:
+    draft = state / "daemon.json.new"
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(asdict(running)))
+    draft.replace(state / "daemon.json")
+    (state / "port").write_text(str(running.port))
+
+
+def _last_port(state: Path) -> int:
+    """Keep the door where it was, so that exported variables outlive a restart."""
+    try:
+        port = int((state / "port").read_text())
+    except (OSError, ValueError):
+        return 0
+    import socket  # noqa: PLC0415 - only here
+
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return port
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _lock(state: Path) -> Iterator[None]:
+    with (state / "daemon.lock").open("a+") as file:
+        if not _try(file):
+            raise DaemonError("another daemon holds this state folder")
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def _locked(state: Path) -> bool:
+    try:
+        with (state / "daemon.lock").open("r+") as file:
+            return not _try(file)
+    except FileNotFoundError:
+        return False
+
+
+def _try(file: IO[str]) -> bool:
+    # the kernel drops the lock with its process, so a stale file never looks alive
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _tail(state: Path) -> str:
+    try:
+        return "\n".join((state / "daemon.log").read_text().splitlines()[-20:])
+    except OSError:
+        return "(there is no log)"

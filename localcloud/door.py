@@ -1,0 +1,124 @@
+"""The door: a CONNECT proxy that ends TLS for Google's host names and passes on plain bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import ssl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.certificates import Authority
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 256 * 1024
+_CONNECT = re.compile(rb"CONNECT \[?([^\s\]]+?)\]?:(\d+) HTTP/1\.[01]\r\n")
+
+
+class Door:
+    """Every host is let in that some part of the local cloud answers for; others are refused."""
+
+    def __init__(self, authority: Authority, *, serves: Callable[[str], bool]) -> None:
+        """Use certificates of ``authority``; ``serves`` tells which hosts exist here."""
+        self._authority = authority
+        self._serves = serves
+        self._server: asyncio.Server | None = None
+        self._http = 0
+        self._grpc = 0
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def open(self, *, port: int, http: int, grpc: int) -> int:
+        """Listen on loopback (any free port for 0) and give the port."""
+        self._http, self._grpc = http, grpc
+        self._server = await asyncio.start_server(self._enter, "127.0.0.1", port, limit=_CHUNK)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop listening and cut what is open."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._open.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            log.debug("a connection ended early", exc_info=True)
+        except asyncio.CancelledError:
+            # close() cuts us; nobody awaits the outcome
+            log.debug("a connection was cut")
+        finally:
+            self._open.discard(task)
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+        found = _CONNECT.match(head)
+        if found is None:
+            await _refuse(writer, "405 Method Not Allowed", "this proxy knows CONNECT only")
+            return
+        host = found[1].decode("latin-1").lower()
+        if found[2] != b"443" or not self._serves(host):
+            await _refuse(writer, "502 Bad Gateway", f"the local cloud has no host {host}")
+            return
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await writer.drain()
+        await writer.start_tls(self._authority.context(host), ssl_handshake_timeout=30)
+        chosen = writer.get_extra_info("ssl_object").selected_alpn_protocol()
+        port = self._grpc if chosen == "h2" else self._http
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port, limit=_CHUNK)
+        try:
+            await _pipe(reader, writer, inner_reader, inner_writer)
+        finally:
+            inner_writer.transport.abort()
+
+
+async def _pipe(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    inner_reader: asyncio.StreamReader,
+    inner_writer: asyncio.StreamWriter,
+) -> None:
+    inward = asyncio.create_task(_copy(reader, inner_writer))
+    outward = asyncio.create_task(_copy(inner_reader, writer))
+    try:
+        # TLS has no half-close: once either side is through, the conversation is over
+        await asyncio.wait({inward, outward}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        inward.cancel()
+        outward.cancel()
+        await asyncio.gather(inward, outward, return_exceptions=True)
+    if not outward.cancelled() and outward.exception() is None:
+        with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
+            writer.close()
+            await asyncio.wait_for(writer.wait_closed(), 5)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while chunk := await reader.read(_CHUNK):
+        writer.write(chunk)
+        await writer.drain()
+
+
+async def _refuse(writer: asyncio.StreamWriter, status: str, why: str) -> None:
+    body = why.encode() + b"\n"
+    writer.write(
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
+        "Connection: close\r\n\r\n".encode()
+        + body
+    )
+    await writer.drain()
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

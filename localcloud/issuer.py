@@ -1,0 +1,123 @@
+"""Google's identity hosts: published keys, token checks, who-am-I."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from localcloud.errors import ApiError
+from localcloud.tokens import ISSUER, bearer, subject, unauthenticated
+from localcloud.transport import Request, Response, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.tokens import Tokens
+
+HOSTS = frozenset(
+    {
+        "accounts.google.com",
+        "oauth2.googleapis.com",
+        "openidconnect.googleapis.com",
+        "www.googleapis.com",
+    }
+)
+
+_CACHED = {"cache-control": "public, max-age=3600"}
+
+
+class Issuer:
+    """Answers what clients ask Google's identity hosts."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        """Publish the keys of ``tokens``."""
+        self._tokens = tokens
+        self._table: dict[tuple[str, str], Callable[[Request], Response]] = {
+            ("accounts.google.com", "/.well-known/openid-configuration"): self._configuration,
+            ("www.googleapis.com", "/oauth2/v1/certs"): self._certificates,
+            ("www.googleapis.com", "/oauth2/v3/certs"): self._keys,
+            ("www.googleapis.com", "/oauth2/v1/userinfo"): self._user,
+            ("www.googleapis.com", "/oauth2/v2/userinfo"): self._user,
+            ("www.googleapis.com", "/oauth2/v3/userinfo"): self._user,
+            ("openidconnect.googleapis.com", "/v1/userinfo"): self._user,
+            ("oauth2.googleapis.com", "/tokeninfo"): self._token,
+            ("www.googleapis.com", "/oauth2/v3/tokeninfo"): self._token,
+        }
+
+    def handles(self, host: str, path: str) -> bool:
+        """Tell whether a request is for the issuer and not for an API on the same host."""
+        return host in HOSTS and (host != "www.googleapis.com" or path.startswith("/oauth2/"))
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        answer = self._table.get((request.host, request.path))
+        if answer is None:
+            return json_response(404, {"error": "not_found"})
+        try:
+            return answer(request)
+        except ApiError as error:
+            return json_response(error.code, error.render("modern"))
+
+    def _configuration(self, request: Request) -> Response:
+        del request
+        body = {
+            "issuer": ISSUER,
+            "authorization_endpoint": f"{ISSUER}/o/oauth2/v2/auth",
+            "token_endpoint": "https://oauth2.googleapis.com/token",
+            "userinfo_endpoint": "https://openidconnect.googleapis.com/v1/userinfo",
+            "jwks_uri": "https://www.googleapis.com/oauth2/v3/certs",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        return json_response(200, body, _CACHED)
+
+    def _certificates(self, request: Request) -> Response:
+        del request
+        body = {self._tokens.key_id: self._tokens.certificate.decode()}
+        return json_response(200, body, _CACHED)
+
+    def _keys(self, request: Request) -> Response:
+        del request
+        return json_response(200, self._tokens.jwks(), _CACHED)
+
+    def _user(self, request: Request) -> Response:
+        email = self._email(bearer(request.headers))
+        user = {"id": subject(email), "sub": subject(email), "email": email}
+        return json_response(200, {**user, "email_verified": True})
+
+    def _token(self, request: Request) -> Response:
+        given = {**dict(request.query), **dict(parse_qsl(request.body.decode("latin-1")))}
+        if "id_token" in given:
+            claims = self._tokens.verify_id_token(given["id_token"])
+            if claims is None:
+                return _invalid_token()
+            return json_response(200, {key: _text(value) for key, value in claims.items()})
+        try:
+            email = self._email(given.get("access_token"))
+        except ApiError:
+            return _invalid_token()
+        found = {
+            "azp": subject(email),
+            "aud": subject(email),
+            "sub": subject(email),
+            "scope": "https://www.googleapis.com/auth/cloud-platform",
+            "email": email,
+            "email_verified": "true",
+            "expires_in": "3599",
+        }
+        return json_response(200, found)
+
+    def _email(self, token: str | None) -> str:
+        if token is None:
+            raise unauthenticated(missing=True)
+        return self._tokens.identify({"authorization": f"Bearer {token}"}).email
+
+
+def _invalid_token() -> Response:
+    body = {"error": "invalid_token", "error_description": "Invalid Value"}
+    return json_response(400, body)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a claim is any JSON
+    return str(value).lower() if isinstance(value, bool) else str(value)
