@@ -52,7 +52,7 @@ def compile_call(
 def _logged(frame: Frame, name: str, values: dict[str, Any], apply: Apply) -> Running:
     """Call, and tell the call log of the call and how it ended."""
     log = frame.run.settings.call_log
-    assert log is not None  # noqa: S101 - the caller has looked
+    assert log is not None
     log(frame.run, {"event": "call", "function": name, "arguments": values, "frame": frame})
     try:
         value = yield from apply(frame, values)

@@ -13,10 +13,10 @@ from localcloud.workflows.flow import (
     END,
     Block,
     Jump,
+    Returned,
     RoutineCode,
     Signal,
     StepCode,
-    Returned,
 )
 from localcloud.workflows.frames import Frame
 from localcloud.workflows.loader import load
@@ -121,7 +121,9 @@ class _Compiler:
                 outside = "a parallel loop" if place.in_branch else "a for loop"
                 message = f"'next: {name}' cannot be used here: not inside {outside}"
                 if place.in_branch:
-                    message = f"'next: {name}' cannot leave a branch or iteration of a parallel step"
+                    message = (
+                        f"'next: {name}' cannot leave a branch or iteration of a parallel step"
+                    )
                 raise DeployError(message)
             return BREAK if name == "break" else CONTINUE
         if name == "end":
@@ -131,7 +133,9 @@ class _Compiler:
         for block, names in place.around:
             if name in names:
                 return Jump(block, names[name])
-        raise DeployError(f"next step '{name}' is not defined in this or an enclosing list of steps")
+        raise DeployError(
+            f"next step '{name}' is not defined in this or an enclosing list of steps"
+        )
 
     def evaluator(self, place: Place) -> Evaluator:
         return Evaluator(self.program, place.scope)
@@ -141,7 +145,9 @@ class _Compiler:
     def assign(self, _step: Step, statement: Assign, place: Place) -> Runner:
         parts = []
         for assignment in statement.assignments:
-            value = self.evaluator(place).value(assignment.value, f"assignment of '{assignment.text}'")
+            value = self.evaluator(place).value(
+                assignment.value, f"assignment of '{assignment.text}'"
+            )
             parts.append((assignment.value.position, value, self.store(assignment, place)))
         if all(value.plain is not None for _, value, store in parts) and not any(
             store.waits for _, _, store in parts
@@ -198,7 +204,7 @@ class _Compiler:
         result = None
         if statement.result is not None:
             found = place.scope.find_writable(statement.result)
-            assert found is not None  # noqa: S101 - Scope.take has declared it
+            assert found is not None
             result = Store(*found, [])
         return calls.compile_call(self.program, statement, arguments, result)
 

@@ -52,7 +52,9 @@ class ScriptedTransport:
 
     def _check(self, entry: dict[str, Any], request: HttpRequest, query: str) -> None:
         if "query" in entry:
-            found = {key: item if len(item) > 1 else item[0] for key, item in parse_qs(query).items()}
+            found = {
+                key: item if len(item) > 1 else item[0] for key, item in parse_qs(query).items()
+            }
             self._expect("query", entry["query"], found)
         if "request_json" in entry:
             self._expect("request_json", entry["request_json"], json.loads(request.body or b"null"))
@@ -172,7 +174,11 @@ def _error(wanted: dict[str, Any], outcome: Outcome) -> list[str]:
 
 
 def _requests(wanted: int, outcome: Outcome) -> list[str]:
-    return [] if wanted == outcome.requests else [f"requests: wanted {wanted}, found {outcome.requests}"]
+    return (
+        []
+        if wanted == outcome.requests
+        else [f"requests: wanted {wanted}, found {outcome.requests}"]
+    )
 
 
 def _sleeps(wanted: list[float], outcome: Outcome) -> list[str]:
@@ -191,7 +197,7 @@ def _elapsed(wanted: list[float], outcome: Outcome) -> list[str]:
 
 
 def _execution(outcome: Outcome) -> Execution:
-    assert outcome.execution is not None  # noqa: S101 - run_case has looked
+    assert outcome.execution is not None
     return outcome.execution
 
 

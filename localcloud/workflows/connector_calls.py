@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from localcloud.workflows import limits
+from localcloud.workflows import limits, retry_rules
 from localcloud.workflows.effects import Auth, HttpRequest, Running, Sleep
 from localcloud.workflows.errors import WorkflowError, failure, value_error
 from localcloud.workflows.frames import Frame
@@ -16,7 +16,6 @@ from localcloud.workflows.http_calls import (
     send,
     with_user_agent,
 )
-from localcloud.workflows.stdlib import retry
 from localcloud.workflows.values import expect_type
 
 PARAMETERS: Final = ("timeout", "polling_policy", "skip_polling", "scopes")
@@ -102,7 +101,7 @@ class Deadline:
             raise self.over()
 
 
-def call_api(  # noqa: PLR0913 - what a request is made of
+def call_api(
     frame: Frame,
     method: str,
     url: str,
@@ -113,11 +112,7 @@ def call_api(  # noqa: PLR0913 - what a request is made of
     headers: dict[str, str] | None = None,
 ) -> Running:
     """Send a request with the token of the workflow, retry it by its method, give the body."""
-    retriable = (
-        retry.default_retry_predicate
-        if method == "GET"
-        else retry.default_retry_predicate_non_idempotent
-    )
+    retriable = retry_rules.idempotent if method == "GET" else retry_rules.non_idempotent
     headers = dict(headers or {})
     content = encode_body(body, headers)
     delay = 1.0

@@ -16,16 +16,45 @@ from localcloud.workflows.effects import Running
 from localcloud.workflows.errors import DeployError, failure, type_error, value_error
 from localcloud.workflows.execution_calls import run_workflow, wait_for_execution
 from localcloud.workflows.frames import Frame
-from localcloud.workflows.polling import POLLED, wait_for_operation
+from localcloud.workflows.polling import POLLED, wait_for_job, wait_for_operation
 from localcloud.workflows.values import expect_type, shown
 
 # The APIs that have a connector. Those without one (iam, dns, artifactregistry, serviceusage ...)
 # are called with http.* steps.
 SERVICES: Final = frozenset(
-    """aiplatform batch bigquery bigquerydatatransfer cloudbuild cloudfunctions
-    cloudresourcemanager cloudscheduler cloudtasks compute container dataflow documentai firestore
-    forms gke integrations language ml pubsub run secretmanager sheets spanner sqladmin storage
-    storagetransfer transcoder translate workflowexecutions workflows""".split()
+    [
+        "aiplatform",
+        "batch",
+        "bigquery",
+        "bigquerydatatransfer",
+        "cloudbuild",
+        "cloudfunctions",
+        "cloudresourcemanager",
+        "cloudscheduler",
+        "cloudtasks",
+        "compute",
+        "container",
+        "dataflow",
+        "documentai",
+        "firestore",
+        "forms",
+        "gke",
+        "integrations",
+        "language",
+        "ml",
+        "pubsub",
+        "run",
+        "secretmanager",
+        "sheets",
+        "spanner",
+        "sqladmin",
+        "storage",
+        "storagetransfer",
+        "transcoder",
+        "translate",
+        "workflowexecutions",
+        "workflows",
+    ]
 )
 # Regional APIs whose host begins with the location, which is then an argument of its own.
 _REGIONAL: Final = frozenset({("run", "v1"), ("aiplatform", "v1"), ("aiplatform", "v1beta1")})
@@ -56,8 +85,8 @@ def _document(service: str, version: str) -> Document | None:
 @lru_cache(maxsize=1024)
 def find(name: str) -> Connector:
     """Find a connector; raise DeployError if there is none."""
-    if name in _HELPERS:
-        return _HELPERS[name]
+    if name in HELPERS:
+        return HELPERS[name]
     parts = name.split(".")
     if len(parts) < 4:  # noqa: PLR2004 - googleapis, service, version, method
         raise _unknown(name, "a connector is googleapis.SERVICE.VERSION.METHOD")
@@ -130,6 +159,8 @@ class _Method:
                     frame, self.document, answer, arguments, call=call, deadline=deadline
                 )
             )
+        if returned == "Job" and self.service == "bigquery":
+            return (yield from wait_for_job(frame, answer, call=call, deadline=deadline))
         return answer
 
     def on_operation(self) -> bool:
@@ -150,9 +181,11 @@ class _Method:
         def fill(found: re.Match[str]) -> str:
             key = found.group(2)
             in_path.add(key)
-            value = expect_type(arguments[key], str, f"argument '{key}'") if isinstance(
-                arguments[key], str
-            ) else _text(arguments[key], key)
+            value = (
+                expect_type(arguments[key], str, f"argument '{key}'")
+                if isinstance(arguments[key], str)
+                else _text(arguments[key], key)
+            )
             # What must be encoded in a path (object names) is encoded by the author.
             return quote(value, safe=_URL_SAFE)
 
@@ -177,7 +210,9 @@ def _text(value: Any, key: str) -> str:
         return "true" if value else "false"
     if type(value) in (str, int, float):
         return str(value)
-    raise type_error(f"argument '{key}' must be a string, a number or a boolean; got: {shown(value)}")
+    raise type_error(
+        f"argument '{key}' must be a string, a number or a boolean; got: {shown(value)}"
+    )
 
 
 # -- helper methods, which no discovery document has -----------------------------------------
@@ -232,7 +267,7 @@ def _helper(name: str, run: Runner, *parameters: str) -> Connector:
 
 
 _RUN: Final = "projects.locations.workflows.executions.run"
-_HELPERS: Final[dict[str, Connector]] = {
+HELPERS: Final[dict[str, Connector]] = {
     connector.name: connector
     for connector in (
         *(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from localcloud.workflows import operators
+from localcloud.workflows import connectors, operators
 from localcloud.workflows.errors import DeployError, failure, type_error
 from localcloud.workflows.frames import UNSET, Frame
 from localcloud.workflows.nodes import (
@@ -22,7 +22,6 @@ from localcloud.workflows.nodes import (
     Listing,
     ListValue,
     Literal,
-    MapValue,
     Name,
     Unary,
     Value,
@@ -51,7 +50,7 @@ class Code:
         """Evaluate, waiting if need be."""
         if self.plain is not None:
             return self.plain(frame)
-        assert self.flow is not None  # noqa: S101 - one of the two is set
+        assert self.flow is not None
         return (yield from self.flow(frame))
 
 
@@ -140,13 +139,10 @@ class Evaluator:
 
     def _library_name(self, node: Expression) -> str | None:
         """Give the dotted name if this is one and no variable hides it."""
-        parts: list[str] = []
-        while isinstance(node, Attribute):
-            parts.append(node.key)
-            node = node.subject
-        if not isinstance(node, Name) or self.scope.find(node.name) is not None:
+        found = _dotted(node)
+        if found is None or self.scope.find(found.partition(".")[0]) is not None:
             return None
-        return ".".join([node.name, *reversed(parts)])
+        return found
 
     def attribute(self, node: Attribute) -> Code:
         """Compile ``subject.key``, or something of the library that is a value."""
@@ -193,18 +189,21 @@ class Evaluator:
 
     def call(self, node: Call) -> Code:
         """Compile a call of a library function or a subworkflow."""
-        name = self._library_name(node.function)
+        # A variable can hold nothing that is called, so a variable of that name does not matter.
+        name = _dotted(node.function)
         if name is None:
             raise DeployError("only library functions and subworkflows can be called")
         arguments = [self.expression(argument) for argument in node.arguments]
         routine = self.program.routines.get(name)
         if routine is not None:
             return _routine_call(routine, arguments)
+        if name in connectors.HELPERS:
+            return _helper_call(connectors.HELPERS[name], arguments)
         function = FUNCTIONS.get(name)
         if function is None:
             if name.startswith("googleapis."):
                 raise DeployError(f"blocking call '{name}' cannot be used in an expression")
-            raise _unknown(name)
+            raise _unknown(name.partition(".")[0])
         if function.kind is Kind.BLOCKING:
             raise DeployError(f"blocking call '{name}' cannot be used in an expression")
         if not function.required <= len(arguments) <= len(function.parameters):
@@ -212,6 +211,14 @@ class Evaluator:
             message = f"function '{name}' takes ({wanted}), {len(arguments)} arguments given"
             raise DeployError(message)
         return function_code(function, arguments)
+
+
+def _dotted(node: Expression) -> str | None:
+    parts: list[str] = []
+    while isinstance(node, Attribute):
+        parts.append(node.key)
+        node = node.subject
+    return ".".join([node.name, *reversed(parts)]) if isinstance(node, Name) else None
 
 
 def function_code(function: Function, arguments: list[Code]) -> Code:
@@ -236,6 +243,22 @@ def function_code(function: Function, arguments: list[Code]) -> Code:
             values.append((yield from argument.run(frame)))
         frame.run.count()
         return implementation(frame.run, *values) if needs_run else implementation(*values)
+
+    return Code(flow=flow)
+
+
+def _helper_call(connector: connectors.Connector, arguments: list[Code]) -> Code:
+    """Compile the call of a helper method of a connector, which samples use in expressions."""
+    if not len(connector.required) <= len(arguments) <= len(connector.parameters):
+        wanted = ", ".join(connector.parameters)
+        raise DeployError(f"'{connector.name}' takes ({wanted}), {len(arguments)} arguments given")
+
+    def flow(frame: Frame) -> Generator[Any, Any, Any]:
+        values = {}
+        for name, argument in zip(connector.parameters, arguments, strict=False):
+            values[name] = yield from argument.run(frame)
+        frame.run.count()
+        return (yield from connector.run(frame, values))
 
     return Code(flow=flow)
 

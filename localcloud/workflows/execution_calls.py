@@ -21,7 +21,10 @@ def run_workflow(frame: Frame, arguments: dict[str, Any], params: Any = None) ->
     project = arguments.get("project_id") or environment.get("GOOGLE_CLOUD_PROJECT_ID", "")
     location = arguments.get("location") or environment.get("GOOGLE_CLOUD_LOCATION", "")
     name = expect_type(arguments["workflow_id"], str, "workflow_id")
-    parts = (str(expect_type(project, str, "project_id")), str(expect_type(location, str, "location")))
+    parts = (
+        str(expect_type(project, str, "project_id")),
+        str(expect_type(location, str, "location")),
+    )
     parent = f"projects/{quote(parts[0])}/locations/{quote(parts[1])}/workflows/{quote(name)}"
     body = {}
     if arguments.get("argument") is not None:
@@ -65,5 +68,3 @@ def _failed(execution: dict[str, Any]) -> WorkflowError:
     if isinstance(details, dict) and isinstance(details.get("message"), str):
         message = f"{message}: {details['message']}"
     return failure("OperationError", message, operation=execution, error=error)
-
-

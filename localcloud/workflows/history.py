@@ -35,8 +35,15 @@ class History:
         """Start empty."""
         self.entries: list[Entry] = []
 
-    def open(  # noqa: PLR0913 - called for every step, so no object in between
-        self, step: str, routine: str, kind: str, now: float, parent: int, previous: int, thread: int
+    def open(
+        self,
+        step: str,
+        routine: str,
+        kind: str,
+        now: float,
+        parent: int,
+        previous: int,
+        thread: int,
     ) -> Entry:
         """Begin an entry."""
         entries = self.entries

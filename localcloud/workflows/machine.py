@@ -272,7 +272,7 @@ class Execution:
         return False
 
     def _resume(self, task: Task, value: Any) -> bool:
-        assert task.body is not None  # noqa: S101 - given before the task is made ready
+        assert task.body is not None
         try:
             effect = task.body.send(value)
         except StopIteration as stop:

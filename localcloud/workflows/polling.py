@@ -10,13 +10,27 @@ from localcloud.workflows.frames import Frame
 
 # Cloud Run is not among them: its connector waits for nothing.
 POLLED: Final = frozenset(
-    """aiplatform batch cloudbuild cloudfunctions cloudresourcemanager compute container documentai
-    firestore spanner sqladmin storagetransfer translate workflows""".split()
+    [
+        "aiplatform",
+        "batch",
+        "cloudbuild",
+        "cloudfunctions",
+        "cloudresourcemanager",
+        "compute",
+        "container",
+        "documentai",
+        "firestore",
+        "spanner",
+        "sqladmin",
+        "storagetransfer",
+        "translate",
+        "workflows",
+    ]
 )
 _COMPUTE: Final = ("zone", "region")
 
 
-def wait_for_operation(  # noqa: PLR0913 - what polling needs to know
+def wait_for_operation(
     frame: Frame,
     document: dict[str, Any],
     operation: Any,
@@ -40,6 +54,30 @@ def wait_for_operation(  # noqa: PLR0913 - what polling needs to know
     return operation
 
 
+def wait_for_job(frame: Frame, job: Any, *, call: Call, deadline: Deadline) -> Running:
+    """Poll a BigQuery job until it is done; give it back, or raise OperationError."""
+    waits = delays(call)
+    while True:
+        reference = job.get("jobReference") if type(job) is dict else None
+        if type(reference) is not dict or type(reference.get("jobId")) is not str:
+            raise failure("ResponseTypeError", "the response is not a job")
+        status = job.get("status") or {}
+        if status.get("state") == "DONE":
+            break
+        yield from deadline.sleep(next(waits))
+        frame.run.count()
+        url = (
+            "https://bigquery.googleapis.com/bigquery/v2/projects/"
+            f"{quote(str(reference.get('projectId')))}/jobs/{quote(reference['jobId'])}"
+        )
+        if reference.get("location"):
+            url += f"?location={quote(str(reference['location']))}"
+        job = yield from call_api(frame, "GET", url, None, call=call, deadline=deadline)
+    if status.get("errorResult"):
+        raise _failed({**job, "name": reference["jobId"]}, status["errorResult"])
+    return job
+
+
 def _check(operation: Any) -> None:
     if type(operation) is not dict or type(operation.get("name")) is not str:
         raise failure("ResponseTypeError", "the response is not an operation")
@@ -53,11 +91,16 @@ def _failed(operation: dict[str, Any], error: Any) -> WorkflowError:
     message = error.get("message") if isinstance(error, dict) else None
     if message is None and isinstance(error, dict):
         errors = error.get("errors") or []
-        texts = [item.get("message") or item.get("code") for item in errors if isinstance(item, dict)]
+        texts = [
+            item.get("message") or item.get("code") for item in errors if isinstance(item, dict)
+        ]
         message = "; ".join(str(text) for text in texts if text)
     text = f"operation {operation['name']} failed"
     return failure(
-        "OperationError", f"{text}: {message}" if message else text, operation=operation, error=error
+        "OperationError",
+        f"{text}: {message}" if message else text,
+        operation=operation,
+        error=error,
     )
 
 

@@ -102,7 +102,11 @@ def _next(parts: Parts) -> str | None:
     node = parts.get("next")
     if node is None:
         return None
-    if not isinstance(node, Scalar) or type(node.value) not in (str, int) or is_expression(node.value):
+    if (
+        not isinstance(node, Scalar)
+        or type(node.value) not in (str, int)
+        or is_expression(node.value)
+    ):
         _refuse("'next' must be the name of a step", node)
     return str(node.value)
 
@@ -151,7 +155,9 @@ def _assign(parts: Parts, _position: Position, _name: str) -> Statement:
     if not isinstance(node, Sequence) or not node.items:
         _refuse("'assign' must be a list of assignments", node)
     if len(node.items) > limits.ASSIGNMENTS:
-        _refuse(f"{len(node.items)} assignments in a step, at most {limits.ASSIGNMENTS} allowed", node)
+        _refuse(
+            f"{len(node.items)} assignments in a step, at most {limits.ASSIGNMENTS} allowed", node
+        )
     assignments = []
     for item in node.items:
         if not isinstance(item, Mapping) or len(item.entries) != 1:
@@ -183,7 +189,9 @@ def _switch(parts: Parts, _position: Position, name: str) -> Statement:
     if not isinstance(node, Sequence) or not node.items:
         _refuse("'switch' must be a list of conditions", node)
     if len(node.items) > limits.CONDITIONS:
-        _refuse(f"{len(node.items)} conditions in a switch, at most {limits.CONDITIONS} allowed", node)
+        _refuse(
+            f"{len(node.items)} conditions in a switch, at most {limits.CONDITIONS} allowed", node
+        )
     return Switch(tuple(_case(item, name) for item in node.items))
 
 

@@ -13,7 +13,9 @@ def load_value(node: Node) -> Value:
     if isinstance(node, Sequence):
         items = tuple(load_value(item) for item in node.items)
         if all(isinstance(item, Constant) for item in items):
-            return Constant([item.value for item in items if isinstance(item, Constant)], node.position)
+            return Constant(
+                [item.value for item in items if isinstance(item, Constant)], node.position
+            )
         return ListValue(items, node.position)
     entries = tuple((_scalar(key), load_value(item)) for key, item in node.entries)
     constants = {

@@ -181,6 +181,8 @@ def read(text: str) -> Node:
         message = "source is nested too deeply"
         raise DeployError(message) from error
     if len(documents) != 1 or documents[0] is None:
-        message = "source is empty" if not documents or documents[0] is None else "more than one document"
+        message = (
+            "source is empty" if not documents or documents[0] is None else "more than one document"
+        )
         raise DeployError(message)
     return _Builder().build(documents[0])

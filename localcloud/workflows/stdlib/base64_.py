@@ -9,14 +9,14 @@ from localcloud.workflows.values import expect_type
 
 
 @function("base64.encode", "data", "padding?")
-def encode(data: object, padding: object = True) -> str:  # noqa: FBT002 - positional in the language
+def encode(data: object, padding: object = True) -> str:
     """Encode bytes as Base64 text, with padding unless it is switched off."""
     text = base64.b64encode(expect_type(data, bytes, "data")).decode()
     return text if expect_type(padding, bool, "padding") else text.rstrip("=")
 
 
 @function("base64.decode", "data", "padding?")
-def decode(data: object, padding: object = True) -> bytes:  # noqa: FBT002 - positional in the language
+def decode(data: object, padding: object = True) -> bytes:
     """Decode Base64 text; without padding, the text has none."""
     text: str = expect_type(data, str, "data")
     if not expect_type(padding, bool, "padding"):

@@ -31,12 +31,12 @@ def _text(data: Any, indent: Any) -> str:
 
 
 @function("json.encode", "data", "indent?")
-def encode(data: Any, indent: Any = False) -> bytes:  # noqa: FBT002 - positional in the language
+def encode(data: Any, indent: Any = False) -> bytes:
     """Encode a value as JSON bytes."""
     return _text(data, indent).encode()
 
 
 @function("json.encode_to_string", "data", "indent?")
-def encode_to_string(data: Any, indent: Any = False) -> str:  # noqa: FBT002 - positional
+def encode_to_string(data: Any, indent: Any = False) -> str:
     """Encode a value as JSON text."""
     return _text(data, indent)

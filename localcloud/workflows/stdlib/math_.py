@@ -21,7 +21,7 @@ def floor(x: Any) -> int:
     number = expect_type(x, float, "x")
     if not math.isfinite(number):
         raise value_error(f"cannot round {number}")
-    return math.floor(number)
+    return int(math.floor(number))
 
 
 @function("math.max", "x", "y")

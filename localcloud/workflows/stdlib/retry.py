@@ -2,26 +2,9 @@
 
 from typing import Any, Final
 
+from localcloud.workflows import retry_rules
 from localcloud.workflows.stdlib.registry import CONSTANTS, FUNCTIONS, function
 from localcloud.workflows.values import Callable
-
-IDEMPOTENT_CODES: Final = frozenset({429, 502, 503, 504})
-IDEMPOTENT_TAGS: Final = frozenset({"ConnectionError", "ConnectionFailedError", "TimeoutError"})
-OTHER_CODES: Final = frozenset({429, 503})
-OTHER_TAGS: Final = frozenset({"ConnectionFailedError"})
-
-
-def _matches(error: Any, codes: frozenset[int], tags: frozenset[str]) -> bool:
-    if type(error) is not dict:
-        return False
-    found = error.get("tags")
-    if type(found) is not list:
-        found = []
-    if any(type(tag) is str and tag in tags for tag in found):
-        return True
-    code = error.get("code")
-    return type(code) is int and code in codes
-
 
 @function("retry.always", "e", counted=False)
 def always(_error: Any) -> bool:
@@ -35,17 +18,10 @@ def never(_error: Any) -> bool:
     return False
 
 
-@function("http.default_retry_predicate", "e", counted=False)
-def default_retry_predicate(error: Any) -> bool:
-    """Retry what is safe for idempotent targets; 500 is not among it."""
-    return _matches(error, IDEMPOTENT_CODES, IDEMPOTENT_TAGS)
-
-
-@function("http.default_retry_predicate_non_idempotent", "e", counted=False)
-def default_retry_predicate_non_idempotent(error: Any) -> bool:
-    """Retry only what cannot have had an effect."""
-    return _matches(error, OTHER_CODES, OTHER_TAGS)
-
+function("http.default_retry_predicate", "e", counted=False)(retry_rules.idempotent)
+function("http.default_retry_predicate_non_idempotent", "e", counted=False)(
+    retry_rules.non_idempotent
+)
 
 PREDICATES: Final = (
     "retry.always",

@@ -124,7 +124,9 @@ def substring(source: Any, start: Any, end: Any) -> str:
     first: int = expect_type(start, int, "start")
     last: int = expect_type(end, int, "end")
     if not 0 <= first <= last <= len(text):
-        raise value_error(f"no substring from {first} to {last} in a text of {len(text)} characters")
+        raise value_error(
+            f"no substring from {first} to {last} in a text of {len(text)} characters"
+        )
     return text[first:last]
 
 
