@@ -50,6 +50,12 @@ def load_policy() -> Policy:
     return policy
 
 
+def keep(name: str, document: object, *, seconds: float) -> None:
+    """Remember a document for so many seconds."""
+    with _lock:
+        _kept[(bucket_name(), name)] = (time.monotonic() + seconds, document)
+
+
 def forget() -> None:
     """Drop what is remembered, so that the next request reads anew."""
     with _lock:
@@ -69,8 +75,7 @@ def _document(name: str, parse: Callable[[bytes], object]) -> object:
     if kept is not None and kept[0] > time.monotonic():
         return kept[1]
     document = _read(key[0], name, parse)
-    with _lock:
-        _kept[key] = (time.monotonic() + KEPT_FOR, document)
+    keep(name, document, seconds=KEPT_FOR)
     return document
 
 

@@ -50,7 +50,7 @@ def require_member(caller: Caller, team: str, policy: Policy) -> None:
         return
     own = ", ".join(sorted(teams_of(caller, policy))) or "none"
     raise problems.forbidden(
-        f"{caller.email} is not a member of the team {team}; teams of this caller: {own}",
+        f"the caller {caller.email} is not a member of the team {team}; teams of the caller: {own}",
         remedy=(
             f"An admin adds {caller.member} to teams.{team}.members in policy.yaml. Groups cannot "
             "be named there, since a function cannot look into them."

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from functions_framework import create_app
 from google.auth import crypt, jwt
 
-from functions import certificates
+from functions import certificates, platform
+from schemas.platform import Platform
+from schemas.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
 
 CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
 
@@ -48,15 +56,15 @@ def make_issuer(key_id: str) -> Issuer:
     """Make a key, and a certificate for it as Google publishes them."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
-    now = datetime.datetime.now(tz=datetime.UTC)
+    now = dt.datetime.now(tz=dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
     return Issuer(
@@ -76,11 +84,120 @@ def forger() -> Issuer:
     return make_issuer("key-1")
 
 
+def keep_certificate(issuer: Issuer) -> None:
+    """Publish the certificate of an issuer."""
+    certificates.keep(
+        CERTIFICATES, json.dumps({"key-1": issuer.certificate}).encode(), seconds=3600
+    )
+
+
 @pytest.fixture
 def published(google: Issuer) -> Iterator[None]:
     """Google's certificates as if they had just been fetched."""
-    certificates.keep(
-        CERTIFICATES, json.dumps({"key-1": google.certificate}).encode(), seconds=3600
-    )
+    keep_certificate(google)
     yield
+    certificates.forget()
+
+
+BUCKET = "acme-berth-registry"
+API = "https://berth-api-123456789012.europe-west1.run.app"
+
+
+def make_platform(**changes: Any) -> Platform:
+    """Return what install would have written, with a pool in one region and none in the other."""
+    accounts = ("api", "plan", "credentials", "verify", "workflow", "build")
+    host = "123456789012.{region}.run.app"
+    return Platform.model_validate(
+        {
+            "project_id": "acme-mlflow",
+            "project_number": "123456789012",
+            "regions": {
+                region: {
+                    "host_suffixes": [
+                        "-" + host.format(region=region),
+                        f"-x7k2abcdeq-{short}.a.run.app",
+                    ],
+                    "pool": pool,
+                    "image_repository": f"{region}-docker.pkg.dev/acme-mlflow/berth",
+                }
+                for region, short, pool in (
+                    (
+                        "europe-west1",
+                        "ew",
+                        {
+                            "instance": "berth-pool-1",
+                            "connection_name": "acme-mlflow:europe-west1:berth-pool-1",
+                        },
+                    ),
+                    ("us-central1", "uc", None),
+                )
+            },
+            "default_region": "europe-west1",
+            "registry_bucket": BUCKET,
+            "topic": "projects/acme-mlflow/topics/berth-events",
+            "accounts": {
+                name: f"berth-{name}@acme-mlflow.iam.gserviceaccount.com" for name in accounts
+            },
+            "functions": {
+                name: f"https://berth-{name}-123456789012.europe-west1.run.app"
+                for name in ("plan", "credentials", "verify")
+            },
+            "workflows": {
+                name: f"projects/acme-mlflow/locations/europe-west1/workflows/berth-{name}"
+                for name in ("provision", "teardown")
+            },
+            "images": {
+                version: {
+                    "digest": "0a1b2c3d4e5f",
+                    "bucket": "acme-berth-source",
+                    "object": "images/tracking-server-0a1b2c3d4e5f.tar.gz",
+                    "generation": "1731400000000000",
+                }
+                for version in ("3.17.2", "2.22.5")
+            },
+            **changes,
+        }
+    )
+
+
+def make_policy(**changes: Any) -> Policy:
+    """Return rules for two teams: risk, which ana belongs to, and fraud, with narrow limits."""
+    return Policy.model_validate(
+        {
+            "admins": ["user:owner@example.com"],
+            "teams": {
+                "risk": {"members": ["user:Ana@example.com", "domain:risk.example.com"]},
+                "fraud": {
+                    "members": [
+                        "user:ana@example.com",
+                        "serviceAccount:ci@acme-mlflow.iam.gserviceaccount.com",
+                    ],
+                    "limits": {
+                        "deployments": 1,
+                        "sizes": ["small"],
+                        "regions": ["us-central1"],
+                        "placements": ["dedicated"],
+                    },
+                },
+            },
+            **changes,
+        }
+    )
+
+
+def serve(target: str) -> Any:
+    """Serve one function of the real main.py, as functions-framework does."""
+    return create_app(target, str(ROOT / "main.py")).test_client()
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch, google: Issuer) -> Iterator[None]:
+    """Platform and policy as if they had just been read; nothing else of the cloud is there."""
+    monkeypatch.setenv("BERTH_REGISTRY", BUCKET)
+    monkeypatch.setenv("K_SERVICE", "berth-api")
+    keep_certificate(google)
+    platform.keep("platform.json", make_platform(), seconds=3600)
+    platform.keep("policy.yaml", make_policy(), seconds=3600)
+    yield
+    platform.forget()
     certificates.forget()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from functions import identity
 from functions.problems import ProblemError
-from tests.functions.conftest import Issuer
+
+if TYPE_CHECKING:
+    from tests.functions.conftest import Issuer
 
 AUDIENCES = ("https://api.example", identity.GCLOUD_AUDIENCE)
 
