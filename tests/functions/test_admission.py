@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -10,8 +10,6 @@ from functions import admission, platform
 from schemas.deployment import DeploymentRequest
 from schemas.plan import Plan
 from tests.functions.conftest import API, Issuer, make_platform, serve
-
-if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("installed")
 

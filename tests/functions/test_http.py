@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.functions.conftest import API, Issuer, serve
-
-if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -105,9 +102,7 @@ def test_an_unknown_query_parameter_is_400(api: Any, bearer: dict[str, str]) -> 
         "state=",
     ],
 )
-def test_a_query_that_means_nothing_is_400(
-    api: Any, bearer: dict[str, str], query: str
-) -> None:
+def test_a_query_that_means_nothing_is_400(api: Any, bearer: dict[str, str], query: str) -> None:
     """Numbers out of range, tokens of others and unknown states are refused."""
     assert api.get(f"/v1/deployments?{query}", headers=bearer).status_code == 400
 
