@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localcloud import image_tree
 from localcloud.machines.workload import ContainerError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # An image that names no user would run as root, on the host's own files; it runs as this one.
 PLAIN_USER = 65532
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_KERNEL = frozenset({"/proc", "/sys", "/dev", "/tmp"})  # noqa: S108 - a box has its own
 
 
 @dataclass(frozen=True)
@@ -67,36 +66,7 @@ def find(cloud: Cloud, reference: str) -> Files | None:
         binds = {inside: Path(outside) for inside, outside in built["binds"].items()}
         return Files(binds, built["config"])
     image = cloud.images.find(reference)
-    return None if image is None else Files(lay_out(image.root), image.config)
-
-
-def lay_out(root: Path) -> dict[str, Path]:
-    """Return the binds that put an image's files over the host's.
-
-    A directory both have, such as /usr, is entered: the image's entries win, the host's
-    others stay. So an image needs to bring only what the host lacks.
-    """
-    binds: dict[str, Path] = {}
-    _lay(root, "", binds)
-    return binds
-
-
-def _lay(directory: Path, inside: str, binds: dict[str, Path]) -> None:
-    for entry in sorted(directory.iterdir()):
-        path = f"{inside}/{entry.name}"
-        if path in _KERNEL:
-            continue
-        if _is_directory(entry) and _is_directory(Path(path)):
-            _lay(entry, path, binds)
-        else:
-            binds[path] = entry
-
-
-def _is_directory(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except OSError:
-        return False
+    return None if image is None else Files(image_tree.binds(image.root), image.config)
 
 
 def discard(folder: Path) -> None:

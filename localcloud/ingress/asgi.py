@@ -1,0 +1,176 @@
+"""The way from a socket to a container: streams both ways, never holds a whole body."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from localcloud.ingress.visit import MOST_BYTES, Turned
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+
+    from localcloud.ingress import Ingress
+    from localcloud.ingress.visit import Headers, Visit
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_CONNECT_SECONDS = 10.0
+_BODYLESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+
+
+class _TooLargeError(Exception):
+    """More than 32 MiB came in a request that did not say its length."""
+
+
+class Forwarder:
+    """An ASGI application that hands requests to instances."""
+
+    def __init__(self, ingress: Ingress) -> None:
+        """Ask *ingress* about every request."""
+        self._ingress = ingress
+        # Waiting for an instance takes as long as a cold start; it must not hold up the loop.
+        self._threads = ThreadPoolExecutor(64, thread_name_prefix="ingress")
+        self._clients: dict[int, httpx.AsyncClient] = {}
+
+    def close(self) -> None:
+        """Let go of the waiting threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            raise ValueError(f"the ingress speaks http only, not {scope['type']}")
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        ]
+        host = next((value for name, value in headers if name == "host"), "").partition(":")[0]
+        raw = scope.get("raw_path") or scope["path"].encode()
+        target = raw.decode("latin-1")
+        if scope["query_string"]:
+            target += "?" + scope["query_string"].decode("latin-1")
+        client = (scope.get("client") or ("127.0.0.1", 0))[0]
+        began = time.monotonic()
+        note = ""
+        try:
+            status = await self._serve(
+                host, target, headers, client, scope["method"], receive, send
+            )
+        except Turned as turned:
+            status, note = turned.status, turned.log
+            await _answer(send, turned.status, turned.headers, turned.body)
+        await self._off_loop(
+            lambda: self._ingress.reception.record(
+                host, scope["method"], target, status=status, began=began, note=note
+            )
+        )
+
+    async def _serve(
+        self,
+        host: str,
+        target: str,
+        headers: Headers,
+        client: str,
+        method: str,
+        receive: Receive,
+        send: Send,
+    ) -> int:
+        if self._ingress.is_mounted(host):
+            body = b"".join([chunk async for chunk in _chunks(receive, None)])
+            answer = await self._off_loop(
+                lambda: self._ingress.answer(method, host, target, dict(headers), body, 300.0)
+            )
+            await _answer(send, answer.status, list(answer.headers.items()), answer.body)
+            return int(answer.status)
+        visit = await self._off_loop(
+            lambda: self._ingress.reception.enter(host, target, headers, client=client)
+        )
+        try:
+            return await self._forward(visit, method, receive, send)
+        finally:
+            await self._off_loop(visit.leave)
+
+    async def _forward(self, visit: Visit, method: str, receive: Receive, send: Send) -> int:
+        names = {name.lower() for name, _ in visit.headers}
+        empty = method in _BODYLESS and "content-length" not in names
+        limit = None if visit.whole else MOST_BYTES
+        request = self._client().build_request(
+            method,
+            visit.address + visit.path,
+            headers=visit.headers,
+            content=None if empty else _chunks(receive, limit),
+        )
+        begun = False
+        try:
+            async with asyncio.timeout(visit.timeout):
+                answer = await self._client().send(request, stream=True)
+                try:
+                    headers = visit.check_answer(answer.headers.multi_items())
+                    await send(_start(answer.status_code, headers))
+                    begun = True
+                    async for chunk in answer.aiter_raw():
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                finally:
+                    await answer.aclose()
+        except (httpx.HTTPError, TimeoutError, _TooLargeError) as error:
+            if begun:
+                raise  # the connection breaks off: the client must not take this for the end
+            raise _turned(visit, error) from error
+        return int(answer.status_code)
+
+    def _client(self) -> httpx.AsyncClient:
+        loop = id(asyncio.get_running_loop())
+        if loop not in self._clients:
+            # No connection is kept: servers close idle ones at will, and a request that meets
+            # a closing connection could not be sent again.
+            self._clients[loop] = httpx.AsyncClient(
+                timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
+                limits=httpx.Limits(max_keepalive_connections=0),
+                trust_env=False,
+                follow_redirects=False,
+                headers={},
+            )
+            self._clients[loop].headers.clear()
+        return self._clients[loop]
+
+    async def _off_loop(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _turned(visit: Visit, error: Exception) -> Turned:
+    if isinstance(error, TimeoutError):
+        return visit.too_slow()
+    return visit.too_large() if isinstance(error, _TooLargeError) else visit.broken()
+
+
+async def _chunks(receive: Receive, limit: int | None) -> AsyncIterator[bytes]:
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if limit is not None and size > limit:
+            raise _TooLargeError
+        if chunk:
+            yield chunk
+        if not message.get("more_body"):
+            return
+
+
+def _start(status: int, headers: Headers) -> MutableMapping[str, Any]:
+    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return {"type": "http.response.start", "status": status, "headers": encoded}
+
+
+async def _answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    await send(_start(status, headers))
+    await send({"type": "http.response.body", "body": body, "more_body": False})

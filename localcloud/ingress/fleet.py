@@ -1,0 +1,107 @@
+"""The instances of every revision: started when requests come, stopped when none do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from localcloud.ingress.pool import NoInstanceError, Pool
+from localcloud.machines.workload import ContainerError
+from localcloud.services.run import traffic
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+    from localcloud.machines.workload import Instance
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 900.0
+"""How long an instance without requests is kept, as on Google's side at most."""
+
+
+class Fleet:
+    """One pool of instances per revision."""
+
+    def __init__(self, cloud: Cloud, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        """Start nothing yet."""
+        self._cloud = cloud
+        self.idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._pools: dict[str, Pool] = {}
+
+    def pool(self, revision: str) -> Pool:
+        """Return the revision's pool, made when it is first asked for."""
+        with self._lock:
+            found = self._pools.get(revision)
+            if found is None:
+                found = Pool(self._cloud, revision, self)
+                self._pools[revision] = found
+            return found
+
+    def prove(self, revision: str) -> None:
+        """Start a first instance of a new revision; ContainerError when it does not get ready."""
+        self.pool(revision).start_one()
+
+    def acquire(self, revision: str, *, timeout: float) -> Instance:
+        """Return an instance with room for one more request, starting it if need be."""
+        return self.pool(revision).acquire(time.monotonic() + timeout)
+
+    def release(self, revision: str, instance: Instance) -> None:
+        """Say that a request to an instance has ended."""
+        self.pool(revision).release(instance)
+
+    def settle(self, service: str) -> None:
+        """After a change: stop what requests no longer reach, keep minimum instances warm."""
+        resource = self._cloud.store.of("run").find(service)
+        if resource is None:
+            return
+        reachable = traffic.reachable(resource)
+        with self._lock:
+            known = [name for name in self._pools if name.startswith(f"{service}/")]
+        for revision in known:
+            if revision not in reachable and revision != resource.get("latestCreatedRevision"):
+                self.retire(revision)
+        for revision, _ in traffic.shares(resource):
+            self.pool(revision).keep_minimum()
+
+    def retire(self, revision: str) -> None:
+        """Stop a revision's instances once their requests have ended."""
+        with self._lock:
+            pool = self._pools.pop(revision, None)
+        if pool is not None:
+            pool.close()
+
+    def remove(self, service: str) -> None:
+        """Stop every instance of a service that is gone."""
+        with self._lock:
+            gone = [name for name in self._pools if name.startswith(f"{service}/")]
+        for revision in gone:
+            self.retire(revision)
+
+    def resume(self) -> None:
+        """Bring minimum instances back after a restart, without holding anybody up."""
+        services = [
+            name
+            for name, resource in self._cloud.store.of("run").under("projects/")
+            if name.split("/")[-2] == "services" and resource.get("trafficStatuses")
+        ]
+        threading.Thread(target=self._resume, args=(services,), daemon=True).start()
+
+    def _resume(self, services: list[str]) -> None:
+        for service in services:
+            try:
+                self.settle(service)
+            except (ContainerError, NoInstanceError) as error:
+                log.warning("%s has no minimum instance: %s", service, error)
+
+    def close(self) -> None:
+        """Stop every instance."""
+        with self._lock:
+            pools = list(self._pools.values())
+            self._pools.clear()
+        if pools:
+            with ThreadPoolExecutor(len(pools)) as threads:
+                list(threads.map(Pool.close, pools))

@@ -1,0 +1,115 @@
+"""Which service and revision a host name means."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localcloud.services.run import names, traffic
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+    from localcloud.store import Resource
+
+_FUNCTION_HOST = re.compile(
+    r"(?P<region>[a-z0-9-]+?)-(?P<project>[a-z][a-z0-9-]+)\.cloudfunctions\.net"
+)
+_TAG = "---"
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a request goes."""
+
+    service: Resource
+    revision: str
+    path: str  # of the request, without a function's name
+
+    @property
+    def name(self) -> str:
+        """The service's full name."""
+        return str(self.service["name"])
+
+    def audiences(self, number: str) -> set[str]:
+        """Return what the audience of an ID token may be."""
+        urls = {f"https://{host}" for host in names.hosts(self.name, number)}
+        functions = (
+            f"https://{self.service['name'].split('/')[3]}-{self.service['name'].split('/')[1]}"
+        )
+        urls.add(f"{functions}.cloudfunctions.net/{self.name.rpartition('/')[2]}")
+        return urls | set(self.service.get("customAudiences", []))
+
+
+class Hosts:
+    """Finds the route of a request by its host."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Look into the store of *cloud*."""
+        self._cloud = cloud
+        # Weighted choice between revisions; nothing secret hangs on it.
+        self._dice = random.Random(0)  # noqa: S311 - see above
+
+    def find(self, host: str, path: str) -> Route | None:
+        """Return the route; None when no service has that host."""
+        host = host.partition(":")[0].lower()
+        if host.endswith(".cloudfunctions.net"):
+            return self._function(host, path)
+        tag, service = self._service(host)
+        if service is None or service.get("defaultUriDisabled"):
+            return None
+        revision = traffic.tagged(service, tag) if tag else self._by_share(service)
+        return None if tag and revision is None else Route(service, revision or "", path)
+
+    def _service(self, host: str) -> tuple[str, Resource | None]:
+        label, _, domain = host.partition(".")
+        tag, separator, rest = label.partition(_TAG)
+        if not separator:
+            tag, rest = "", label
+        for region in self._regions(domain):
+            prefix = f"projects/{self._cloud.project}/locations/{region}/services/"
+            probe = names.hosts(f"{prefix}x", self._cloud.number)
+            for pattern in probe:
+                ending = pattern.partition(".")[0][1:]  # what follows the service's name
+                if pattern.partition(".")[2] == domain and rest.endswith(ending):
+                    short = rest.removesuffix(ending)
+                    found = self._cloud.store.of("run").find(prefix + short)
+                    if found is not None:
+                        return tag, found
+        return tag, None
+
+    @staticmethod
+    def _regions(domain: str) -> list[str]:
+        region = domain.removesuffix(".run.app")
+        return [region] if region in names.REGION_CODES else list(names.REGION_CODES)
+
+    def _function(self, host: str, path: str) -> Route | None:
+        found = _FUNCTION_HOST.fullmatch(host)
+        short = path.split("/")[1]
+        if found is None or not short:
+            return None
+        region = found["region"]
+        project = found["project"]
+        for code in names.REGION_CODES:  # a region's own hyphens make the split ambiguous
+            if f"{region}-{project}".startswith(f"{code}-"):
+                region, project = code, f"{region}-{project}".removeprefix(f"{code}-")
+                break
+        name = f"projects/{project}/locations/{region}/functions/{short}"
+        function = self._cloud.store.of("cloudfunctions").find(name)
+        service = function and self._cloud.store.of("run").find(
+            function["serviceConfig"]["service"]
+        )
+        if not service:
+            return None
+        below = "/" + path[1:].partition("/")[2]
+        return Route(service, self._by_share(service), below)
+
+    def _by_share(self, service: Resource) -> str:
+        shares = traffic.shares(service)
+        if len(shares) == 1:
+            return shares[0][0]
+        if not shares:
+            return ""
+        revisions, weights = zip(*shares, strict=True)
+        return str(self._dice.choices(revisions, weights)[0])

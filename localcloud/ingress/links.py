@@ -1,0 +1,139 @@
+"""Loopback links: a run.app service for a browser that knows neither its host nor the door."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from localcloud.cloud import Cloud
+
+_COLLECTION = "links"
+_START_SECONDS = 10.0
+# The browser's own address in these is the service's real one for the program behind.
+_ADDRESSED = frozenset({b"origin", b"referer"})
+
+
+class Links:
+    """Opens one stable port per service and keeps it over restarts."""
+
+    def __init__(self, cloud: Cloud, app: Any) -> None:
+        """Answer with *app*, as if the request had come for the service's host."""
+        self._cloud = cloud
+        self._app = app
+        self._lock = threading.Lock()
+        self._servers: dict[str, uvicorn.Server] = {}
+
+    def open(self, url: str, account: str | None = None) -> str:
+        """Return the loopback URL of an https URL; *account* has its ID token added."""
+        host = (urlsplit(url).hostname or url).lower()
+        store = self._cloud.store.of(_COLLECTION)
+        name = f"links/{host}" + (f"/as/{account}" if account else "")
+        with self._lock:
+            if name not in self._servers:
+                kept = store.find(name) or {}
+                listener = _listen(kept.get("port", 0))
+                port = listener.getsockname()[1]
+                store.put(name, {"host": host, "port": port, "account": account})
+                self._servers[name] = self._serve(listener, host, port, account)
+        return f"http://127.0.0.1:{store.fetch(name)['port']}"
+
+    def resume(self) -> None:
+        """Open the links that were open before."""
+        for _, link in self._cloud.store.of(_COLLECTION).under("links/"):
+            self.open(link["host"], link["account"])
+
+    def close(self) -> None:
+        """Close every link; ``resume`` opens them again."""
+        with self._lock:
+            for server in self._servers.values():
+                server.should_exit = True
+            self._servers.clear()
+
+    def _serve(
+        self, listener: socket.socket, host: str, port: int, account: str | None
+    ) -> uvicorn.Server:
+        token = None
+        if account is not None:
+
+            def token() -> str:
+                return self._cloud.tokens.id_token(account, f"https://{host}")
+
+        app = _Link(self._app, host, port, token)
+        config = uvicorn.Config(
+            app, log_config=None, lifespan="off", server_header=False, timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        until = time.monotonic() + _START_SECONDS
+        while not server.started and time.monotonic() < until:
+            time.sleep(0.01)
+        return server
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.bind(("127.0.0.1", 0))  # somebody has taken it meanwhile
+    return listener
+
+
+class _Link:
+    """Rewrites addresses between the browser's and the service's own."""
+
+    def __init__(self, app: Any, host: str, port: int, token: Callable[[], str] | None) -> None:
+        self._app = app
+        self._host = host
+        self._token = token
+        self._outside = f"https://{host}".encode()
+        self._inside = [f"http://{name}:{port}".encode() for name in ("127.0.0.1", "localhost")]
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [self._back(*header) for header in message["headers"]]
+            await send(message)
+
+        headers = [self._there(*header) for header in scope["headers"]]
+        given = any(name == b"authorization" for name, _ in headers)
+        if self._token is not None:
+            name = b"x-serverless-authorization" if given else b"authorization"
+            headers.append((name, f"Bearer {self._token()}".encode()))
+        await self._app({**scope, "headers": headers, "scheme": "https"}, receive, answer)
+
+    def _there(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+        if name == b"host":
+            return name, self._host.encode()
+        if name in _ADDRESSED:
+            for inside in self._inside:
+                if value == inside or value.startswith(inside + b"/"):
+                    return name, self._outside + value.removeprefix(inside)
+        return name, value
+
+    def _back(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+        if name == b"location":
+            for outside in (self._outside, self._outside.replace(b"https:", b"http:")):
+                if value == outside or value.startswith(outside + b"/"):
+                    return name, self._inside[0] + value.removeprefix(outside)
+        if name == b"set-cookie":
+            # The link speaks http, and its name is not the one the cookie is for.
+            parts = [part.strip() for part in value.split(b";")]
+            kept = [one for one in parts if one.lower() != b"secure"]
+            return name, b"; ".join(one for one in kept if not one.lower().startswith(b"domain="))
+        return name, value

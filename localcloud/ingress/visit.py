@@ -1,0 +1,231 @@
+"""One request on its way to an instance: let in, given an instance, given its headers."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from localcloud.ingress import invoker, pages
+from localcloud.ingress.pool import NoInstanceError
+from localcloud.services.run import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from localcloud.cloud import Cloud
+    from localcloud.ingress.fleet import Fleet
+    from localcloud.ingress.hosts import Hosts, Route
+    from localcloud.machines.workload import Instance
+
+Headers = list[tuple[str, str]]
+
+MOST_BYTES = 32 * 1024 * 1024
+"""How large a request, or a response of known length, may be over HTTP/1."""
+
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+        "http2-settings",
+    }
+)
+_FRONT_ENDS_OWN = _HOP_BY_HOP | {"server", "date"}
+_MALFORMED = (
+    "The request failed because either the HTTP response was malformed or connection to the "
+    "instance had an error."
+)
+
+
+class Turned(Exception):  # noqa: N818 - an answer, not an error of ours
+    """The request does not reach the container; this is what the client gets."""
+
+    def __init__(
+        self, status: int, path: str, *, log: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(log)
+        self.status = status
+        self.log = log
+        self.body = pages.page(status, path)
+        self.headers: Headers = [
+            ("content-type", "text/html; charset=UTF-8"),
+            ("content-length", str(len(self.body))),
+            *(headers or {}).items(),
+        ]
+
+
+@dataclass
+class Visit:
+    """A request that was let in and holds a place at an instance until it is closed."""
+
+    route: Route
+    instance: Instance
+    headers: Headers
+    path: str
+    timeout: float
+    leave: Callable[[], None]
+    whole: bool  # whether the 32 MiB limit of HTTP/1 is off (h2c)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def address(self) -> str:
+        """The loopback URL of the instance."""
+        return f"http://127.0.0.1:{self.instance.port}"
+
+    def broken(self) -> Turned:
+        """Return what the client gets when the instance does not answer properly."""
+        return Turned(503, self.path, log=_MALFORMED)
+
+    def too_slow(self) -> Turned:
+        """Return what the client gets when the request timeout has passed."""
+        return Turned(
+            504,
+            self.path,
+            log="The request has been terminated because it has reached "
+            "the maximum request timeout.",
+        )
+
+    def too_large(self) -> Turned:
+        """Return what the client gets for a request above 32 MiB."""
+        return Turned(413, self.path)
+
+    def check_answer(self, headers: Sequence[tuple[str, str]]) -> Headers:
+        """Return the response headers that go out; a known length above 32 MiB is refused."""
+        for name, value in headers:
+            long = name.lower() == "content-length" and value.isdigit() and int(value) > MOST_BYTES
+            if long and not self.whole:
+                raise Turned(
+                    500,
+                    self.path,
+                    log="Response size was too large. Please consider reducing response size.",
+                )
+        kept = [(name, value) for name, value in headers if name.lower() not in _FRONT_ENDS_OWN]
+        return [*kept, ("server", "Google Frontend")]
+
+
+class Reception:
+    """Decides about every request before it reaches a container."""
+
+    def __init__(self, cloud: Cloud, hosts: Hosts, fleet: Fleet) -> None:
+        """Ask these about routes, rights and instances."""
+        self._cloud = cloud
+        self._hosts = hosts
+        self._fleet = fleet
+
+    def enter(self, host: str, target: str, headers: Headers, *, client: str) -> Visit:
+        """Let a request in; Turned if it goes no further. Blocks while an instance starts."""
+        path, question, query = target.partition("?")
+        known = {name.lower(): value for name, value in headers}
+        route = self._hosts.find(host, path)
+        if route is None or route.service.get("ingress") != "INGRESS_TRAFFIC_ALL":
+            # Not even in the request log: the request never was the service's.
+            raise Turned(404, path)
+        try:
+            changes = invoker.admit(self._cloud, route, known)
+        except invoker.RefusedError as refusal:
+            raise Turned(
+                refusal.status, path, log=str(refusal), headers=refusal.headers
+            ) from refusal
+        if not route.revision:
+            raise Turned(503, path, log="The service has no revision that is ready.")
+        revision = self._cloud.store.of("run").find(route.revision) or {}
+        whole = _speaks_http2(revision)
+        length = known.get("content-length", "0")
+        if not whole and length.isdigit() and int(length) > MOST_BYTES:
+            raise Turned(413, path)
+        seconds = templates.seconds(revision.get("timeout", "300s"))
+        try:
+            instance = self._fleet.acquire(route.revision, timeout=seconds)
+        except NoInstanceError as error:
+            raise Turned(error.status, path, log=str(error)) from error
+        return Visit(
+            route=route,
+            instance=instance,
+            headers=_forwarded(headers, changes, host, client),
+            path=route.path + question + query,
+            timeout=seconds,
+            leave=lambda: self._fleet.release(route.revision, instance),
+            whole=whole,
+        )
+
+    def record(
+        self, host: str, method: str, target: str, *, status: int, began: float, note: str = ""
+    ) -> None:
+        """Write the request log, and why a request was turned away."""
+        route = self._hosts.find(host, target.partition("?")[0])
+        if route is None:
+            return
+        _, project, _, region, _, short = route.name.split("/")
+        labels = {
+            "project_id": project,
+            "location": region,
+            "service_name": short,
+            "revision_name": route.revision.rpartition("/")[2],
+            "configuration_name": short,
+        }
+        entry = {
+            "logName": f"projects/{project}/logs/run.googleapis.com%2Frequests",
+            "resource": {"type": "cloud_run_revision", "labels": labels},
+            "severity": _severity(status),
+            "timestamp": self._cloud.clock.rfc3339(),
+            "httpRequest": {
+                "requestMethod": method,
+                "requestUrl": f"https://{host}{target}",
+                "status": status,
+                "latency": f"{time.monotonic() - began:.6f}s",
+                "protocol": "HTTP/1.1",
+            },
+        }
+        if note:
+            entry["textPayload"] = note
+        self._cloud.log(entry)
+
+
+def _severity(status: int) -> str:
+    return "ERROR" if status >= 500 else "WARNING" if status >= 400 else "INFO"  # noqa: PLR2004 - HTTP
+
+
+def _speaks_http2(revision: Mapping[str, object]) -> bool:
+    containers = revision.get("containers")
+    assert isinstance(containers, list)
+    return any(port.get("name") == "h2c" for one in containers for port in one.get("ports", []))
+
+
+def _forwarded(
+    headers: Headers, changes: Mapping[str, str | None], host: str, client: str
+) -> Headers:
+    made: Headers = []
+    seen_for = ""
+    for name, value in headers:
+        low = name.lower()
+        if low == "x-forwarded-for":
+            seen_for = value
+        elif low not in _HOP_BY_HOP and low not in changes and low not in _SET_HERE:
+            made.append((name, value))
+    made += [(name, value) for name, value in changes.items() if value is not None]
+    known = {name.lower() for name, _ in made}
+    if "traceparent" not in known:
+        made.append(("traceparent", f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"))
+    if "x-cloud-trace-context" not in known:
+        trace = next(value for name, value in made if name.lower() == "traceparent").split("-")
+        if len(trace) == 4:  # noqa: PLR2004 - version, trace, span, flags
+            made.append(("x-cloud-trace-context", f"{trace[1]}/{int(trace[2], 16)};o=1"))
+    return [
+        ("host", host),
+        *made,
+        ("x-forwarded-for", f"{seen_for}, {client}" if seen_for else client),
+        ("x-forwarded-proto", "https"),
+        ("forwarded", f'for="{client}";proto=https'),
+    ]
+
+
+_SET_HERE = frozenset({"host", "x-forwarded-proto", "forwarded"})
