@@ -221,13 +221,14 @@ class _Compiler:
 
     def loop_scope(self, statement: For, place: Place, layout: Layout, **extra: Any) -> Scope:
         for name in (statement.value, statement.index):
-            if name is not None and place.scope.find(name) is not None:
-                message = f"loop variable '{name}' is already a variable outside the loop"
+            if name is not None and place.scope.is_loop_variable(name):
+                message = f"loop variable '{name}' is already that of a loop around this one"
                 raise DeployError(message)
         scope = Scope(layout, place.scope, **extra)
-        scope.declare(statement.value)
-        if statement.index is not None:
-            scope.declare(statement.index)
+        for name in (statement.value, statement.index):
+            if name is not None:
+                scope.declare(name)
+                scope.loop_variables.add(name)
         scope.take(statement.steps)
         return scope
 

@@ -44,6 +44,7 @@ class Scope:
     branch: bool = False
     shared: frozenset[str] = frozenset()
     places: dict[str, int] = field(default_factory=dict)
+    loop_variables: set[str] = field(default_factory=set)
 
     def declare(self, name: str) -> int:
         """Make the name a variable of this scope."""
@@ -74,6 +75,15 @@ class Scope:
                 raise DeployError(message)
             scope = scope.parent
         return self.find(name)
+
+    def is_loop_variable(self, name: str) -> bool:
+        """Say whether a loop around here has a variable of this name."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.loop_variables:
+                return True
+            scope = scope.parent
+        return False
 
     def local_places(self) -> tuple[int, ...]:
         """Give the places of the variables this scope itself declares."""
