@@ -1,0 +1,38 @@
+"""access: who may enter, by access mode."""
+
+import pytest
+
+from planner.plan import UnknownPartError
+from schemas.platform import Platform
+from tests.planner.compiled import BASIC_AUTH, grant, names, part
+
+
+def test_members_and_verify_may_call_the_service(platform: Platform) -> None:
+    """Each member is bound on the service; verify is one of them, for the proof."""
+    members = ["group:risk@example.com", "user:ana@example.com"]
+    plan = part(platform, "access", access={"mode": "iam", "members": members})
+    assert names(plan) == ["verify_may_enter", "member_1_may_enter", "member_2_may_enter"]
+    assert grant(plan, "member_1_may_enter").member == members[0]
+    assert grant(plan, "member_1_may_enter").write.url.endswith(
+        "/services/mlflow-demo:setIamPolicy"
+    )
+
+
+def test_verify_is_bound_once_even_if_it_is_named(platform: Platform) -> None:
+    """Naming Berth's own account changes nothing."""
+    member = f"serviceAccount:{platform.accounts.verify}"
+    plan = part(platform, "access", access={"mode": "iam", "members": [member]})
+    assert names(plan) == ["verify_may_enter"]
+
+
+def test_behind_a_login_nobody_is_bound_on_the_service(platform: Platform) -> None:
+    """Everybody reaches the login; verify may read the password that opens it."""
+    plan = part(platform, "access", **BASIC_AUTH)
+    assert names(plan) == ["verify_may_read_admin_password"]
+    assert "mlflow-demo-admin-password" in grant(plan, "verify_may_read_admin_password").write.url
+
+
+def test_a_part_that_does_not_exist_is_refused(platform: Platform) -> None:
+    """The error names the parts that do."""
+    with pytest.raises(UnknownPartError, match="no part roof; the parts are identity, image"):
+        part(platform, "roof")
