@@ -43,9 +43,7 @@ class Answer:
     @property
     def api_is_off(self) -> bool:
         """Say whether the API is not enabled, or not known to be yet."""
-        return self.status == 403 and bool(
-            self.reasons & {"SERVICE_DISABLED", "accessNotConfigured"}
-        )  # noqa: PLR2004 - an HTTP status
+        return bool(self.reasons & {"SERVICE_DISABLED", "accessNotConfigured"})
 
     @property
     def account_unknown(self) -> bool:

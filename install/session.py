@@ -9,6 +9,7 @@ import requests
 from google.auth.credentials import Credentials
 from google.auth.exceptions import TransportError
 from google.auth.transport.requests import AuthorizedSession
+from requests.adapters import BaseAdapter
 
 from install.errors import Answer, InstallError, operation_failed, refused
 
@@ -32,9 +33,23 @@ class Session:
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        transport: BaseAdapter | None = None,
     ) -> None:
+        """Connect as whoever the credentials are.
+
+        Args:
+            credentials: Whose rights count.
+            sleep: How to wait.
+            clock: How long it has been, in seconds.
+            transport: What carries the requests, if not the network.
+        """
         # google-auth ships no types; what it returns is a requests.Session.
         self._http: requests.Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        self._plain = requests.Session()
+        """For signed URLs, which are their own permission."""
+        if transport is not None:
+            self._http.mount("https://", transport)
+            self._plain.mount("https://", transport)
         self._sleep = sleep
         self._clock = clock
         self.fresh = False
@@ -107,7 +122,9 @@ class Session:
         Raises:
             InstallError: It was refused.
         """
-        reply = requests.put(url, data=content, headers={"Content-Type": content_type}, timeout=300)
+        reply = self._plain.put(
+            url, data=content, headers={"Content-Type": content_type}, timeout=300
+        )
         if reply.status_code >= 400:  # noqa: PLR2004 - an HTTP status
             raise refused("PUT", url.partition("?")[0], Answer(reply.status_code, reply.text))
 
