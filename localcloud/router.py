@@ -72,6 +72,7 @@ class Router:
         return any(
             method_id in service.extra
             or method_id in service.handlers
+            or method_id in service.streams
             or self.document(service).names(method_id)
             for service in self.services
         )

@@ -62,11 +62,11 @@ class Call:
         self.upload = upload
         self.raw = raw
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - the document types it
+    def __getitem__(self, name: str) -> Any:
         """Give a path or query parameter that the document requires."""
         return self.params[name]
 
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - the document types it
+    def get(self, name: str, default: Any = None) -> Any:
         """Give a parameter, or a default when the caller left it out."""
         return self.params.get(name, default)
 
@@ -112,23 +112,27 @@ class Needs:
     """The permissions a method needs; none at all makes it public to every identity.
 
     ``resource`` says what they are checked on when that is not the service's usual resource.
+    ``api`` names the API whose policies count when they are not the service's own.
     ``anonymous`` lets callers without any token through to the permission check (for allUsers).
     """
 
     permissions: tuple[str, ...]
     resource: Callable[[Call], str] | None
     anonymous: bool
+    api: str | None
 
     def __init__(
         self,
         *permissions: str,
         resource: Callable[[Call], str] | None = None,
         anonymous: bool = False,
+        api: str | None = None,
     ) -> None:
         """Freeze what was given."""
         object.__setattr__(self, "permissions", permissions)
         object.__setattr__(self, "resource", resource)
         object.__setattr__(self, "anonymous", anonymous)
+        object.__setattr__(self, "api", api)
 
 
 PUBLIC = Needs()
@@ -162,6 +166,7 @@ class Service:
         extra: Mapping[str, Callable[[Call], Any]] | None = None,
         grpc: Callable[[Cloud], list[Any]] | None = None,
         grpc_methods: Mapping[str, tuple[Any, Any, str]] | None = None,
+        streams: Sequence[str] = (),
         on_start: Callable[[Cloud], None] | None = None,
         on_stop: Callable[[Cloud], None] | None = None,
     ) -> None:
@@ -180,6 +185,7 @@ class Service:
             extra: routes no document knows, as ``"PUT /{bucket}/{object+}"``; no IAM check.
             grpc: makes generic gRPC handlers for methods that stream.
             grpc_methods: gRPC path to (request class, response class, method id).
+            streams: ids of methods only gRPC has, for the call log and planned faults.
             on_start: called once the cloud is up, to bring back what must run.
             on_stop: called before the cloud goes away.
         """
@@ -198,6 +204,7 @@ class Service:
         self.extra = dict(extra or {})
         self.grpc = grpc
         self.grpc_methods = dict(grpc_methods or {})
+        self.streams = frozenset(streams)
         self.on_start = on_start
         self.on_stop = on_stop
 
@@ -207,7 +214,7 @@ class Service:
         return f"{self.api}.googleapis.com"
 
 
-def page(  # noqa: PLR0913 - the names of fields differ between APIs
+def page(
     call: Call,
     items: Sequence[Resource],
     field_name: str,

@@ -8,6 +8,7 @@ from localcloud.service import PUBLIC, Call, Needs, Reply, Service
 from localcloud.services.storage import buckets, copies, objects, policies, uploads
 from localcloud.services.storage.depots import close_depot
 
+_NO_CONTENT = 204
 _UNCHANGED = 304
 
 Answer = Callable[[Call], Any]
@@ -25,6 +26,16 @@ def _conditional(handler: Answer) -> Answer:
             return Reply(_UNCHANGED, b"")
 
     return read
+
+
+def _silent(handler: Answer) -> Answer:
+    """Answer a deletion with 204 and no body."""
+
+    def delete(call: Call) -> Reply:
+        handler(call)
+        return Reply(_NO_CONTENT, b"")
+
+    return delete
 
 
 def _project(call: Call) -> str:
@@ -52,7 +63,7 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     "storage.buckets.list": (buckets.list_all, Needs("storage.buckets.list", resource=_project)),
     "storage.buckets.patch": (buckets.patch, "storage.buckets.update"),
     "storage.buckets.update": (buckets.update, "storage.buckets.update"),
-    "storage.buckets.delete": (buckets.delete, "storage.buckets.delete"),
+    "storage.buckets.delete": (_silent(buckets.delete), "storage.buckets.delete"),
     "storage.buckets.restore": (
         buckets.restore,
         Needs("storage.buckets.restore", resource=_project),
@@ -74,7 +85,7 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     ),
     "storage.objects.patch": (objects.patch, "storage.objects.update"),
     "storage.objects.update": (objects.update, "storage.objects.update"),
-    "storage.objects.delete": (objects.delete, "storage.objects.delete"),
+    "storage.objects.delete": (_silent(objects.delete), "storage.objects.delete"),
     "storage.objects.restore": (objects.restore, "storage.objects.restore"),
     "storage.objects.move": (objects.move, Needs("storage.objects.move", resource=_source)),
     "storage.objects.compose": (

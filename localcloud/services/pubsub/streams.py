@@ -1,0 +1,254 @@
+"""What only gRPC has: streaming pull, and the policy service that all resources share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.iam.v1 import iam_policy_pb2, policy_pb2
+from google.protobuf import json_format
+from google.pubsub_v1 import types
+
+from localcloud.calls import CallRecord
+from localcloud.errors import ApiError, invalid
+from localcloud.services.pubsub.brokers import broker_of
+from localcloud.services.pubsub.grpc_face import SUBSCRIBER
+from localcloud.services.pubsub.subscriptions import refuse_pull
+from localcloud.tokens import unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from localcloud.cloud import Cloud
+    from localcloud.services.pubsub.broker import Broker
+    from localcloud.services.pubsub.queue import Handed
+
+log = logging.getLogger(__name__)
+
+METHOD = "pubsub.projects.subscriptions.streamingPull"
+"""The name of a streaming pull in the call log and for planned faults: no document has one."""
+
+_MOST_AT_ONCE = 500
+_MOST_BYTES = 4_000_000
+_LEASES = range(10, 601)
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_POLICY_METHODS = {
+    SUBSCRIBER.get_iam_policy.path: ("getIamPolicy", iam_policy_pb2.GetIamPolicyRequest),
+    SUBSCRIBER.set_iam_policy.path: ("setIamPolicy", iam_policy_pb2.SetIamPolicyRequest),
+    SUBSCRIBER.test_iam_permissions.path: (
+        "testIamPermissions",
+        iam_policy_pb2.TestIamPermissionsRequest,
+    ),
+}
+_KINDS = {"topics", "subscriptions", "snapshots"}
+
+
+def handlers(cloud: Cloud) -> list[grpc.GenericRpcHandler]:
+    """Return the handlers for one cloud's gRPC server."""
+    return [_Handlers(cloud)]
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc] - grpc ships no types
+    """Finds the handler of a path; None leaves it to the door's own table."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def service(self, handler_call_details: Any) -> Any:
+        path = handler_call_details.method
+        if path == SUBSCRIBER.streaming_pull.path:
+            return grpc.stream_stream_rpc_method_handler(
+                self._stream,
+                request_deserializer=types.StreamingPullRequest.pb().FromString,
+                response_serializer=types.StreamingPullResponse.pb().SerializeToString,
+            )
+        if path in _POLICY_METHODS:
+            return self._policy_handler(*_POLICY_METHODS[path])
+        return None
+
+    async def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        first = await anext(aiter(requests))
+        try:
+            stream = await asyncio.to_thread(_open, self._cloud, first, _headers(context))
+            async for response in stream.run(requests):
+                yield response
+        except ApiError as error:
+            await context.abort(_CODES[error.rpc_code], error.message)
+
+    def _policy_handler(self, verb: str, request: Any) -> Any:
+        async def answer(message: Any, context: Any) -> Any:
+            try:
+                found = await asyncio.to_thread(
+                    _policy, self._cloud, verb, message, _headers(context)
+                )
+            except ApiError as error:
+                await context.abort(_CODES[error.rpc_code], error.message)
+            return json_format.ParseDict(found, _ANSWERS[verb]())
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer,
+            request_deserializer=request.FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
+
+
+_ANSWERS = {
+    "getIamPolicy": policy_pb2.Policy,
+    "setIamPolicy": policy_pb2.Policy,
+    "testIamPermissions": iam_policy_pb2.TestIamPermissionsResponse,
+}
+
+
+def _policy(cloud: Cloud, verb: str, message: Any, headers: dict[str, str]) -> dict[str, Any]:
+    """Answer a method of the policy service as the REST method of the resource's kind would."""
+    parts = message.resource.split("/")
+    kind = parts[2] if len(parts) == 4 else ""  # noqa: PLR2004 - projects/p/kind/name
+    if kind not in _KINDS:
+        raise invalid(f"Invalid resource name: (name={message.resource})")
+    service = next(s for s in cloud.services if s.api == "pubsub")
+    fields = json_format.MessageToDict(message)
+    params = {"resource": fields.pop("resource")}
+    options = fields.pop("options", {})
+    if "requestedPolicyVersion" in options:
+        params["options.requestedPolicyVersion"] = options["requestedPolicyVersion"]
+    method = f"pubsub.projects.{kind}.{verb}"
+    return cloud.pipeline.call(service, method, params=params, body=fields, headers=headers)
+
+
+def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> _Stream:
+    """Check who asks and whether he may, as the pipeline does for calls that end."""
+    name = cloud.by_id(first.subscription)
+    status, who = 200, ""
+    try:
+        caller = cloud.tokens.identify(headers)
+        who = caller.email
+        if caller.anonymous:
+            raise unauthenticated(missing=True)
+        cloud.iam.check(caller.member, "pubsub.subscriptions.consume", "pubsub", name)
+        fault = cloud.faults.take(METHOD)
+        if fault is not None:
+            raise fault.error or ApiError(503, "Socket closed")
+        broker = broker_of(cloud)
+        refuse_pull(broker.subscription(name).resource)
+        if first.stream_ack_deadline_seconds not in _LEASES:
+            raise invalid(
+                "Invalid stream ack deadline given: "
+                f"{first.stream_ack_deadline_seconds}. It must be between 10 and 600 seconds."
+            )
+        return _Stream(broker, name, first)
+    except ApiError as error:
+        status = error.code
+        raise
+    finally:
+        cloud.calls.append(CallRecord(who, METHOD, status, cloud.clock.now(), name))
+
+
+class _Stream:
+    """One subscriber's stream: what it asked for, and what it has out."""
+
+    def __init__(self, broker: Broker, name: str, first: Any) -> None:
+        self._broker = broker
+        self._name = name
+        self._lease = float(first.stream_ack_deadline_seconds)
+        self._most = first.max_outstanding_messages or 0
+        self._out: set[str] = set()
+        self._take_orders(first)
+
+    async def run(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Yield responses until the client goes away."""
+        loop, more = asyncio.get_running_loop(), asyncio.Event()
+
+        def listener() -> None:
+            loop.call_soon_threadsafe(more.set)
+
+        self._broker.listen(self._name, listener)
+        reader = asyncio.create_task(self._read(requests, more))
+        try:
+            while not reader.done():
+                more.clear()
+                handed = await asyncio.to_thread(self._take)
+                for response in self._responses(handed):
+                    yield response
+                if not handed:
+                    await more.wait()
+            # A stream that ended badly ends the same way here.
+            reader.result()
+        finally:
+            reader.cancel()
+            self._broker.leave(self._name, listener)
+
+    async def _read(self, requests: AsyncIterator[Any], more: asyncio.Event) -> None:
+        try:
+            async for request in requests:
+                await asyncio.to_thread(self._take_orders, request)
+        finally:
+            more.set()
+
+    def _take_orders(self, request: Any) -> None:
+        if request.stream_ack_deadline_seconds:
+            self._lease = float(request.stream_ack_deadline_seconds)
+        if request.ack_ids:
+            self._broker.acknowledge(self._name, request.ack_ids)
+        orders: dict[int, list[str]] = {}
+        for ack_id, span in zip(
+            request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True
+        ):
+            orders.setdefault(span, []).append(ack_id)
+        for span, ack_ids in orders.items():
+            self._broker.extend(self._name, ack_ids, span)
+
+    def _take(self) -> list[Handed]:
+        with self._broker.lock:
+            subscription = self._broker.subscription(self._name)
+            refuse_pull(subscription.resource)
+            room = _MOST_AT_ONCE
+            if self._most:
+                self._out = {a for a in self._out if subscription.queue.lease(a) is not None}
+                room = min(room, self._most - len(self._out))
+            # One message of a key at a time: the client would go on with the next one after a
+            # nack, and the order would be lost.
+            handed = self._broker.take(
+                self._name, max(room, 0), lease=self._lease, one_each=True
+            )
+        self._out.update(item.ack_id for item in handed)
+        return handed
+
+    def _responses(self, handed: list[Handed]) -> Iterator[Any]:
+        resource = self._broker.subscription(self._name).resource
+        response, size = self._empty(resource), 0
+        for item in handed:
+            if size and size + len(item.message.data) > _MOST_BYTES:
+                yield response
+                response, size = self._empty(resource), 0
+            _fill(response.received_messages.add(), item, resource)
+            size += len(item.message.data)
+        if size or response.received_messages:
+            yield response
+
+    def _empty(self, resource: dict[str, Any]) -> Any:
+        properties = {
+            "exactly_once_delivery_enabled": bool(resource.get("enableExactlyOnceDelivery")),
+            "message_ordering_enabled": bool(resource.get("enableMessageOrdering")),
+        }
+        return types.StreamingPullResponse.pb()(subscription_properties=properties)
+
+
+def _fill(received: Any, item: Handed, resource: dict[str, Any]) -> None:
+    message = item.message
+    received.ack_id = item.ack_id
+    received.message.data = message.data
+    received.message.message_id = str(message.id)
+    received.message.ordering_key = message.key
+    received.message.attributes.update(message.attributes)
+    received.message.publish_time.FromMicroseconds(int(message.published * 1e6))
+    if resource.get("deadLetterPolicy"):
+        received.delivery_attempt = item.attempt
+
+
+def _headers(context: Any) -> dict[str, str]:
+    return {
+        str(key): value if isinstance(value, str) else value.decode("latin-1")
+        for key, value in context.invocation_metadata()
+    }
