@@ -66,7 +66,7 @@ class Ingress:
         self.links.resume()
         self.fleet.resume()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Stop every instance and link."""
         self.links.close()
         self.fleet.close()

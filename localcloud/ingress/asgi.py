@@ -46,7 +46,8 @@ class Forwarder:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            raise ValueError(f"the ingress speaks http only, not {scope['type']}")
+            await send({"type": "websocket.close", "code": 1008})  # no counterpart here
+            return
         headers = [
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
         ]
