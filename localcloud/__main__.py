@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     try:
         return int(given.function(given))
     except DaemonError as error:
-        print(f"localcloud: {error}", file=sys.stderr)  # noqa: T201 - a command
+        print(f"localcloud: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, BrokenPipeError):
         return 130

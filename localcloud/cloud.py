@@ -53,7 +53,7 @@ class Cloud:
     Use it in-process through ``request``; ``serve`` opens the doors for real clients.
     """
 
-    def __init__(  # noqa: PLR0913 - what distinguishes one cloud from another
+    def __init__(
         self,
         state: Path,
         *,
@@ -80,6 +80,7 @@ class Cloud:
         self.clock = clock if clock is not None else RealClock()
         virtual = isinstance(self.clock, VirtualClock)
         self.latency: dict[str, float] = dict(latency.TYPICAL) if virtual else {}
+        self.quotas: dict[str, int] = {"iam.serviceAccounts": 100}
         state.mkdir(parents=True, exist_ok=True)
         self.store = Store(state / "store.sqlite")
         self.faults = Faults()
@@ -118,7 +119,7 @@ class Cloud:
 
     # -- calls ----------------------------------------------------------------------------
 
-    def request(  # noqa: PLR0913 - the parts of an HTTP request
+    def request(
         self,
         method: str,
         url: str,
@@ -163,12 +164,12 @@ class Cloud:
         return made
 
     @cached_property
-    def ingress(self) -> Any:  # noqa: ANN401 - RUN's, see localcloud/ingress.py
+    def ingress(self) -> Any:
         """What answers for run.app hosts."""
         return importlib.import_module("localcloud.ingress").Ingress(self)
 
     @cached_property
-    def images(self) -> Any:  # noqa: ANN401 - BUILD's, see localcloud/images.py
+    def images(self) -> Any:
         """The container images of the project."""
         return importlib.import_module("localcloud.images").Images(self)
 
@@ -235,7 +236,7 @@ class Cloud:
 
     # -- faults ---------------------------------------------------------------------------
 
-    def fail(  # noqa: PLR0913 - the parts of a fault
+    def fail(
         self,
         method: str,
         status: int = 503,

@@ -83,7 +83,7 @@ def token(given: Namespace) -> int:
 
 def logs(given: Namespace) -> int:
     """Print log entries, oldest first."""
-    from localcloud.store import Store  # noqa: PLC0415 - other commands stay quick without it
+    from localcloud.store import Store
 
     store = Store(given.state / "store.sqlite")
     try:
@@ -144,8 +144,8 @@ def _running(state: Path) -> daemon.Running:
     return running
 
 
-def _tokens(state: Path) -> Any:  # noqa: ANN401 - imported late
-    from localcloud.tokens import Tokens  # noqa: PLC0415 - other commands stay quick without it
+def _tokens(state: Path) -> Any:
+    from localcloud.tokens import Tokens
 
     return Tokens(state / "keys", RealClock())
 

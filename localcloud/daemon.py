@@ -45,7 +45,7 @@ class Running:
     region: str
     key: str
 
-    def ask(self, path: str, **given: object) -> Any:  # noqa: ANN401 - any JSON
+    def ask(self, path: str, **given: object) -> Any:
         """Ask the daemon something over its HTTP port."""
         connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=60)
         try:
@@ -135,7 +135,7 @@ def down(state: Path) -> bool:
 def run(state: Path) -> None:
     """Be the daemon: serve until asked to stop."""
     # the doors and services are heavy to import; the other commands stay quick without them
-    from localcloud.cloud import Cloud  # noqa: PLC0415
+    from localcloud.cloud import Cloud
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     _prepare(state)
@@ -201,7 +201,7 @@ def _last_port(state: Path) -> int:
         port = int((state / "port").read_text())
     except (OSError, ValueError):
         return 0
-    import socket  # noqa: PLC0415 - only here
+    import socket
 
     try:
         with socket.create_server(("127.0.0.1", port)):

@@ -132,7 +132,7 @@ def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _walk(child)
 
 
-def _strip(node: Any) -> None:  # noqa: ANN401 - walks any JSON
+def _strip(node: Any) -> None:
     if isinstance(node, list):
         for item in node:
             _strip(item)
@@ -185,3 +185,8 @@ def _rank(path: str, parameters: dict[str, Schema]) -> tuple[object, ...]:
     # a set like [^/]+ is a parameter; a segment of plain letters is literal and goes first
     segments = re.sub(r"\[\^/\]\+", "*", expanded).split("/")
     return (not verb, tuple("*" in segment for segment in segments), -len(expanded), path)
+
+
+def exists(api: str) -> bool:
+    """Tell whether Google has an API of that name."""
+    return any(_folder().glob(f"{api}.*.json"))

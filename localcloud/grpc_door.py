@@ -67,11 +67,11 @@ class GrpcDoor:
     def _unary(
         self,
         service: Service,
-        request_class: Any,  # noqa: ANN401 - proto-plus or protobuf classes
-        response_class: Any,  # noqa: ANN401 - proto-plus or protobuf classes
+        request_class: Any,
+        response_class: Any,
         method_id: str,
     ) -> grpc.RpcMethodHandler:
-        async def answer(message: Any, context: Any) -> Any:  # noqa: ANN401 - gRPC's own
+        async def answer(message: Any, context: Any) -> Any:
             headers = {str(key): _text(value) for key, value in context.invocation_metadata()}
             loop = asyncio.get_running_loop()
             try:
@@ -99,7 +99,7 @@ class GrpcDoor:
         service: Service,
         method_id: str,
         message: Any,
-        headers: dict[str, str],  # noqa: ANN401
+        headers: dict[str, str],
     ) -> dict[str, Any]:
         method = self._cloud.router.document(service).methods[method_id]
         fields = json_format.MessageToDict(message)
@@ -115,7 +115,7 @@ class _Table(grpc.GenericRpcHandler):
     def __init__(self, door: GrpcDoor) -> None:
         self._door = door
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:  # noqa: ANN401
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._door.handler(str(handler_call_details.method))
 
 
@@ -146,7 +146,7 @@ def _flattened(fields: dict[str, Any], names: set[str], prefix: str = "") -> dic
     return found
 
 
-def _pb(kind: Any) -> Any:  # noqa: ANN401 - proto-plus wraps a protobuf class, protobuf is one
+def _pb(kind: Any) -> Any:
     return kind.pb() if hasattr(kind, "pb") else kind
 
 

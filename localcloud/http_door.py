@@ -168,7 +168,7 @@ async def _stream(download: Download, send: Send) -> None:
     left = download.size
     if isinstance(download.source, Path):
         # the page cache answers in microseconds; a thread per chunk would cost more than it saves
-        with download.source.open("rb") as file:  # noqa: ASYNC230 - see above
+        with download.source.open("rb") as file:
             file.seek(download.start)
             while left > 0 and (chunk := file.read(min(_CHUNK, left))):
                 left -= len(chunk)

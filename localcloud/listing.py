@@ -138,7 +138,7 @@ def _path(name: str) -> list[str]:
     ]
 
 
-def _lookup(item: Any, path: list[str]) -> Any:  # noqa: ANN401 - any JSON
+def _lookup(item: Any, path: list[str]) -> Any:
     for index, part in enumerate(path):
         if isinstance(item, list):
             return [_lookup(one, path[index:]) for one in item]
@@ -152,13 +152,13 @@ def _lookup(item: Any, path: list[str]) -> Any:  # noqa: ANN401 - any JSON
     return item
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - any JSON
+def _text(value: Any) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _has(value: Any, wanted: str) -> bool:  # noqa: ANN401 - any JSON
+def _has(value: Any, wanted: str) -> bool:
     if isinstance(value, dict):
         return wanted == "*" or wanted in value
     if isinstance(value, list):
@@ -166,7 +166,7 @@ def _has(value: Any, wanted: str) -> bool:  # noqa: ANN401 - any JSON
     return value is not None and (wanted == "*" or wanted.lower() in _text(value).lower())
 
 
-def _order(value: Any, wanted: str) -> int:  # noqa: ANN401 - any JSON
+def _order(value: Any, wanted: str) -> int:
     try:
         left, right = float(value), float(wanted)
     except (TypeError, ValueError):

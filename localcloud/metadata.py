@@ -20,6 +20,14 @@ _SCOPES = (
 )
 _PREFIX = "/computeMetadata/v1/"
 _LIFETIME = 3600
+# how a conversation ends: the client goes, talks nonsense, or the server is closed
+_ENDINGS = (
+    OSError,
+    ValueError,
+    asyncio.IncompleteReadError,
+    asyncio.LimitOverrunError,
+    asyncio.CancelledError,
+)
 
 
 class Metadata:
@@ -104,7 +112,7 @@ class Metadata:
     async def _converse(
         self, email: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        with contextlib.suppress(*_ENDINGS):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 first, *lines = head.strip().split("\r\n")

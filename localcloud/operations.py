@@ -27,7 +27,7 @@ class Operations:
         self._cloud = cloud
         self._open = cloud.store.of("operations.open")
 
-    def start(  # noqa: PLR0913 - a declaration, always written with keywords
+    def start(
         self,
         call: Call,
         *,
@@ -84,7 +84,7 @@ class Operations:
                 self._end(entry["api"], entry["name"], entry["dialect"], None, _INTERRUPTED, None)
         return len(left)
 
-    def _end(  # noqa: PLR0913 - the parts of one outcome
+    def _end(
         self,
         api: str,
         name: str,

@@ -89,7 +89,7 @@ class Pipeline:
         except UnknownRouteError:
             return None
 
-    def call(  # noqa: PLR0913 - the doors that have no URL name every part
+    def call(
         self,
         service: Service,
         method_id: str,
@@ -130,7 +130,6 @@ class Pipeline:
         progress.caller = token
         query, standard = validation.check_query(document, method, request.query, snake=modern)
         params: dict[str, Any] = {**query, **route.params}
-        standard = {key: value for key, value in standard.items()}
         if standard.get("uploadType"):
             params["uploadType"] = standard["uploadType"]
         if "upload_id" in standard:
@@ -159,7 +158,7 @@ class Pipeline:
         self,
         route: Route,
         params: dict[str, Any],
-        body: Any,  # noqa: ANN401 - unchecked JSON
+        body: Any,
         request: Request,
         progress: _Progress,
     ) -> dict[str, Any] | Response:
@@ -285,7 +284,7 @@ class Pipeline:
             self._cloud.iam.check(
                 call.caller.member,
                 permission,
-                call.service.api,
+                needs.api or call.service.api,
                 resource,
                 attributes=attributes,
             )
@@ -337,7 +336,7 @@ def _with_query_token(request: Request) -> dict[str, str]:
     return request.headers
 
 
-def _json_body(request: Request) -> Any:  # noqa: ANN401 - unchecked JSON
+def _json_body(request: Request) -> Any:
     if not request.body.strip():
         return {}
     if len(request.body) > MOST_JSON:

@@ -185,7 +185,7 @@ class Collection:
             )
             return int(rows[0][0])
 
-    def lock(self) -> Any:  # noqa: ANN401 - contextlib's own type is private
+    def lock(self) -> Any:
         """Hold the store's lock; see ``Store.lock``."""
         return self._store.lock()
 

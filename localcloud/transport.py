@@ -86,7 +86,7 @@ class Response:
     body: bytes = b""
     download: Download | None = None
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON is whatever it is
+    def json(self) -> Any:
         """Read the body as JSON."""
         return json.loads(self.body)
 

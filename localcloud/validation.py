@@ -118,7 +118,7 @@ def _from_text(text: str, schema: Schema, name: str, problems: _Problems) -> Jso
     return text
 
 
-def check_body(  # noqa: PLR0913 - the parts of one question
+def check_body(
     document: Document,
     method: Method,
     body: Json,
@@ -319,7 +319,7 @@ def check_response(document: Document, method: Method, body: Json) -> Json:
     return _answer(document, body, document.schemas[method.response], method.response)
 
 
-def _answer(document: Document, value: Json, schema: Schema, at: str) -> Json:  # noqa: PLR0911
+def _answer(document: Document, value: Json, schema: Schema, at: str) -> Json:
     if "$ref" in schema:
         return _answer(document, value, document.schemas[schema["$ref"]], at)
     kind = schema.get("type")
@@ -427,7 +427,7 @@ def _parse_mask(mask: str, at: int) -> tuple[_Tree, int]:
 
 
 def _pick(value: Json, tree: _Tree) -> Json:
-    if not tree or "*" in tree and not tree["*"]:
+    if not tree or ("*" in tree and not tree["*"]):
         return value
     if isinstance(value, list):
         return [_pick(item, tree) for item in value]

@@ -38,30 +38,30 @@ class Machines:
         self._made: dict[str, Any] = {}
 
     @property
-    def databases(self) -> Any:  # noqa: ANN401 - see localcloud/machines/databases.py
+    def databases(self) -> Any:
         """What runs Cloud SQL instances."""
         return self._part("databases")
 
     @databases.setter
-    def databases(self, part: Any) -> None:  # noqa: ANN401 - see above
+    def databases(self, part: Any) -> None:
         self._made["databases"] = part
 
     @property
-    def builder(self) -> Any:  # noqa: ANN401 - real and paper share methods, not a class
+    def builder(self) -> Any:
         """What runs builds."""
         return self._part("builder")
 
     @builder.setter
-    def builder(self, part: Any) -> None:  # noqa: ANN401 - see above
+    def builder(self, part: Any) -> None:
         self._made["builder"] = part
 
     @property
-    def containers(self) -> Any:  # noqa: ANN401 - real and paper share methods, not a class
+    def containers(self) -> Any:
         """What runs containers."""
         return self._part("containers")
 
     @containers.setter
-    def containers(self, part: Any) -> None:  # noqa: ANN401 - see above
+    def containers(self, part: Any) -> None:
         self._made["containers"] = part
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class Machines:
             if close is not None:
                 close()
 
-    def _part(self, name: str) -> Any:  # noqa: ANN401 - see above
+    def _part(self, name: str) -> Any:
         with self._cloud.store.lock():
             if name not in self._made:
                 module, _, kind = _MADE_BY[self.kind][name].partition(":")
