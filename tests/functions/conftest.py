@@ -105,13 +105,13 @@ BUCKET = "acme-berth-registry"
 API = "https://berth-api-123456789012.europe-west1.run.app"
 
 
-def make_platform(**changes: Any) -> Platform:
+def make_platform(*, project: str = "acme-mlflow", **changes: Any) -> Platform:
     """Return what install would have written, with a pool in one region and none in the other."""
     accounts = ("api", "plan", "credentials", "verify", "workflow", "build")
     host = "123456789012.{region}.run.app"
     return Platform.model_validate(
         {
-            "project_id": "acme-mlflow",
+            "project_id": project,
             "project_number": "123456789012",
             "regions": {
                 region: {
@@ -120,7 +120,7 @@ def make_platform(**changes: Any) -> Platform:
                         f"-x7k2abcdeq-{short}.a.run.app",
                     ],
                     "pool": pool,
-                    "image_repository": f"{region}-docker.pkg.dev/acme-mlflow/berth",
+                    "image_repository": f"{region}-docker.pkg.dev/{project}/berth",
                 }
                 for region, short, pool in (
                     (
@@ -128,7 +128,7 @@ def make_platform(**changes: Any) -> Platform:
                         "ew",
                         {
                             "instance": "berth-pool-1",
-                            "connection_name": "acme-mlflow:europe-west1:berth-pool-1",
+                            "connection_name": f"{project}:europe-west1:berth-pool-1",
                         },
                     ),
                     ("us-central1", "uc", None),
@@ -136,16 +136,16 @@ def make_platform(**changes: Any) -> Platform:
             },
             "default_region": "europe-west1",
             "registry_bucket": BUCKET,
-            "topic": "projects/acme-mlflow/topics/berth-events",
+            "topic": f"projects/{project}/topics/berth-events",
             "accounts": {
-                name: f"berth-{name}@acme-mlflow.iam.gserviceaccount.com" for name in accounts
+                name: f"berth-{name}@{project}.iam.gserviceaccount.com" for name in accounts
             },
             "functions": {
                 name: f"https://berth-{name}-123456789012.europe-west1.run.app"
                 for name in ("plan", "credentials", "verify")
             },
             "workflows": {
-                name: f"projects/acme-mlflow/locations/europe-west1/workflows/berth-{name}"
+                name: f"projects/{project}/locations/europe-west1/workflows/berth-{name}"
                 for name in ("provision", "teardown")
             },
             "images": {
