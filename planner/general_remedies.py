@@ -40,6 +40,15 @@ OWN = (
 
 POLICIES = (
     Remedy(
+        kind="perimeter",
+        title="A service perimeter is in the way",
+        says=r"vpcServiceControlsUniqueIdentifier",
+        status=403,
+        resumable=True,
+        remedy="Give the identifier in the cause to the perimeter's administrator, who can let "
+        "Berth's accounts in. " + AGAIN,
+    ),
+    Remedy(
         kind="members-outside",
         title="The organisation does not admit a member",
         says=r"do not belong to a permitted customer|allowedPolicyMember",
@@ -80,15 +89,6 @@ POLICIES = (
 
 ANY_API = (
     Remedy(
-        kind="perimeter",
-        title="A service perimeter is in the way",
-        says=r"vpcServiceControlsUniqueIdentifier",
-        status=403,
-        resumable=True,
-        remedy="Give the identifier in the cause to the perimeter's administrator, who can let "
-        "Berth's accounts in. " + AGAIN,
-    ),
-    Remedy(
         kind="billing",
         title="The project has no billing account",
         says=r"requires billing|BILLING_DISABLED|billing account",
@@ -117,7 +117,7 @@ ANY_API = (
     Remedy(
         kind="quota",
         title="A quota is used up",
-        says=r"quota|RESOURCE_EXHAUSTED",
+        says=r"RESOURCE_EXHAUSTED|quotas? (were )?exceeded|quota exceeded|exceeded .*quota",
         status=503,
         resumable=True,
         remedy="Delete deployments that nobody needs, or ask Google for a higher quota (the cause "

@@ -28,7 +28,6 @@ RESERVED_NAMES = frozenset(
         "public",
         "cloudsqladmin",
         "cloudsqlagent",
-        "cloudsqlconnpooladmin",
         "cloudsqlimportexport",
         "cloudsqlinactiveuser",
         "cloudsqllogical",

@@ -179,9 +179,11 @@ def _place(
             owner = _variant(field, str(part))
             tagged = False
             continue
-        if field is not None and not isinstance(part, int):
+        if field is not None and isinstance(part, str):
             owner = _inner(field) or owner
         place.append(part)
+        if isinstance(part, int):
+            continue
         field = owner.model_fields.get(str(part)) if owner is not None else None
         tagged = field is not None and field.discriminator is not None
     return place, owner

@@ -155,5 +155,5 @@ def _check_scalar(value: Any, schema: Mapping[str, Any], *, at: str) -> None:
         raise MismatchError(f"{at} must be one of {schema['enum']}, is {value!r}")
     if schema.get("format") in NUMERIC_STRINGS and not re.fullmatch(r"-?\d+", str(value)):
         raise MismatchError(f"{at} must be a number in a string, is {value!r}")
-    if schema.get("format") == "google-duration" and not re.fullmatch(r"\d+(\.\d+)?s", value):
+    if schema.get("format") == "google-duration" and not re.fullmatch(r"\d+(\.\d+)?s", str(value)):
         raise MismatchError(f"{at} must be a duration, is {value!r}")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from planner import sizes
-from schemas.deployment import DeploymentRequest
+from schemas.deployment import DeploymentRequest, Size
 from schemas.serving import CloudRun
 
 MEASURED_MIB = {1: 484, 2: 725, 4: 1070}
@@ -13,32 +13,32 @@ UPLOAD_MIB = 32
 
 
 @pytest.mark.parametrize("size", sorted(sizes.SHAPES))
-def test_memory_holds_the_workers_and_every_upload_at_once(size: str) -> None:
+def test_memory_holds_the_workers_and_every_upload_at_once(size: Size) -> None:
     """A server full of uploads is not killed."""
-    shape = sizes.SHAPES[size]  # type: ignore[index]  # parametrised by the table's own keys
+    shape = sizes.SHAPES[size]
     memory = int(shape.memory.removesuffix("Gi")) * 1024
     assert MEASURED_MIB[shape.workers] + shape.concurrency * UPLOAD_MIB <= memory
 
 
 @pytest.mark.parametrize("size", sorted(sizes.SHAPES))
-def test_there_is_one_worker_per_vcpu(size: str) -> None:
+def test_there_is_one_worker_per_vcpu(size: Size) -> None:
     """More workers cost memory and gain nothing."""
-    shape = sizes.SHAPES[size]  # type: ignore[index]  # parametrised by the table's own keys
+    shape = sizes.SHAPES[size]
     assert shape.workers == int(shape.cpu)
 
 
 @pytest.mark.parametrize("size", sorted(sizes.SHAPES))
-def test_all_instances_together_leave_the_database_room(size: str) -> None:
+def test_all_instances_together_leave_the_database_room(size: Size) -> None:
     """The connection limit stays under what the tier has."""
-    request = DeploymentRequest(name="a", team="a", size=size)  # type: ignore[arg-type]
+    request = DeploymentRequest(name="a", team="a", size=size)
     shape = sizes.shape(request)
     assert sizes.connection_limit(request) + sizes.RESERVED_CONNECTIONS <= shape.tier_connections
 
 
 @pytest.mark.parametrize("size", sorted(sizes.SHAPES))
-def test_a_tier_has_at_least_a_core_of_its_own(size: str) -> None:
+def test_a_tier_has_at_least_a_core_of_its_own(size: Size) -> None:
     """Shared cores take 25 minutes to make and carry no SLA."""
-    shape = sizes.SHAPES[size]  # type: ignore[index]  # parametrised by the table's own keys
+    shape = sizes.SHAPES[size]
     assert re.fullmatch(r"db-custom-[1-9]\d*-\d+", shape.tier)
 
 

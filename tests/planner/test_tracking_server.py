@@ -31,7 +31,7 @@ def test_a_start_may_take_as_long_as_mlflow_waits_for_its_database(platform: Pla
 
 
 def test_google_checks_callers_unless_mlflow_does(platform: Platform) -> None:
-    """iam keeps Google's check, basic_auth leaves the door to MLflow's login."""
+    """With iam Google checks, basic_auth leaves the door to MLflow's login."""
     assert service(platform)["invokerIamDisabled"] is False
     assert service(platform, **BASIC_AUTH)["invokerIamDisabled"] is True
 
