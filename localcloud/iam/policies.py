@@ -138,6 +138,11 @@ class Iam:
         )
 
     def _ancestry(self, api: str, name: str) -> Iterator[str]:
+        bucket, objects, _ = name.partition("/objects/")
+        if api == "storage" and objects:
+            # an object's own name may hold slashes, so it says nothing about what is above it
+            yield f"//storage.googleapis.com/{name}"
+            name = bucket
         parts = name.split("/")
         while len(parts) > 2:  # noqa: PLR2004 - "projects/p" itself is the project
             yield f"//{api}.googleapis.com/{'/'.join(parts)}"
@@ -278,6 +283,8 @@ class Iam:
 
 def resource_type(api: str, name: str) -> str:
     """Give what conditions call ``resource.type``, such as ``storage.googleapis.com/Bucket``."""
+    if api == "storage" and "/objects/" in name:
+        return "storage.googleapis.com/Object"
     parts = name.split("/")
     if len(parts) <= 2:  # noqa: PLR2004 - "projects/p"
         return "cloudresourcemanager.googleapis.com/Project"

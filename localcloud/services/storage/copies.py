@@ -65,7 +65,7 @@ def _copy(call: Call) -> tuple[Bucket, Entry]:
         Preconditions.read(call.get, prefix="ifSource").check(source)
         bucket = shelf.fetch_bucket(depot, call["destinationBucket"])
         name = call["destinationObject"]
-        target = names.iam_name(bucket.name, name)
+        target = names.resource_name(bucket.name, name)
         call.require("storage.objects.create", target)
         check_overwrite(call, depot, bucket, name)
         made = generations.commit(

@@ -86,7 +86,12 @@ def media_link(bucket: str, name: str, generation: int) -> str:
     return f"{path}?generation={generation}&alt=media"
 
 
-def iam_name(bucket: str, name: str | None = None) -> str:
-    """Return the full resource name that permissions on a bucket or an object are asked of."""
-    full = f"//storage.googleapis.com/projects/_/buckets/{bucket}"
+def resource_name(bucket: str, name: str | None = None) -> str:
+    """Return the name under which permissions on a bucket or an object are asked of."""
+    full = f"projects/_/buckets/{bucket}"
     return full if name is None else f"{full}/objects/{name}"
+
+
+def full_name(bucket: str) -> str:
+    """Return the name under which a bucket's policy is kept."""
+    return f"//storage.googleapis.com/{resource_name(bucket)}"

@@ -124,7 +124,7 @@ def check_overwrite(call: Call, depot: Depot, bucket: Bucket, name: str) -> None
     live = shelf.live_entry(depot, bucket, name)
     Preconditions.read(call.get, call.headers).check(live)
     if live is not None:
-        call.require("storage.objects.delete", names.iam_name(bucket.name, name))
+        call.require("storage.objects.delete", names.resource_name(bucket.name, name))
 
 
 def content_of(depot: Depot, entry: Entry) -> generations.Content:

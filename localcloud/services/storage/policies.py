@@ -32,20 +32,20 @@ def begin(cloud: Cloud, bucket: str) -> None:
         {"role": role, "members": [f"{kind}:{cloud.project}" for kind in kinds]}
         for role, kinds in _LEGACY.items()
     ]
-    cloud.iam.forget(names.iam_name(bucket))
-    cloud.iam.set_policy(names.iam_name(bucket), {"bindings": bindings})
+    cloud.iam.forget(names.full_name(bucket))
+    cloud.iam.set_policy(names.full_name(bucket), {"bindings": bindings})
 
 
 def end(cloud: Cloud, bucket: str) -> None:
     """Drop the policy of a bucket that is gone."""
-    cloud.iam.forget(names.iam_name(bucket))
+    cloud.iam.forget(names.full_name(bucket))
 
 
 def get(call: Call) -> Resource:
     """Show a bucket's policy."""
     bucket = shelf.fetch_bucket(depot_of(call.cloud), call["bucket"]).name
     version = call.get("optionsRequestedPolicyVersion") or 1
-    return _shown(bucket, call.cloud.iam.policy(names.iam_name(bucket), version=version))
+    return _shown(bucket, call.cloud.iam.policy(names.full_name(bucket), version=version))
 
 
 def replace_policy(call: Call) -> Resource:
@@ -53,7 +53,7 @@ def replace_policy(call: Call) -> Resource:
     depot = depot_of(call.cloud)
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])
-        full = names.iam_name(bucket.name)
+        full = names.full_name(bucket.name)
         sent = call.body.get("etag")
         if sent and sent != call.cloud.iam.policy(full).get("etag"):
             raise failed()

@@ -5,7 +5,7 @@ from typing import Any
 
 from localcloud.errors import ApiError
 from localcloud.service import PUBLIC, Call, Needs, Reply, Service
-from localcloud.services.storage import buckets, copies, objects, policies, uploads
+from localcloud.services.storage import buckets, copies, names, objects, policies, uploads
 from localcloud.services.storage.depots import close_depot
 
 _NO_CONTENT = 204
@@ -48,13 +48,12 @@ def _resource(call: Call) -> str:
     if bucket is None:
         return _project(call)
     name = call.get("object") or call.get("destinationObject") or call.get("name")
-    full = f"projects/_/buckets/{bucket}"
-    return full if name is None else f"{full}/objects/{name}"
+    return names.resource_name(bucket, name)
 
 
 def _source(call: Call) -> str:
     bucket = call.get("sourceBucket") or call["bucket"]
-    return f"projects/_/buckets/{bucket}/objects/{call['sourceObject']}"
+    return names.resource_name(bucket, call["sourceObject"])
 
 
 _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
