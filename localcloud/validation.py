@@ -21,6 +21,11 @@ Json = Any
 _UNLISTED = frozenset(
     {"$alt", "$prettyPrint", "$fields", "upload_id", "userProject", "prettyprint"}
 )
+# how google-cloud-storage writes two parameters, and Google takes them
+_MISSPELT = {
+    "ifMetaGenerationMatch": "ifMetagenerationMatch",
+    "ifMetaGenerationNotMatch": "ifMetagenerationNotMatch",
+}
 _TYPE_WORDS = {"string": "TYPE_STRING", "boolean": "TYPE_BOOL", "number": "TYPE_DOUBLE"}
 _FORMAT_WORDS = {
     "int32": "TYPE_INT32",
@@ -75,6 +80,7 @@ def check_query(
         name = key
         if name not in method.parameters and snake and camel(name) in method.parameters:
             name = camel(name)
+        name = _MISSPELT.get(name, name)
         schema = method.parameters.get(name)
         if schema is None or schema.get("location") == "path":
             if key in document.standard or key in _UNLISTED:
