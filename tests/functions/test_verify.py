@@ -1,0 +1,193 @@
+"""The proof: what it proves, what it finds, and whether it asks to be tried again."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from localcloud.cloud import Cloud
+from localcloud.services import secretmanager, storage
+from tests.functions.berth import Berth
+from tests.functions.conftest import make_platform
+from tests.functions.tracking import Tracking, basic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PASSWORD = "a-made-up-password-of-the-tests"
+SUFFIXES = ("-123456789012.europe-west1.run.app", "-x7k2abcdeq-ew.a.run.app")
+
+
+@pytest.fixture(scope="module")
+def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
+    """The verify function, and two deployments that one may prove."""
+    folder = tmp_path_factory.mktemp("berth")
+    cloud = Cloud(folder / "state", machines="paper", only=[storage.SERVICE, secretmanager.SERVICE])
+    with cloud.serve():
+        made = Berth(cloud, folder)
+        made.found(cloud.project)
+        _wish(made, "member", {"mode": "iam"}, "3.17.2")
+        _wish(made, "login", {"mode": "basic_auth"}, "3.17.2")
+        _wish(made, "older", {"mode": "basic_auth"}, "2.22.5")
+        for name in ("login", "older"):
+            _keep_password(made, name)
+        made.start("verify")
+        yield made
+        made.stop()
+    cloud.close()
+
+
+def _wish(berth: Berth, name: str, access: dict[str, str], version: str) -> None:
+    spec = {
+        "name": name,
+        "generation": 1,
+        "uid": "3f9c2b7a41d0",
+        "desired": "present",
+        "request": {
+            "name": name,
+            "team": "risk",
+            "region": "europe-west1",
+            "access": access,
+            "mlflow_version": version,
+        },
+        "created_by": "ana@example.com",
+        "created": "2026-11-20T07:00:00Z",
+        "updated": "2026-11-20T07:00:00Z",
+    }
+    berth.put(f"deployments/{name}/spec.json", spec)
+
+
+def _keep_password(berth: Berth, name: str) -> None:
+    secret = f"mlflow-{name}-admin-password"
+    secrets = f"https://secretmanager.googleapis.com/v1/projects/{berth.cloud.project}/secrets"
+    replication = {"userManaged": {"replicas": [{"location": "europe-west1"}]}}
+    berth.google("POST", f"{secrets}?secretId={secret}", {"replication": replication})
+    data = base64.b64encode(PASSWORD.encode()).decode()
+    berth.google("POST", f"{secrets}/{secret}:addVersion", {"payload": {"data": data}})
+
+
+def serve(berth: Berth, name: str, **options: Any) -> Tracking:
+    """Let a tracking server answer at both addresses of a deployment."""
+    if name == "member":
+        made = Tracking(lambda header: header.startswith("Bearer ey"), **options)
+    else:
+        made = Tracking(lambda header: header == basic("admin", PASSWORD), **options)
+    for suffix in SUFFIXES:
+        berth.cloud.ingress.mount(f"mlflow-{name}{suffix}", made)
+    return made
+
+
+def prove(berth: Berth, name: str, **call: Any) -> Any:
+    """Ask for the proof as the workflow does."""
+    workflow = make_platform(project=berth.cloud.project).accounts.workflow
+    token = berth.cloud.tokens.id_token(workflow, "https://berth-verify.example")
+    stripped = token.rsplit(".", 1)[0] + ".SIGNATURE_REMOVED_BY_GOOGLE"
+    body = {"deployment": name, "generation": 1, **call}
+    answer = berth.functions["verify"].call("POST", "/", body, token=stripped)
+    return answer.json() | {"status": answer.json().get("status", answer.status_code)}
+
+
+@pytest.mark.parametrize("name", ["member", "login"])
+def test_a_good_server_is_proved_at_every_address(berth: Berth, name: str) -> None:
+    """Both access modes, both names of the service, and nothing is left behind."""
+    tracking = serve(berth, name)
+
+    proof = prove(berth, name)
+
+    assert (proof["ok"], proof["retry"]) == (True, False), proof
+    assert proof["summary"] == "stranger refused · run logged · artifact came back"
+    pages = [check["detail"] for check in proof["checks"] if check["name"] == "page works"]
+    assert pages == [f"https://mlflow-{name}{suffix}" for suffix in SUFFIXES]
+    assert (tracking.runs, tracking.artifacts) == ({}, {})
+    assert [e["lifecycle_stage"] for e in tracking.experiments.values()] == ["deleted"]
+
+
+def test_a_proof_can_be_repeated(berth: Berth) -> None:
+    """The second one finds the deleted experiment of the first and uses it again."""
+    serve(berth, "login")
+
+    assert [prove(berth, "login")["ok"] for _ in range(2)] == [True, True]
+
+
+def test_the_addresses_that_cloud_run_reports_are_the_ones_proved(berth: Berth) -> None:
+    """What was observed is nearer to the truth than what was planned."""
+    serve(berth, "login")
+    url = f"https://mlflow-login{SUFFIXES[1]}"
+
+    proof = prove(berth, "login", observed={"urls": [url], "url": url})
+
+    details = {check["detail"] for check in proof["checks"] if check["name"] == "page works"}
+    assert details == {url}
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "retry"),
+    [
+        ("open door", "stranger refused", False),
+        ("member refused", "version", True),
+        ("down", "version", True),
+        ("own origin blocked", "page works", False),
+        ("any origin", "foreign page refused", False),
+        ("metrics lost", "run logged", False),
+        ("direct artifacts", "artifact came back", False),
+        ("artifacts damaged", "artifact came back", False),
+    ],
+)
+def test_what_is_wrong_is_found(berth: Berth, fault: str, check: str, retry: bool) -> None:
+    """The check that fails is named; only what may be spreading rights is worth another try."""
+    serve(berth, "login", faults={fault})
+
+    proof = prove(berth, "login")
+
+    assert proof["ok"] is False
+    assert [one["name"] for one in proof["checks"] if not one["ok"]] == [check], proof
+    assert proof["retry"] is retry
+    assert proof["summary"].startswith(f"not proved: {check}: ")
+
+
+def test_another_version_is_not_the_planned_one(berth: Berth) -> None:
+    """An old revision that still serves must not pass for the new one."""
+    serve(berth, "login", version="3.16.0")
+
+    proof = prove(berth, "login")
+
+    assert proof["ok"] is False
+    assert "MLflow 3.16.0, planned is 3.17.2" in proof["summary"]
+
+
+def test_an_older_mlflow_need_not_refuse_foreign_pages(berth: Berth) -> None:
+    """2.x has no list of origins; nothing can be proved there."""
+    serve(berth, "older", version="2.22.5", faults={"any origin"})
+
+    assert prove(berth, "older")["ok"] is True
+
+
+def test_a_server_that_does_not_answer_is_tried_again(berth: Berth) -> None:
+    """Routes of a new service take a while."""
+    observed = {"urls": ["https://mlflow-nowhere-123456789012.europe-west1.run.app"]}
+
+    proof = prove(berth, "login", observed=observed)
+
+    assert (proof["ok"], proof["retry"]) == (False, True)
+
+
+def test_the_password_is_nowhere_in_the_answer_or_the_log(berth: Berth) -> None:
+    """Executions, and therefore answers, are read by more people than may log in."""
+    serve(berth, "login", faults={"down"})
+
+    proof = prove(berth, "login")
+
+    log = (berth.logs / "verify.log").read_text()
+    for hidden in (PASSWORD, basic("admin", PASSWORD).removeprefix("Basic ")):
+        assert hidden not in str(proof)
+        assert hidden not in log
+
+
+def test_an_overtaken_generation_is_refused(berth: Berth) -> None:
+    """A workflow that has been overtaken must not go on."""
+    proof = prove(berth, "login", generation=2)
+
+    assert proof["status"] == 409
+    assert "generation 1 is" in proof["detail"]
