@@ -61,6 +61,7 @@ class Outcome:
         failure: Type of failureInfo, when there is one.
         steps: One map per step with status, timing and exitCode.
         images: Local images by tag.
+        pushed: Tags that steps pushed themselves.
 
     """
 
@@ -69,6 +70,7 @@ class Outcome:
     failure: str = ""
     steps: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, Built] = field(default_factory=dict)
+    pushed: list[str] = field(default_factory=list)
 
 
 class Builder(Protocol):

@@ -90,6 +90,9 @@ class Databases(Protocol):
     def create_database(self, instance: str, name: str) -> None:
         """Create a database owned by cloudsqlsuperuser."""
 
+    def check_drop_database(self, instance: str, name: str) -> None:
+        """Raise DatabaseError when the database is in use and stays so for a while."""
+
     def drop_database(self, instance: str, name: str) -> None:
         """Drop a database; DatabaseError when somebody is connected to it."""
 
@@ -98,6 +101,9 @@ class Databases(Protocol):
 
     def memberships(self, instance: str, user: str) -> list[str]:
         """Name the roles the user is a direct member of."""
+
+    def check_drop_user(self, instance: str, name: str) -> None:
+        """Raise DatabaseError when something depends on the user."""
 
     def drop_user(self, instance: str, name: str) -> None:
         """Drop the user; DatabaseError when something depends on him."""

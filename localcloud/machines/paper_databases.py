@@ -77,6 +77,10 @@ class PaperDatabases:
             raise DatabaseError(f'database "{name}" already exists', sqlstate="42P04")
         server.databases.append(name)
 
+    def check_drop_database(self, instance: str, name: str) -> None:
+        """Find nobody connected."""
+        self._server(instance)
+
     def drop_database(self, instance: str, name: str) -> None:
         """Forget a database."""
         server = self._server(instance)
@@ -93,6 +97,10 @@ class PaperDatabases:
     def memberships(self, instance: str, user: str) -> list[str]:
         """Name the roles the user was given."""
         return list(self._server(instance).users.get(user, []))
+
+    def check_drop_user(self, instance: str, name: str) -> None:
+        """Find nothing that depends on the user."""
+        self._server(instance)
 
     def drop_user(self, instance: str, name: str) -> None:
         """Forget a user."""

@@ -121,6 +121,11 @@ class PostgresDatabases:
         with self._admin(instance) as admin:
             roles.create_database(admin, name)
 
+    def check_drop_database(self, instance: str, name: str) -> None:
+        """Wait as long as PostgreSQL itself would for the last connection to the database."""
+        with self._admin(instance) as admin:
+            roles.check_drop_database(admin, name)
+
     def drop_database(self, instance: str, name: str) -> None:
         """Drop a database; DatabaseError when somebody is connected to it."""
         with self._admin(instance) as admin:
@@ -138,6 +143,11 @@ class PostgresDatabases:
         """Name the roles the user is a direct member of."""
         with self._admin(instance) as admin:
             return roles.memberships(admin, user)
+
+    def check_drop_user(self, instance: str, name: str) -> None:
+        """Drop the user and take it back: PostgreSQL says what depends on him."""
+        with self._admin(instance) as admin:
+            roles.check_drop_user(admin, name)
 
     def drop_user(self, instance: str, name: str) -> None:
         """Drop the user; DatabaseError when something depends on him."""

@@ -4,6 +4,7 @@ cloudsqladmin is the real superuser and stays internal; cloudsqlsuperuser is wha
 its users: many rights, but no superuser. Databases belong to it.
 """
 
+import time
 from typing import Any
 
 from psycopg import Connection, sql
@@ -51,6 +52,17 @@ def drop_database(admin: Admin, name: str) -> None:
     admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
 
+def check_drop_database(admin: Admin, name: str, *, patience: float = 5.0) -> None:
+    """Raise what DROP DATABASE would say, after the five seconds it waits for connections."""
+    deadline = time.monotonic() + patience
+    while admin.execute("SELECT 1 FROM pg_stat_activity WHERE datname = %s", [name]).fetchone():
+        if time.monotonic() > deadline:
+            raise DatabaseError(
+                f'database "{name}" is being accessed by other users', sqlstate="55006"
+            )
+        time.sleep(0.1)
+
+
 def memberships(admin: Admin, user: str) -> list[str]:
     """Name the roles ``user`` is a direct member of."""
     rows = admin.execute(
@@ -84,6 +96,12 @@ def set_user(admin: Admin, login: Login, *, revoke: bool) -> None:
                 admin.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(role), name))
             if SUPERUSER_ROLE not in login.roles:
                 admin.execute(sql.SQL("ALTER ROLE {} NOCREATEDB NOCREATEROLE").format(name))
+
+
+def check_drop_user(admin: Admin, name: str) -> None:
+    """Raise what DROP ROLE would say."""
+    with admin.transaction(force_rollback=True):
+        drop_user(admin, name)
 
 
 def drop_user(admin: Admin, name: str) -> None:

@@ -1,0 +1,106 @@
+"""Cloud SQL: real PostgreSQL servers behind the v1 and v1beta4 APIs, which have the same methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localcloud.service import PUBLIC, Call, Needs, Service
+from localcloud.services.sqladmin import (
+    backups,
+    databases,
+    instances,
+    progress,
+    statements,
+    tiers,
+    users,
+)
+from localcloud.services.sqladmin.names import named_resource, project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from localcloud.cloud import Cloud
+
+
+def _on_project(permission: str) -> Needs:
+    return Needs(permission, resource=project)
+
+
+def _on_parent(permission: str) -> Needs:
+    def place(call: Call) -> str:
+        name = call.cloud.by_id(str(call.get("parent") or call.get("name")))
+        return "/".join(name.split("/")[:2])
+
+    return Needs(permission, resource=place)
+
+
+METHODS: dict[str, tuple[Callable[[Call], Any], str | Needs]] = {
+    "sql.instances.insert": (instances.insert, _on_project("cloudsql.instances.create")),
+    "sql.instances.get": (instances.get, "cloudsql.instances.get"),
+    "sql.instances.list": (instances.list_instances, _on_project("cloudsql.instances.list")),
+    "sql.instances.patch": (instances.patch, "cloudsql.instances.update"),
+    "sql.instances.update": (instances.update, "cloudsql.instances.update"),
+    "sql.instances.delete": (instances.delete, "cloudsql.instances.delete"),
+    "sql.instances.restart": (instances.restart, "cloudsql.instances.restart"),
+    "sql.instances.executeSql": (statements.execute, "cloudsql.instances.executeSql"),
+    "sql.databases.insert": (databases.insert, "cloudsql.databases.create"),
+    "sql.databases.get": (databases.get, "cloudsql.databases.get"),
+    "sql.databases.list": (databases.list_databases, "cloudsql.databases.list"),
+    "sql.databases.patch": (databases.patch, "cloudsql.databases.update"),
+    "sql.databases.update": (databases.patch, "cloudsql.databases.update"),
+    "sql.databases.delete": (databases.delete, "cloudsql.databases.delete"),
+    "sql.users.insert": (users.insert, "cloudsql.users.create"),
+    "sql.users.get": (users.get, "cloudsql.users.get"),
+    "sql.users.list": (users.list_users, "cloudsql.users.list"),
+    "sql.users.update": (users.update, "cloudsql.users.update"),
+    "sql.users.delete": (users.delete, "cloudsql.users.delete"),
+    "sql.operations.get": (progress.get, _on_project("cloudsql.instances.get")),
+    "sql.operations.list": (progress.list_operations, _on_project("cloudsql.instances.get")),
+    "sql.backupRuns.insert": (backups.insert, "cloudsql.backupRuns.create"),
+    "sql.backupRuns.get": (backups.get, "cloudsql.backupRuns.get"),
+    "sql.backupRuns.list": (backups.list_runs, "cloudsql.backupRuns.list"),
+    "sql.backupRuns.delete": (backups.delete, "cloudsql.backupRuns.delete"),
+    "sql.Backups.GetBackup": (backups.get_backup, _on_parent("cloudsql.backupRuns.get")),
+    "sql.Backups.ListBackups": (backups.list_backups, _on_parent("cloudsql.backupRuns.list")),
+    "sql.flags.list": (tiers.list_flags, PUBLIC),
+    "sql.tiers.list": (tiers.list_tiers, _on_project("cloudsql.instances.list")),
+}
+REQUIRED = {
+    "sql.instances.insert": ("name", "settings", "settings.tier"),
+    "sql.instances.update": ("settings", "settings.tier"),
+    "sql.instances.executeSql": ("sqlStatement",),
+    "sql.databases.insert": ("name",),
+    "sql.users.insert": ("name",),
+}
+
+
+def _start(cloud: Cloud) -> None:
+    """Start the servers that ran before; none are made for a project without instances."""
+    if cloud.store.of("sqladmin").count(f"projects/{cloud.project}/instances/"):
+        cloud.machines.databases.resume()
+
+
+# The one method family whose ids differ between the two versions.
+RENAMED = {
+    "sql.Backups.GetBackup": "sql.backups.getBackup",
+    "sql.Backups.ListBackups": "sql.backups.listBackups",
+}
+
+
+def _service(version: str, *, runs_servers: bool, renamed: dict[str, str] | None = None) -> Service:
+    table = {(renamed or {}).get(method, method): row for method, row in METHODS.items()}
+    return Service(
+        "sqladmin",
+        version,
+        {method: handler for method, (handler, _) in table.items()},
+        permissions={method: needs for method, (_, needs) in table.items()},
+        required=REQUIRED,
+        errors="legacy",
+        resource=named_resource,
+        on_start=_start if runs_servers else None,
+    )
+
+
+SERVICE = _service("v1", runs_servers=True)
+SERVICE_V1BETA4 = _service("v1beta4", runs_servers=False, renamed=RENAMED)

@@ -1,0 +1,241 @@
+"""Cloud SQL instances: each is a real database server, stopped and started by its settings."""
+
+from __future__ import annotations
+
+import hashlib
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+from localcloud.errors import ApiError
+from localcloud.listing import filtered
+from localcloud.machines.databases import DatabaseError, Login
+from localcloud.service import page
+from localcloud.services.sqladmin import backups, progress, rules, tiers
+from localcloud.services.sqladmin.names import (
+    ROOT,
+    instance,
+    instance_key,
+    invalid_request,
+    machine,
+    project,
+    running,
+)
+
+if TYPE_CHECKING:
+    from localcloud.service import Call, Resource
+
+EXISTS = (
+    "The Cloud SQL instance already exists. When you delete an instance, you can't reuse the name "
+    "of the deleted instance until one week from the deletion date."
+)
+PROTECTED = (
+    "The instance is protected. Please disable the deletion protection and try again. To disable "
+    "deletion protection, update the instance settings with deletionProtectionEnabled set to false."
+)
+
+
+def insert(call: Call) -> Resource:
+    """Create an instance and start its server."""
+    body = deepcopy(call.body)
+    password = body.pop("rootPassword", None)
+    rules.check_new(call, body)
+    settings = _with_defaults(body["settings"], body["databaseVersion"])
+    rules.check_settings(settings)
+    name = body["name"]
+    key = f"{project(call)}/instances/{name}"
+    fresh = _described(call, {**body, "settings": settings})
+    connection = fresh["connectionName"]
+
+    def work() -> None:
+        servers = machine(call)
+        try:
+            servers.create(
+                connection, fresh["databaseVersion"], options=tiers.server_options(settings)
+            )
+            if password:
+                servers.set_user(connection, Login("postgres", password=password))
+            if settings["activationPolicy"] == "NEVER":
+                servers.stop(connection)
+        except DatabaseError as error:
+            raise ApiError(
+                500, f"An unknown error occurred: {error}", reason="INTERNAL_ERROR"
+            ) from error
+        call.store.update(key, lambda found: {**found, "state": "RUNNABLE"})
+
+    with call.store.lock():
+        if call.store.find(key) is not None:
+            raise ApiError(409, EXISTS, reason="instanceAlreadyExists")
+        call.store.create(key, fresh)
+        return progress.begin(call, "CREATE", work, instance=name)
+
+
+def get(call: Call) -> Resource:
+    """Show an instance."""
+    return _seen(call, instance(call))
+
+
+def list_instances(call: Call) -> Resource:
+    """List instances."""
+    found = [_seen(call, one) for one in call.store.children(f"{project(call)}/instances/")]
+    kept = filtered(found, call.get("filter"))
+    return {"kind": "sql#instancesList", **page(call, kept, "items", size_param="maxResults")}
+
+
+def patch(call: Call) -> Resource:
+    """Change the fields that were sent; null clears a field."""
+    return _change(call, _deep_merged(instance(call), call.body))
+
+
+def update(call: Call) -> Resource:
+    """Replace the settings; the version of the settings must be the present one."""
+    before = instance(call)
+    sent = call.body.get("settings", {}).get("settingsVersion")
+    if sent is None:
+        raise invalid_request("settingsVersion is required to update an instance.", "required")
+    settings = _with_defaults(call.body["settings"], before["databaseVersion"])
+    return _change(call, {**before, **call.body, "settings": settings})
+
+
+def delete(call: Call) -> Resource:
+    """Delete an instance with all that is in it."""
+    found = instance(call)
+    if found["settings"].get("deletionProtectionEnabled"):
+        raise ApiError(400, PROTECTED, reason="invalid")
+    key, connection = instance_key(call), found["connectionName"]
+    final = call.get("enableFinalBackup")
+    wanted = found["settings"].get("finalBackupConfig", {}).get("enabled", False)
+    if final is None:
+        final = wanted
+
+    def work() -> None:
+        if final and _serves(found):
+            backups.make_final(call, found)
+        machine(call).delete(connection)
+        with call.store.lock():
+            for name, _ in call.store.under(f"{key}/"):
+                call.store.delete(name)
+            call.store.delete(key)
+
+    return progress.begin(call, "DELETE", work)
+
+
+def restart(call: Call) -> Resource:
+    """Stop the server and start it."""
+    found = running(call)
+    options = tiers.server_options(found["settings"])
+    return progress.begin(
+        call, "RESTART", lambda: machine(call).configure(found["connectionName"], options)
+    )
+
+
+def _change(call: Call, after: Resource) -> Resource:
+    before = instance(call)
+    old, new = before["settings"], after["settings"]
+    sent = call.body.get("settings", {}).get("settingsVersion")
+    if sent is not None and str(sent) != old["settingsVersion"]:
+        raise ApiError(
+            412,
+            f"Invalid request: settingsVersion {sent} is not the present {old['settingsVersion']}.",
+            reason="staleData",
+        )
+    rules.check_change(before, after)
+    rules.check_settings(new)
+    new["settingsVersion"] = str(int(old["settingsVersion"]) + 1)
+    after["etag"] = _etag(after)
+    key, connection = instance_key(call), before["connectionName"]
+
+    def work() -> None:
+        servers = machine(call)
+        if new["activationPolicy"] == "NEVER":
+            servers.stop(connection)
+        if tiers.server_options(new) != tiers.server_options(old):
+            servers.configure(connection, tiers.server_options(new))
+        if new["activationPolicy"] == "ALWAYS":
+            servers.start(connection)
+        call.store.update(key, lambda found: {**after, "state": found["state"]})
+
+    return progress.begin(call, "UPDATE", work)
+
+
+def _seen(call: Call, stored: Resource) -> Resource:
+    """Give an instance the state that its unfinished operation means."""
+    operation = progress.under_way(call, f"{project(call)}/instances/{stored['name']}")
+    kind = operation["operationType"] if operation else None
+    shown = {"CREATE": "PENDING_CREATE", "DELETE": "PENDING_DELETE"}.get(kind or "")
+    return {**stored, "state": shown or stored["state"]}
+
+
+def _serves(found: Resource) -> bool:
+    return (found["state"], found["settings"]["activationPolicy"]) == ("RUNNABLE", "ALWAYS")
+
+
+def _with_defaults(settings: Resource, version: str) -> Resource:
+    """Add what Cloud SQL adds to settings."""
+    defaults: Resource = {
+        "kind": "sql#settings",
+        "edition": tiers.default_edition(version),
+        "availabilityType": "ZONAL",
+        "activationPolicy": "ALWAYS",
+        "pricingPlan": "PER_USE",
+        "replicationType": "SYNCHRONOUS",
+        "dataDiskType": "PD_SSD",
+        "dataDiskSizeGb": "10",
+        "storageAutoResize": True,
+        "storageAutoResizeLimit": "0",
+        "connectorEnforcement": "NOT_REQUIRED",
+        "dataApiAccess": "DISALLOW_DATA_API",
+        "deletionProtectionEnabled": False,
+        "authorizedGaeApplications": [],
+    }
+    whole = {**defaults, **settings}
+    whole["settingsVersion"] = "1"
+    backup = {"kind": "sql#backupConfiguration", "startTime": "02:00", "enabled": False}
+    whole["backupConfiguration"] = {**backup, **settings.get("backupConfiguration", {})}
+    address = {"ipv4Enabled": True, "sslMode": "ALLOW_UNENCRYPTED_AND_ENCRYPTED"}
+    whole["ipConfiguration"] = {**address, **settings.get("ipConfiguration", {})}
+    return whole
+
+
+def _described(call: Call, body: Resource) -> Resource:
+    """Add what Cloud SQL says about a new instance; it has FAILED until it is made."""
+    name, region = body["name"], body.get("region", "us-central1")
+    own = project(call).partition("/")[2]
+    digest = hashlib.sha256(f"{own}:{name}".encode()).digest()
+    found = {
+        **body,
+        "kind": "sql#instance",
+        "name": name,
+        "project": own,
+        "region": region,
+        "gceZone": f"{region}-b",
+        "state": "FAILED",
+        "backendType": "SECOND_GEN",
+        "instanceType": "CLOUD_SQL_INSTANCE",
+        "connectionName": f"{own}:{region}:{name}",
+        "createTime": call.now,
+        "databaseInstalledVersion": machine(call).installed_version(body["databaseVersion"]),
+        # an address of the block reserved for documentation: nothing listens there
+        "ipAddresses": [{"type": "PRIMARY", "ipAddress": f"203.0.113.{digest[0]}"}],
+        "serviceAccountEmailAddress": (
+            f"p{call.cloud.number}-{digest.hex()[:6]}@gcp-sa-cloud-sql.iam.gserviceaccount.com"
+        ),
+        "selfLink": f"{ROOT}/projects/{own}/instances/{name}",
+    }
+    return {**found, "etag": _etag(found)}
+
+
+def _etag(found: Resource) -> str:
+    return hashlib.sha256(f"{found['name']} {found['settings']}".encode()).hexdigest()
+
+
+def _deep_merged(current: Resource, sent: Resource) -> Resource:
+    """Merge as JSON merge patch does: objects field by field, null removes, lists replace."""
+    result = deepcopy(current)
+    for field, value in sent.items():
+        if value is None:
+            result.pop(field, None)
+        elif isinstance(value, dict) and isinstance(result.get(field), dict):
+            result[field] = _deep_merged(result[field], value)
+        else:
+            result[field] = deepcopy(value)
+    return result

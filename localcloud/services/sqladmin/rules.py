@@ -1,0 +1,108 @@
+"""What Cloud SQL checks before it accepts an instance, in the words it uses."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from localcloud.errors import ApiError
+from localcloud.services.sqladmin import tiers
+from localcloud.services.sqladmin.names import invalid_request
+
+if TYPE_CHECKING:
+    from localcloud.service import Call, Resource
+
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,96}[a-z0-9])?")
+REGION = re.compile(r"[a-z]+-[a-z]+\d+")
+LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+LONGEST_NAME = 98
+LEAST_DISK = 10
+LOG_DAYS = {"ENTERPRISE": 7, "ENTERPRISE_PLUS": 35}
+
+# Fields of the document that would change what the instance is and that are not built.
+NOT_BUILT = (
+    "masterInstanceName",
+    "replicaConfiguration",
+    "onPremisesConfiguration",
+    "failoverReplica",
+    "replicationCluster",
+    "diskEncryptionConfiguration",
+    "nodeCount",
+)
+
+
+def check_new(call: Call, body: Resource) -> None:
+    """Check what only a new instance can get wrong."""
+    name, version = body["name"], body.get("databaseVersion", "MYSQL_8_0")
+    if not NAME.fullmatch(name):
+        raise invalid_request(
+            f"instance name ({name}) must consist of lower case letters, numbers and hyphens, "
+            "start with a letter and not end with a hyphen.",
+            reason="invalidInstanceName",
+        )
+    if len(f"{call.cloud.project}:{name}") > LONGEST_NAME:
+        raise invalid_request(
+            f"the project and instance name together exceed {LONGEST_NAME} characters.",
+            reason="invalidInstanceName",
+        )
+    if not REGION.fullmatch(body.get("region", "us-central1")):
+        raise invalid_request(f"Invalid region ({body['region']}).")
+    for field in NOT_BUILT:
+        if field in body:
+            raise ApiError(501, f"The local cloud has no instances with {field}.")
+    refusal = call.cloud.machines.databases.refusal(version)
+    if refusal is not None:
+        raise invalid_request(f"Invalid database version ({version}): {refusal}.")
+
+
+def check_settings(settings: Resource) -> None:
+    """Check settings as they would become."""
+    edition = settings["edition"]
+    tiers.check_tier(settings["tier"], edition)
+    tiers.check_flags(settings.get("databaseFlags", []))
+    if settings["activationPolicy"] not in {"ALWAYS", "NEVER"}:
+        raise invalid_request(f"Invalid activation policy ({settings['activationPolicy']}).")
+    if int(settings["dataDiskSizeGb"]) < LEAST_DISK:
+        raise invalid_request(f"The disk size must be at least {LEAST_DISK} GB.")
+    _check_backups(settings.get("backupConfiguration", {}), edition)
+    _check_network(settings.get("ipConfiguration", {}))
+    for key, value in settings.get("userLabels", {}).items():
+        if not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
+            raise invalid_request(f"Invalid user label ({key}: {value}).")
+
+
+def _check_backups(backups: Resource, edition: str) -> None:
+    days, most = backups.get("transactionLogRetentionDays"), LOG_DAYS[edition]
+    if days is not None and not 1 <= days <= most:
+        raise invalid_request(
+            f"The number of transaction log retention days must be between 1 and {most}"
+        )
+    if backups.get("pointInTimeRecoveryEnabled") and not backups.get("enabled"):
+        raise invalid_request("Point-in-time recovery requires that backups are enabled.")
+    if backups.get("binaryLogEnabled"):
+        raise invalid_request("Binary log can only be enabled for MySQL instances.")
+
+
+def _check_network(addresses: Resource) -> None:
+    if addresses.get("privateNetwork"):
+        raise invalid_request(
+            "SERVICE_NETWORKING_NOT_ENABLED: the network doesn't have at least 1 private services "
+            "connection (the local cloud has no private networks)."
+        )
+    if not addresses.get("ipv4Enabled", True):
+        raise invalid_request(
+            "At least one of Public IP or Private IP or PSC connectivity must be enabled."
+        )
+
+
+def check_change(before: Resource, after: Resource) -> None:
+    """Check what cannot be changed any more."""
+    for field in ("name", "region", "databaseVersion", "project"):
+        if after.get(field, before[field]) != before[field]:
+            raise invalid_request(f"{field} of an instance cannot be changed here.")
+    old, new = before["settings"], after["settings"]
+    if int(new["dataDiskSizeGb"]) < int(old["dataDiskSizeGb"]):
+        raise invalid_request("Disk size cannot be decreased.")
+    if new["edition"] != old["edition"]:
+        raise ApiError(501, "The local cloud cannot change the edition of an instance.")
