@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import shutil
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,8 @@ class Cloud:
         self.router = Router(self.services)
         self.pipeline = Pipeline(self)
         self.serving: Serving | None = None
+        # uploads whose request was cut off by the end of the last daemon
+        shutil.rmtree(state / "spool", ignore_errors=True)
         self._found_project()
         self.operations.abandon_open()
 

@@ -75,10 +75,13 @@ def find(state: Path) -> Running | None:
     if not _locked(state):
         return None
     try:
-        return Running(**json.loads((state / "daemon.json").read_text()))
+        running = Running(**json.loads((state / "daemon.json").read_text()))
+        holder = int((state / "daemon.lock").read_text())
+        os.kill(running.pid, 0)
     except (OSError, ValueError, TypeError):
-        # between taking the lock and being ready
+        # between taking the lock and being ready, or what a killed predecessor left behind
         return None
+    return running if running.pid == holder else None
 
 
 def up(state: Path, *, project: str | None, region: str | None) -> tuple[Running, bool]:

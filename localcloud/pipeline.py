@@ -13,7 +13,7 @@ from localcloud.calls import CallRecord
 from localcloud.errors import ApiError, error_info
 from localcloud.router import Route, UnknownRouteError
 from localcloud.service import Call, Reply
-from localcloud.tokens import unauthenticated
+from localcloud.tokens import ANONYMOUS, unauthenticated
 from localcloud.transport import (
     ConnectionFailed,
     Download,
@@ -57,12 +57,9 @@ class Pipeline:
         except UnknownRouteError as error:
             return _page(error.status, verb, request.path)
         progress = _Progress()
-        if request.upload is None and is_upload(request, route):
-            try:
-                request.upload = spooled(request, self.spool_folder)
-            except ApiError as error:
-                return self._refusal(route.service, error)
         try:
+            if request.upload is None and is_upload(request, route):
+                request.upload = spooled(request, self.spool_folder)
             response = self._answer(route, verb, request, progress)
         except ApiError as error:
             response = self._refusal(route.service, error)
@@ -74,6 +71,10 @@ class Pipeline:
         ):  # a bug in a handler must look like Google's 500 and name itself in the log
             log.exception("%s failed", route.method_id)
             response = self._refusal(route.service, ApiError(500, "Internal error encountered."))
+        finally:
+            if request.upload is not None:
+                # a handler that keeps the file has moved it by now
+                request.upload.path.unlink(missing_ok=True)
         self._record(route, progress, response.status)
         return response
 
@@ -103,6 +104,7 @@ class Pipeline:
         route = Route(service, {}, method=method)
         progress = _Progress()
         try:
+            progress.caller = self._cloud.tokens.identify(headers)
             known = {key: value for key, value in params.items() if key in method.parameters}
             found = self._run(
                 route, known, body, Request(method.http_method, "", headers), progress
@@ -126,18 +128,11 @@ class Pipeline:
             raise LookupError("a route has a method or a handler")
         document = self._cloud.router.document(route.service)
         modern = route.service.errors == "modern"
-        token = self._cloud.tokens.identify(_with_query_token(request))
-        progress.caller = token
+        progress.caller = self._cloud.tokens.identify(_with_query_token(request))
         query, standard = validation.check_query(document, method, request.query, snake=modern)
-        params: dict[str, Any] = {**query, **route.params}
-        if standard.get("uploadType"):
-            params["uploadType"] = standard["uploadType"]
-        if "upload_id" in standard:
-            params["upload_id"] = standard["upload_id"]
-        alt, _, encoding = standard.get("alt", "json").partition(";")
-        if alt not in {"json", "media"}:
-            raise ApiError(400, f"Invalid value at 'alt': {alt} is not supported here, json is")
-        params["alt"] = alt
+        encoding = _encoding(standard)
+        params = {**query, **route.params, **_upload_params(standard)}
+        params["alt"] = "media" if encoding == "media" else "json"
         body: Any = {}
         if request.upload is not None:
             body = request.upload.metadata
@@ -174,8 +169,7 @@ class Pipeline:
                 f"handler for {method.id}.",
             )
         needs = service.permissions[method.id]
-        caller = cloud.tokens.identify(_with_query_token(request))
-        progress.caller = caller
+        caller = progress.caller
         if caller.anonymous and not needs.anonymous:
             raise unauthenticated(missing=True)
         self._enabled(service)
@@ -281,6 +275,15 @@ class Pipeline:
                 full, policy
             )
         for permission in needs.permissions:
+            if call.caller.anonymous and not self._cloud.iam.allowed(
+                call.caller.member, permission, needs.api or call.service.api, resource
+            ):
+                raise ApiError(
+                    401,
+                    f"Anonymous caller does not have {permission} access to the resource. "
+                    f"Permission '{permission}' denied on resource (or it may not exist).",
+                    reason="required" if call.service.errors == "legacy" else None,
+                )
             self._cloud.iam.check(
                 call.caller.member,
                 permission,
@@ -293,10 +296,9 @@ class Pipeline:
         return json_response(error.code, error.render(service.errors), error.headers)
 
     def _record(self, route: Route, progress: _Progress, status: int) -> None:
-        caller = progress.caller
         self._cloud.calls.append(
             CallRecord(
-                who=caller.email if caller is not None else "",
+                who=progress.caller.email,
                 method=route.method_id,
                 status=status,
                 when=self._cloud.clock.now(),
@@ -309,7 +311,7 @@ class _Progress:
     """What is known about a call so far, for the log."""
 
     def __init__(self) -> None:
-        self.caller: Principal | None = None
+        self.caller: Principal = ANONYMOUS
         self.resource = ""
 
 
@@ -317,8 +319,21 @@ def _after(fault: Fault | None) -> None:
     if fault is None:
         return
     if fault.error is None:
-        raise ConnectionFailed(f"the reply of {fault.method} was lost")
+        raise ReplyLost(f"the reply of {fault.method} was lost")
     raise fault.error
+
+
+def _encoding(standard: dict[str, str]) -> str:
+    """Say how the answer is wanted: json, media, or json with enums as numbers."""
+    alt, _, encoding = standard.get("alt", "json").partition(";")
+    if alt not in {"json", "media"}:
+        raise ApiError(400, f"Invalid value at 'alt': {alt} is not supported here, json is")
+    return encoding if encoding == "enum-encoding=int" else alt
+
+
+def _upload_params(standard: dict[str, str]) -> dict[str, str]:
+    """Give handlers of uploads what the protocol says about them."""
+    return {key: standard[key] for key in ("uploadType", "upload_id") if standard.get(key)}
 
 
 def _verb(request: Request) -> str:

@@ -15,6 +15,10 @@ class ConnectionFailed(Exception):  # noqa: N818 - says what happened, as Google
     """No answer came: the host is unknown, nothing listens there, or the reply was lost."""
 
 
+class ReplyLost(ConnectionFailed):
+    """The request arrived and had its effect; only the reply never came."""
+
+
 @dataclass(frozen=True)
 class Upload:
     """The bytes of an upload, on disk, with the checksums taken while they arrived."""

@@ -97,6 +97,14 @@ def list_predefined(call: Call) -> Resource:
     return page(call, [{"name": name, "title": name} for name in names], "roles", default=300)
 
 
+def query_testable(call: Call) -> Resource:
+    """List the permissions that custom roles may have: those some method here asks for."""
+    call.params["pageSize"] = call.body.get("pageSize")
+    call.params["pageToken"] = call.body.get("pageToken")
+    found = [{"name": name, "stage": "GA"} for name in sorted(_known(call))]
+    return page(call, found, "permissions")
+
+
 def _name(call: Call) -> str:
     return call.cloud.by_id(call["name"])
 
@@ -144,6 +152,7 @@ ROLE_HANDLERS: dict[str, Callable[[Call], Any]] = {
     _PREFIX + "undelete": undelete,
     "iam.roles.get": get_predefined,
     "iam.roles.list": list_predefined,
+    "iam.permissions.queryTestablePermissions": query_testable,
 }
 """The handlers of roles."""
 
@@ -156,5 +165,6 @@ ROLE_PERMISSIONS: dict[str, str | Needs] = {
     _PREFIX + "undelete": "iam.roles.undelete",
     "iam.roles.get": PUBLIC,
     "iam.roles.list": PUBLIC,
+    "iam.permissions.queryTestablePermissions": PUBLIC,
 }
 """What each of them needs."""

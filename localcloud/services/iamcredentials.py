@@ -18,7 +18,9 @@ def generate_access_token(call: Call) -> Resource:
     email = _account(call)
     lifetime = _lifetime(call.body.get("lifetime", "3600s"))
     token = call.cloud.tokens.access_token(email, lifetime=lifetime)
-    return {"accessToken": token, "expireTime": rfc3339(int(call.cloud.clock.now()) + lifetime)}
+    expiry = rfc3339(int(call.cloud.clock.now()) + lifetime)
+    # whole seconds: gcloud cannot read a fraction here
+    return {"accessToken": token, "expireTime": expiry.replace(".000000", "")}
 
 
 def generate_id_token(call: Call) -> Resource:
