@@ -12,7 +12,6 @@ from localcloud.services.run.conditions import FAILED, RECONCILING, SUCCEEDED, c
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
-    from localcloud.service import Call
     from localcloud.store import Collection, Resource
 
 # What of the template a revision has under the same name.
@@ -33,19 +32,20 @@ _SERVICE_PARTS = ("RoutesReady", "ConfigurationsReady")
 _REVISION_PARTS = ("ResourcesAvailable", "ContainerHealthy")
 
 
-def begin(call: Call, before: Resource, service: Resource) -> Resource:
-    """Store the desired state, with a new revision if the template asks for one."""
-    now = call.now
-    anew = before.get("template") != service["template"] or bool(call.get("forceNewRevision"))
+def begin(cloud: Cloud, before: Resource, service: Resource, *, force: bool = False) -> Resource:
+    """Store the desired state, with a new revision if the template (or *force*) asks for one."""
+    now = cloud.clock.rfc3339()
+    store = cloud.store.of("run")
+    anew = force or before.get("template") != service["template"]
     service["terminalCondition"] = condition("Ready", RECONCILING, now)
     service["conditions"] = several(_SERVICE_PARTS, RECONCILING, now)
-    with call.cloud.store.lock():
+    with store.lock():
         if anew or not before.get("latestCreatedRevision"):
-            revision = _revision(call.store, service, now)
-            call.store.put(revision["name"], revision)
+            revision = _revision(store, service, now)
+            store.put(revision["name"], revision)
             service["latestCreatedRevision"] = revision["name"]
         service["etag"] = names.etag(service)
-        return call.store.put(service["name"], service)
+        return store.put(service["name"], service)
 
 
 def _revision(store: Collection, service: Resource, now: str) -> Resource:

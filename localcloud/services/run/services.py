@@ -11,6 +11,7 @@ from localcloud.service import page
 from localcloud.services.run import names, operations, preflight, rollout, templates, traffic
 
 if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
     from localcloud.service import Call
     from localcloud.store import Resource
 
@@ -52,15 +53,7 @@ def _create(call: Call, name: str) -> Resource:
     busy = call.cloud.store.of(DELETING).find(name) is not None
     if busy or call.store.find(name) is not None:
         raise already_exists(f"Resource '{short}' already exists.")
-    now = call.now
-    fresh: Resource = {
-        "name": name,
-        "uid": str(uuid.uuid4()),
-        "generation": "0",
-        "createTime": now,
-        "creator": call.caller.email,
-    }
-    return _apply(call, fresh, _chosen(call.body))
+    return _apply(call, fresh(call.cloud, name, call.caller.email), _chosen(call.body))
 
 
 def get(call: Call) -> Resource:
@@ -127,19 +120,31 @@ def delete(call: Call) -> Resource:
     service["deleteTime"] = call.now
     if call.get("validateOnly"):
         return operations.finished(call, name, service, operations.SERVICE)
-    with call.cloud.store.lock():
-        call.store.delete(name)
-        for child, _ in call.store.under(f"{name}/"):
-            call.store.delete(child)
-        call.cloud.store.of(DELETING).put(name, {})
-        call.cloud.iam.forget(f"//{call.service.host}/{name}")
+    withdraw(call.cloud, name)
 
     def work() -> Resource:
-        call.cloud.ingress.fleet.remove(name)
-        call.cloud.store.of(DELETING).delete(name)
+        wind_up(call.cloud, name)
         return service
 
     return operations.start(call, service, work, operations.SERVICE)
+
+
+def withdraw(cloud: Cloud, name: str) -> None:
+    """Take a service away from readers; its name is not free yet."""
+    store = cloud.store.of("run")
+    with store.lock():
+        store.delete(name)
+        for child, _ in store.under(f"{name}/"):
+            store.delete(child)
+        cloud.store.of(DELETING).put(name, {})
+        cloud.iam.forget(f"//run.googleapis.com/{name}")
+
+
+def wind_up(cloud: Cloud, name: str) -> None:
+    """Stop what still runs of a withdrawn service and free its name."""
+    cloud.ingress.fleet.remove(name)
+    if cloud.store.of(DELETING).find(name) is not None:
+        cloud.store.of(DELETING).delete(name)
 
 
 def _chosen(body: Resource) -> Resource:
@@ -155,38 +160,57 @@ def _chosen(body: Resource) -> Resource:
 def _apply(call: Call, current: Resource, wanted: Resource) -> Resource:
     """Make *wanted* the desired state of the service and start to bring it about."""
     name = current["name"]
-    changed = {key: value for key, value in current.items() if key not in SETTABLE}
-    changed |= _completed(call, name, wanted)
+    changed = desired(call.cloud, current, wanted, call.caller.email)
     if wanted.get("invokerIamDisabled") and not current.get("invokerIamDisabled"):
         call.require("run.services.setIamPolicy", name)
     preflight.check_deployer(call, changed["template"])
-    hosts = names.hosts(name, call.cloud.number)
-    changed |= {
-        "generation": str(int(current["generation"]) + 1),
-        "updateTime": call.now,
-        "lastModifier": call.caller.email,
-        "urls": [f"https://{host}" for host in hosts],
-        "uri": f"https://{hosts[1]}",
-        "reconciling": True,
-    }
-    traffic.check(call.store, changed)
     if call.get("validateOnly"):
         changed |= {"reconciling": False, "etag": names.etag(changed)}
         return operations.finished(call, name, changed, operations.SERVICE)
-    changed = rollout.begin(call, current, changed)
+    force = bool(call.get("forceNewRevision"))
+    changed = rollout.begin(call.cloud, current, changed, force=force)
     generation = changed["generation"]
     return operations.start(
         call, changed, lambda: rollout.finish(call.cloud, name, generation), operations.SERVICE
     )
 
 
-def _completed(call: Call, name: str, wanted: Resource) -> Resource:
+def desired(cloud: Cloud, current: Resource, wanted: Resource, actor: str) -> Resource:
+    """Return the next generation of a service; refused if Cloud Run would refuse it."""
+    name = current["name"]
+    changed = {key: value for key, value in current.items() if key not in SETTABLE}
+    changed |= _completed(cloud, name, wanted)
+    hosts = names.hosts(name, cloud.number)
+    changed |= {
+        "generation": str(int(current["generation"]) + 1),
+        "updateTime": cloud.clock.rfc3339(),
+        "lastModifier": actor,
+        "urls": [f"https://{host}" for host in hosts],
+        "uri": f"https://{hosts[1]}",
+        "reconciling": True,
+    }
+    traffic.check(cloud.store.of("run"), changed)
+    return changed
+
+
+def fresh(cloud: Cloud, name: str, actor: str) -> Resource:
+    """Return what a service is before its first generation."""
+    return {
+        "name": name,
+        "uid": str(uuid.uuid4()),
+        "generation": "0",
+        "createTime": cloud.clock.rfc3339(),
+        "creator": actor,
+    }
+
+
+def _completed(cloud: Cloud, name: str, wanted: Resource) -> Resource:
     """Return the caller's choice with Cloud Run's defaults, or refuse it."""
     templates.check_marks(wanted, "service")
     if len(wanted.get("description", "")) > _LONGEST_DESCRIPTION:
         raise invalid("service.description: must be at most 512 characters")
     template: dict[str, Any] = templates.complete_revision(
-        wanted.get("template", {}), preflight.default_account(call.cloud)
+        wanted.get("template", {}), preflight.default_account(cloud)
     )
     revision = template.get("revision")
     short = name.rpartition("/")[2]

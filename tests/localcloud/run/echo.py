@@ -13,7 +13,7 @@ from localcloud.clock import RealClock
 from localcloud.cloud import OWNER, Cloud
 from localcloud.images import parse
 from localcloud.services import logging as cloudlogging
-from localcloud.services import run, secretmanager
+from localcloud.services import cloudfunctions, run, secretmanager
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,7 +197,7 @@ def build(cloud: Cloud, folder: Path) -> str:
 
 def open_cloud(state: Path) -> Cloud:
     """Open a cloud on the real clock with the APIs these tests need."""
-    apis = [module.SERVICE for module in (cloudlogging, run, secretmanager)]
+    apis = [module.SERVICE for module in (cloudfunctions, cloudlogging, run, secretmanager)]
     cloud = Cloud(state, clock=RealClock(), only=apis)
     cloud.enable(
         "run.googleapis.com",

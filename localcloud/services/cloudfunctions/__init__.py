@@ -1,0 +1,74 @@
+"""Cloud Functions v2: functions built from a zip and run as Cloud Run services."""
+
+from localcloud.errors import not_found
+from localcloud.iam.methods import iam_methods
+from localcloud.service import Call, Resource, Service, page
+from localcloud.services.cloudfunctions import builds, functions, sources
+from localcloud.services.run.names import REGION_CODES
+
+_AT = "cloudfunctions.projects.locations"
+
+
+def _operation(call: Call) -> Resource:
+    name = call.cloud.by_id(call["name"])
+    found = call.store.find(name)
+    if found is None:
+        raise not_found(f"Operation {name} was not found")
+    return found
+
+
+def _operations(call: Call) -> Resource:
+    parent = call.cloud.by_id(call["name"])
+    return page(call, call.store.children(f"{parent}/operations/"), "operations")
+
+
+def _runtimes(call: Call) -> Resource:
+    del call
+    names = [{"name": name, "stage": "GA", "environment": "GEN_2"} for name in builds.RUNTIMES]
+    return {"runtimes": names}
+
+
+def _locations(call: Call) -> Resource:
+    parent = call.cloud.by_id(call["name"])
+    found = [{"name": f"{parent}/locations/{one}", "locationId": one} for one in REGION_CODES]
+    return page(call, found, "locations")
+
+
+_iam_handlers, _iam_permissions = iam_methods(
+    f"{_AT}.functions", permission="cloudfunctions.functions", exists=functions.fetch
+)
+
+SERVICE = Service(
+    "cloudfunctions",
+    "v2",
+    {
+        f"{_AT}.list": _locations,
+        f"{_AT}.runtimes.list": _runtimes,
+        f"{_AT}.functions.generateUploadUrl": sources.generate_upload_url,
+        f"{_AT}.functions.create": functions.create,
+        f"{_AT}.functions.get": functions.get,
+        f"{_AT}.functions.list": functions.listed,
+        f"{_AT}.functions.patch": functions.patch,
+        f"{_AT}.functions.delete": functions.delete,
+        f"{_AT}.operations.get": _operation,
+        f"{_AT}.operations.list": _operations,
+        **_iam_handlers,
+    },
+    permissions={
+        f"{_AT}.list": "cloudfunctions.locations.list",
+        f"{_AT}.runtimes.list": "cloudfunctions.runtimes.list",
+        f"{_AT}.functions.generateUploadUrl": "cloudfunctions.functions.sourceCodeSet",
+        f"{_AT}.functions.create": "cloudfunctions.functions.create",
+        f"{_AT}.functions.get": "cloudfunctions.functions.get",
+        f"{_AT}.functions.list": "cloudfunctions.functions.list",
+        f"{_AT}.functions.patch": "cloudfunctions.functions.update",
+        f"{_AT}.functions.delete": "cloudfunctions.functions.delete",
+        f"{_AT}.operations.get": "cloudfunctions.operations.get",
+        f"{_AT}.operations.list": "cloudfunctions.operations.list",
+        **_iam_permissions,
+    },
+    required={f"{_AT}.functions.create": ("buildConfig", "buildConfig.runtime")},
+    # The upload URL is one of Cloud Storage's; see sources.UPLOAD.
+    hosts=("storage.googleapis.com",),
+    extra={sources.UPLOAD: sources.upload},
+)
