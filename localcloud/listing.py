@@ -21,8 +21,8 @@ _TOKEN = re.compile(
 
 Test = Any
 _COMPARE: dict[str, Callable[[Any, str], bool]] = {
-    "=": lambda value, wanted: _text(value) == wanted,
-    "!=": lambda value, wanted: _text(value) != wanted,
+    "=": lambda value, wanted: _equals(value, wanted),
+    "!=": lambda value, wanted: not _equals(value, wanted),
     ":": lambda value, wanted: _has(value, wanted),
     "<": lambda value, wanted: value is not None and _order(value, wanted) < 0,
     "<=": lambda value, wanted: value is not None and _order(value, wanted) <= 0,
@@ -156,6 +156,12 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _equals(value: Any, wanted: str) -> bool:
+    if isinstance(value, list):
+        return any(_equals(item, wanted) for item in value)
+    return _text(value) == wanted
 
 
 def _has(value: Any, wanted: str) -> bool:
