@@ -68,7 +68,8 @@ def summary(value: object) -> str:
         tags = value.get("tags")
         message = value.get("message")
         if isinstance(tags, list) and tags and isinstance(tags[0], str):
-            return f"{tags[0]}: {message}"
+            named = str(message).startswith(f"{tags[0]}: ")
+            return str(message) if named else f"{tags[0]}: {message}"
         return f"RuntimeError: {message if message is not None else value}"
     return f'RuntimeError: "{value}"'
 

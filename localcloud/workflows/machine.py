@@ -91,6 +91,7 @@ class _Group:
 class Settings:
     """What an execution is told about itself."""
 
+    name: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     detailed: bool = False
     call_log: Callable[["Execution", dict[str, Any]], None] | None = None
@@ -137,6 +138,7 @@ class Execution:
         self._past = journal.Past(past or [])
         self._write = write
         self._cancelled = False
+        self.advancing = False
         self._callbacks_lock = threading.Lock()
         self._waiting: dict[str, deque[Key]] = {}
         self._received: dict[str, deque[CallbackReceived]] = {}
@@ -217,18 +219,18 @@ class Execution:
 
     # -- callbacks ---------------------------------------------------------------------------
 
-    def await_callback(self, url: str, key: Key) -> None:
-        """Wait for a call of an endpoint; one that came before is taken at once."""
+    def await_callback(self, url: str, key: Key) -> bool:
+        """Wait for a call of an endpoint; give True if one that came before was taken."""
         with self._callbacks_lock:
-            if self._received.get(url):
-                early = self._received[url].popleft()
-            else:
+            if not self._received.get(url):
                 self._waiting.setdefault(url, deque()).append(key)
-                return
+                return False
+            early = self._received[url].popleft()
         self.deliver(key, early)
+        return True
 
-    def receive_callback(self, url: str, outcome: CallbackReceived) -> None:
-        """Take a call of an endpoint; callable from any thread."""
+    def receive_callback(self, url: str, outcome: CallbackReceived) -> bool:
+        """Take a call of an endpoint; give False if nobody waits yet. Callable from any thread."""
         with self._callbacks_lock:
             keys = self._waiting.get(url)
             while keys:
@@ -237,8 +239,9 @@ class Execution:
                     break
             else:
                 self._received.setdefault(url, deque()).append(outcome)
-                return
+                return False
         self.deliver(key, outcome)
+        return True
 
     def waiters(self, url: str) -> int:
         """Count who waits for calls of an endpoint."""
@@ -252,6 +255,13 @@ class Execution:
 
     def advance(self) -> bool:
         """Run until everything waits; give True if it only made room for others."""
+        self.advancing = True
+        try:
+            return self._advance()
+        finally:
+            self.advancing = False
+
+    def _advance(self) -> bool:
         while self.state == "ACTIVE":
             if self._cancelled:
                 self._end("CANCELLED", None, None)

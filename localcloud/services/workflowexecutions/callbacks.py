@@ -1,0 +1,132 @@
+"""Callback endpoints: made by executions, called by others, listed by operators."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from localcloud.errors import ApiError, not_found
+from localcloud.service import Call, Resource, page
+from localcloud.tokens import unauthenticated
+from localcloud.workflows.effects import CallbackReceived
+from localcloud.workflows.stdlib.events import METHODS
+from localcloud.workflows.values import from_json
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+    from localcloud.workflows.machine import Execution
+
+_COLLECTION = "workflowexecutions.callbacks"
+_HOST = "https://workflowexecutions.googleapis.com/v1/"
+
+
+def create(cloud: Cloud, execution: str, method: str) -> str:
+    """Make an endpoint and give its URL."""
+    key = f"{execution}/callbacks/{uuid.uuid4()}"
+    cloud.store.of(_COLLECTION).create(key, {"method": method, "early": []})
+    return _HOST + cloud.by_number(key)
+
+
+def _key(cloud: Cloud, url: str) -> str:
+    return cloud.by_id(url.removeprefix(_HOST))
+
+
+def taken(cloud: Cloud, url: str) -> None:
+    """Forget the oldest early call of an endpoint: the execution has it now."""
+    cloud.store.of(_COLLECTION).update(
+        _key(cloud, url), lambda record: {**record, "early": record["early"][1:]}
+    )
+
+
+def restore(cloud: Cloud, execution: str, running: Execution) -> None:
+    """Give a resumed execution the calls that came before anybody waited for them."""
+    for key, record in cloud.store.of(_COLLECTION).under(f"{execution}/callbacks/"):
+        for early in record["early"]:
+            running.receive_callback(_HOST + cloud.by_number(key), CallbackReceived(**early))
+
+
+def list_callbacks(call: Call) -> Resource:
+    """List the endpoints of an execution that runs."""
+    from localcloud.services.workflowexecutions.runner import runner_of
+
+    parent = call.cloud.by_id(call["parent"])
+    if call.store.find(parent) is None:
+        raise not_found(f"Resource '{call.cloud.by_number(parent)}' was not found")
+    running = runner_of(call.cloud).running.get(parent)
+    found: list[Resource] = []
+    for key, record in call.cloud.store.of(_COLLECTION).under(f"{parent}/callbacks/"):
+        if running is None:
+            break
+        name = call.cloud.by_number(key)
+        found.append(
+            {
+                "name": name,
+                "method": record["method"],
+                "availablePayloads": [str(n) for n in range(len(record["early"]))],
+                "waiters": str(running.waiters(_HOST + name)),
+            }
+        )
+    return page(call, found, "callbacks")
+
+
+def receive(call: Call) -> Resource:
+    """Take a call of an endpoint and hand it to the execution."""
+    from localcloud.services.workflowexecutions.runner import runner_of
+
+    cloud = call.cloud
+    key = cloud.by_id(urlsplit(call.url).path.removeprefix("/v1/"))
+    execution = key.partition("/callbacks/")[0]
+    if call.caller.anonymous:
+        raise unauthenticated(missing=True)
+    cloud.iam.check(call.caller.member, "workflows.callbacks.send", "workflows", execution)
+    record = cloud.store.of(_COLLECTION).find(key)
+    running = runner_of(cloud).running.get(execution)
+    if record is None or running is None:
+        raise not_found(f"Resource '{cloud.by_number(key)}' was not found")
+    if call.http_method != record["method"]:
+        raise ApiError(405, f"the callback takes {record['method']}", status="INVALID_ARGUMENT")
+    event = {
+        "received_time": call.now,
+        "http_request": {
+            "body": _body(call),
+            "headers": _headers(call),
+            "method": call.http_method,
+            "query": dict(parse_qsl(urlsplit(call.url).query)),
+            "url": call.url,
+        },
+    }
+    url = _HOST + cloud.by_number(key)
+    if not running.receive_callback(url, CallbackReceived(**event)):
+        cloud.store.of(_COLLECTION).update(
+            key, lambda found: {**found, "early": [*found["early"], event]}
+        )
+    return {}
+
+
+def _body(call: Call) -> Any:
+    content = call.upload.path.read_bytes() if call.upload is not None else call.raw
+    if not content:
+        return None
+    if call.headers.get("content-type", "").startswith("application/json"):
+        try:
+            return from_json(content)
+        except ValueError:
+            return content.decode(errors="replace")
+    return content.decode(errors="replace")
+
+
+def _headers(call: Call) -> dict[str, str]:
+    """Give the headers in canonical case, without the caller's credentials."""
+    return {
+        "-".join(part.capitalize() for part in name.split("-")): value
+        for name, value in call.headers.items()
+        if name != "authorization"
+    }
+
+
+_PATH = (
+    "/v1/projects/{project}/locations/{location}/workflows/{workflow}"
+    "/executions/{execution}/callbacks/{callback}"
+)
+ROUTES = {f"{method} {_PATH}": receive for method in METHODS}

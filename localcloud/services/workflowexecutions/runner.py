@@ -1,0 +1,327 @@
+"""Runs the executions of one local cloud, and brings them back after a restart."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from localcloud.clock import VirtualClock, rfc3339
+from localcloud.services.workflowexecutions import callbacks, entries, logs
+from localcloud.transport import ConnectionFailed, ReplyLost
+from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.effects import HttpReply, HttpRequest
+from localcloud.workflows.engine import Engine, TokenError, TransportError
+from localcloud.workflows.errors import DeployError, WorkflowError
+from localcloud.workflows.evaluator import Program
+from localcloud.workflows.machine import Execution, Settings
+from localcloud.workflows.report import context_text, payload_text, stack_trace
+from localcloud.workflows.values import from_json, to_json
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+    from localcloud.service import Resource
+
+log = logging.getLogger(__name__)
+
+API = "workflowexecutions"
+CONCURRENT = 10_000
+_PATIENCE = 2.0  # seconds a cancellation waits for the execution to notice it
+_runners: WeakKeyDictionary[Any, Runner] = WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def runner_of(cloud: Cloud) -> Runner:
+    """Give the runner of a cloud."""
+    with _making:
+        if cloud not in _runners:
+            _runners[cloud] = Runner(cloud)
+        return _runners[cloud]
+
+
+def on_start(cloud: Cloud) -> None:
+    """Take up the executions that were running when the cloud was last stopped."""
+    runner_of(cloud).resume()
+
+
+def on_stop(cloud: Cloud) -> None:
+    """Let executions rest where they are."""
+    with _making:
+        runner = _runners.pop(cloud, None)
+    if runner is not None:
+        runner.engine.close()
+
+
+class Runner:
+    """The executions of one cloud: those under way in memory, the others in the store."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Prepare the engine."""
+        self.cloud = cloud
+        self.concurrent = CONCURRENT
+        self.running: dict[str, Execution] = {}
+        self.engine = Engine(
+            cloud.clock,
+            self._send,
+            tokens=self,
+            create_callback=lambda execution, method: callbacks.create(
+                cloud, execution.settings.name, method
+            ),
+            write_log=lambda execution, entry: logs.write(cloud, execution, entry),
+        )
+        self.engine.callback_taken = lambda _execution, url: callbacks.taken(cloud, url)
+        self._programs: dict[str, Program] = {}
+
+    # -- starting ------------------------------------------------------------------------------
+
+    def full(self, workflow: str) -> bool:
+        """Say whether the region of a workflow has as many executions as it may have."""
+        region = "/".join(workflow.split("/")[:4])
+        return sum(key.startswith(region + "/") for key in self.running) >= self.concurrent
+
+    def start(self, key: str, record: Resource, past: list[Resource] | None = None) -> None:
+        """Start an execution, or go on with one whose journal is given."""
+        workflow = self._revision(key, record)
+        try:
+            program = self._program(workflow)
+        except (DeployError, KeyError) as error:
+            self._fail(key, f"the revision of the workflow cannot be run: {error}")
+            return
+        journal = self.cloud.store.of(f"{API}.journal")
+        numbers = iter(range(len(past or ()), 100_000_000))
+
+        def write(entry: dict[str, Any]) -> None:
+            journal.put(f"{key}/{next(numbers):08d}", entry)
+
+        argument = record.get("argument")
+        execution = Execution(
+            program,
+            None if argument is None else from_json(argument),
+            host=self.engine,
+            settings=self._settings(key, record, workflow),
+            past=past,
+            write=write,
+        )
+        execution.on_end.append(lambda ended: self._ended(key, ended))
+        self.running[key] = execution
+        if past:
+            callbacks.restore(self.cloud, key, execution)
+        else:
+            logs.state(self.cloud, execution, "ACTIVE")
+        execution.start()
+
+    def _revision(self, key: str, record: Resource) -> Resource:
+        name = key.partition("/executions/")[0]
+        revision = f"{name}/revisions/{record['workflowRevisionId']}"
+        return self.cloud.store.of("workflows.revisions").find(revision) or {}
+
+    def _program(self, workflow: Resource) -> Program:
+        source = workflow["sourceContents"]
+        if source not in self._programs:
+            self._programs[source] = compile_source(source)
+        return self._programs[source]
+
+    def _settings(self, key: str, record: Resource, workflow: Resource) -> Settings:
+        parts = key.split("/")
+        level = _level(record, workflow, "callLogLevel")
+        history = _level(record, workflow, "executionHistoryLevel")
+        environment = {
+            **workflow.get("userEnvVars", {}),
+            "GOOGLE_CLOUD_LOCATION": parts[3],
+            "GOOGLE_CLOUD_PROJECT_ID": self.cloud.project,
+            "GOOGLE_CLOUD_PROJECT_NUMBER": self.cloud.number,
+            "GOOGLE_CLOUD_SERVICE_ACCOUNT_NAME": workflow["serviceAccount"].rpartition("/")[2],
+            "GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID": parts[7],
+            "GOOGLE_CLOUD_WORKFLOW_ID": parts[5],
+            "GOOGLE_CLOUD_WORKFLOW_REVISION_ID": record["workflowRevisionId"],
+        }
+        return Settings(
+            name=key,
+            environment=environment,
+            detailed=history == "EXECUTION_HISTORY_DETAILED",
+            call_log=logs.call_log(self.cloud, level),
+        )
+
+    def resume(self) -> None:
+        """Take up what was under way."""
+        collection = self.cloud.store.of(API)
+        journal = self.cloud.store.of(f"{API}.journal")
+        for key, record in collection.under("projects/"):
+            if record["state"] == "ACTIVE" and key not in self.running:
+                past = [entry for _, entry in journal.under(key + "/")]
+                self.start(key, record, past)
+        self._start_queued()
+
+    def _start_queued(self) -> None:
+        collection = self.cloud.store.of(API)
+        for key, record in collection.under("projects/"):
+            if record["state"] != "QUEUED":
+                continue
+            if self.full(key):
+                return
+            now = self.cloud.clock.rfc3339()
+            started = collection.put(key, {**record, "state": "ACTIVE", "startTime": now})
+            self.start(key, started)
+
+    # -- ending --------------------------------------------------------------------------------
+
+    def cancel(self, key: str) -> None:
+        """Stop an execution."""
+        execution = self.running.get(key)
+        if execution is None:
+            error = {"payload": '"Execution cancelled."', "context": "Execution cancelled."}
+            self._finish(key, {"state": "CANCELLED", "error": error})
+            return
+        execution.cancel()
+        if isinstance(self.cloud.clock, VirtualClock):
+            if not execution.advancing:
+                execution.advance()
+            return
+        deadline = time.monotonic() + _PATIENCE
+        while key in self.running and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def forget_workflow(self, workflow: str) -> None:
+        """Cancel and remove every execution of a workflow."""
+        collection = self.cloud.store.of(API)
+        for key, _ in collection.under(f"{workflow}/executions/"):
+            execution = self.running.pop(key, None)
+            if execution is not None:
+                execution.on_end.clear()
+                execution.cancel()
+            collection.delete(key)
+            entries.forget(self.cloud, key)
+            self._drop_journal(key)
+
+    def _ended(self, key: str, execution: Execution) -> None:
+        changes: Resource = {"state": execution.state}
+        if execution.state == "SUCCEEDED":
+            changes["result"] = to_json(execution.result)
+        elif execution.error is not None:
+            changes["error"] = error_resource(execution.error)
+        else:
+            changes["error"] = {
+                "payload": '"Execution cancelled."',
+                "context": "Execution cancelled.",
+            }
+        self.running.pop(key, None)
+        entries.save(self.cloud, key, execution.history)
+        current = _steps(execution)
+        if current:
+            changes["status"] = {"currentSteps": current}
+        self._finish(key, changes)
+        logs.state(self.cloud, execution, execution.state)
+        self._start_queued()
+
+    def _fail(self, key: str, reason: str) -> None:
+        payload = to_json({"message": reason, "tags": ["SystemError"]})
+        self._finish(key, {"state": "FAILED", "error": {"payload": payload, "context": reason}})
+
+    def _finish(self, key: str, changes: Resource) -> None:
+        now = self.cloud.clock.rfc3339()
+        collection = self.cloud.store.of(API)
+        if collection.find(key) is None:
+            return
+        seconds = self.cloud.clock.now()
+
+        def change(record: Resource) -> Resource:
+            begun = record.get("startTime", now)
+            return {**record, **changes, "endTime": now, "duration": _duration(begun, seconds)}
+
+        collection.update(key, change)
+        self._drop_journal(key)
+
+    def _drop_journal(self, key: str) -> None:
+        self.cloud.store.write(
+            "delete from resources where api = ? and name >= ? and name < ?",
+            f"{API}.journal",
+            key + "/",
+            key + "0",
+        )
+
+    def with_progress(self, record: Resource) -> Resource:
+        """Add where a running execution is and how long it has taken."""
+        shown = {key: value for key, value in record.items() if key not in ("label", "stepName", "executionId")}
+        if "_duration" in shown:
+            written = shown.pop("_duration")
+            shown.pop("duration", None)
+            if written is not None:
+                shown["duration"] = written
+        execution = self.running.get(self.cloud.by_id(record["name"]))
+        if execution is not None:
+            shown["duration"] = _duration(record["startTime"], self.cloud.clock.now())
+            steps = _steps(execution)
+            if steps:
+                shown["status"] = {"currentSteps": steps}
+        return shown
+
+    # -- what the engine asks for ----------------------------------------------------------------
+
+    def access_token(self, execution: Execution, scopes: tuple[str, ...]) -> str:  # noqa: ARG002 - local tokens have every scope
+        """Give an access token of the workflow's account."""
+        return self.cloud.tokens.access_token(self._account(execution))
+
+    def id_token(self, execution: Execution, audience: str) -> str:
+        """Give an ID token of the workflow's account."""
+        return self.cloud.tokens.id_token(self._account(execution), audience)
+
+    def _account(self, execution: Execution) -> str:
+        email = execution.environment["GOOGLE_CLOUD_SERVICE_ACCOUNT_NAME"]
+        if not self.cloud.account_usable(email):
+            message = f"service account {email} does not exist or is disabled"
+            raise TokenError(message)
+        return email
+
+    def _send(self, request: HttpRequest) -> HttpReply:
+        try:
+            response = self.cloud.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                body=request.body,
+                timeout=request.timeout,
+            )
+        except ReplyLost as error:
+            raise TransportError("reset", str(error)) from error
+        except ConnectionFailed as error:
+            raise TransportError("refused", str(error)) from error
+        except TimeoutError as error:
+            raise TransportError("timeout", str(error)) from error
+        return HttpReply(response.status, dict(response.headers), response.body)
+
+
+def error_resource(error: WorkflowError) -> Resource:
+    """Give an error as the API shows it."""
+    return {
+        "payload": payload_text(error.value),
+        "context": context_text(error),
+        "stackTrace": stack_trace(error),
+    }
+
+
+def _level(record: Resource, workflow: Resource, field: str) -> str | None:
+    """Give a setting: the execution's own wins over the workflow's."""
+    for resource in (record, workflow):
+        value = resource.get(field)
+        if value and not value.endswith("_UNSPECIFIED"):
+            return str(value)
+    return None
+
+
+def _steps(execution: Execution) -> list[Resource]:
+    current = execution.history.current()
+    if not current and execution.history.entries:
+        current = execution.history.entries[-1:]
+    return [{"routine": entry.routine, "step": entry.step} for entry in current]
+
+
+def _duration(begun: str, now: float) -> str:
+    from localcloud.workflows.stdlib.time_ import parse_time
+
+    seconds = max(0.0, now - parse_time(begun))
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
+
+
+__all__ = ["Runner", "on_start", "on_stop", "rfc3339", "runner_of"]

@@ -1,0 +1,78 @@
+"""What is checked when a workflow is deployed: its source, its account, its environment."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from localcloud.errors import ApiError, invalid
+from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.errors import DeployError
+
+if TYPE_CHECKING:
+    from localcloud.service import Call, Resource
+
+_ENV_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ENV_RESERVED = ("GOOGLE", "WORKFLOWS")
+_ENV_MOST = 20
+_ENV_BYTES = 4096
+_LABELS_MOST = 64
+_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+_DESCRIPTION_MOST = 1000
+
+
+def check_deployment(call: Call, workflow: Resource) -> Resource:
+    """Give the workflow as it will be stored, or refuse it."""
+    try:
+        compile_source(workflow.get("sourceContents", ""))
+    except DeployError as error:
+        raise invalid(str(error)) from error
+    check_labels(workflow.get("labels", {}))
+    _check_environment(workflow.get("userEnvVars", {}))
+    if len(workflow.get("description", "")) > _DESCRIPTION_MOST:
+        raise invalid(f"description is longer than {_DESCRIPTION_MOST} characters")
+    email = _account(call, workflow.get("serviceAccount"))
+    return {**workflow, "serviceAccount": f"projects/{call.cloud.project}/serviceAccounts/{email}"}
+
+
+def check_labels(labels: dict[str, str]) -> None:
+    """Refuse labels beyond Google's limits."""
+    if len(labels) > _LABELS_MOST:
+        raise invalid(f"{len(labels)} labels, at most {_LABELS_MOST} allowed")
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+            raise invalid(
+                f"label {key!r}: {value!r} must be lower-case letters, digits, underscores and "
+                "dashes, at most 63 of them, and the key must begin with a letter"
+            )
+
+
+def _check_environment(variables: dict[str, str]) -> None:
+    if len(variables) > _ENV_MOST:
+        raise invalid(f"{len(variables)} user environment variables, at most {_ENV_MOST} allowed")
+    for name, value in variables.items():
+        if not _ENV_NAME.fullmatch(name):
+            raise invalid(f"environment variable name {name!r} is invalid")
+        if name.startswith(_ENV_RESERVED):
+            raise invalid(f"environment variable {name!r} must not begin with GOOGLE or WORKFLOWS")
+        if len(value.encode()) > _ENV_BYTES:
+            raise invalid(f"environment variable {name!r} is larger than {_ENV_BYTES} bytes")
+
+
+def _account(call: Call, given: str | None) -> str:
+    """Give the e-mail of the account a workflow runs as; the caller must be allowed to use it."""
+    if not given:
+        return f"{call.cloud.number}-compute@developer.gserviceaccount.com"
+    email = given.rpartition("/")[2]
+    resource = f"projects/{call.cloud.project}/serviceAccounts/{email}"
+    allowed = call.cloud.iam.allowed(
+        call.caller.member, "iam.serviceAccounts.actAs", "iam", resource
+    )
+    if not call.cloud.account_exists(email) or not allowed:
+        raise ApiError(
+            403,
+            f"Permission 'iam.serviceaccounts.actAs' denied on service account {email} "
+            "(or it may not exist).",
+        )
+    return email
