@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     verb("reset", commands.reset, "stop it and forget its state")
     link = verb("link", commands.link, "print the loopback link of a run.app URL")
     link.add_argument("url", metavar="HTTPS_URL")
+    link.add_argument("--account", help="add this account's ID token to every request")
     verb("calls", commands.calls, "print the calls the APIs were asked")
     verb("daemon", commands.be_the_daemon, "serve in the foreground")
     return made

@@ -107,7 +107,7 @@ def reset(given: Namespace) -> int:
 
 def link(given: Namespace) -> int:
     """Print the loopback link of a run.app URL, for a browser."""
-    say(_running(given.state).ask("/link", url=given.url)["link"])
+    say(_running(given.state).ask("/link", url=given.url, account=given.account)["link"])
     return 0
 
 

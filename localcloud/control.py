@@ -27,7 +27,9 @@ class Control:
         self._key = key
         self._table: dict[str, Callable[[dict[str, str]], Any]] = {
             "/environment": lambda given: cloud.environment(given["account"]),
-            "/link": lambda given: {"link": cloud.ingress.link(given["url"])},
+            "/link": lambda given: {
+                "link": cloud.ingress.link(given["url"], account=given.get("account"))
+            },
             "/calls": lambda _: [vars(record) for record in cloud.calls],
         }
 

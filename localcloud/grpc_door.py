@@ -86,7 +86,8 @@ class GrpcDoor:
             except Exception:  # a bug in a handler must look like Google's INTERNAL
                 log.exception("%s failed", method_id)
                 await context.abort(grpc.StatusCode.INTERNAL, "Internal error encountered.")
-            return json_format.ParseDict(found, _pb(response_class)())
+            # the document may have fields that the client library does not know yet
+            return json_format.ParseDict(found, _pb(response_class)(), ignore_unknown_fields=True)
 
         return grpc.unary_unary_rpc_method_handler(
             answer,
@@ -111,7 +112,7 @@ class GrpcDoor:
         )
 
 
-class _Table(grpc.GenericRpcHandler):
+class _Table(grpc.GenericRpcHandler):  # type: ignore[misc]
     def __init__(self, door: GrpcDoor) -> None:
         self._door = door
 
@@ -166,4 +167,4 @@ def _details(error: ApiError) -> bytes:
             packed = any_pb2.Any()
             packed.Pack(info)
             status.details.append(packed)
-    return status.SerializeToString()
+    return bytes(status.SerializeToString())

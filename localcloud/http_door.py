@@ -100,7 +100,7 @@ class HttpDoor:
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise _GoneError
+                    raise _GoneError  # noqa: TRY301 - the file goes the same way as for errors
                 spool.feed(message.get("body", b""))
                 more = message.get("more_body", False)
         except BaseException:

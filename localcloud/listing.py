@@ -21,9 +21,9 @@ _TOKEN = re.compile(
 
 Test = Any
 _COMPARE: dict[str, Callable[[Any, str], bool]] = {
-    "=": lambda value, wanted: _equals(value, wanted),
+    "=": lambda value, wanted: _equals(value, wanted),  # noqa: PLW0108 - defined below
     "!=": lambda value, wanted: not _equals(value, wanted),
-    ":": lambda value, wanted: _has(value, wanted),
+    ":": lambda value, wanted: _has(value, wanted),  # noqa: PLW0108 - defined below
     "<": lambda value, wanted: value is not None and _order(value, wanted) < 0,
     "<=": lambda value, wanted: value is not None and _order(value, wanted) <= 0,
     ">": lambda value, wanted: value is not None and _order(value, wanted) > 0,

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from localcloud import validation
+from localcloud import answers, fields, validation
 from localcloud.calls import CallRecord
 from localcloud.errors import ApiError, error_info
 from localcloud.router import Route, UnknownRouteError
@@ -17,6 +17,7 @@ from localcloud.tokens import ANONYMOUS, unauthenticated
 from localcloud.transport import (
     ConnectionFailed,
     Download,
+    ReplyLost,
     Request,
     Response,
     json_response,
@@ -143,9 +144,9 @@ class Pipeline:
             return found
         mask = standard.get("fields")
         if mask:
-            found = validation.select(found, mask)
+            found = fields.select(found, mask)
         if encoding == "enum-encoding=int" and method.response is not None:
-            found = validation.number_enums(document, method.response, found)
+            found = answers.number_enums(document, method.response, found)
         pretty = standard.get("prettyPrint", "true").lower() != "false"
         return json_response(200, found, pretty=pretty)
 
@@ -206,7 +207,7 @@ class Pipeline:
             return Response(found.status, headers, download=found)
         if isinstance(found, Reply):
             return _reply(found)
-        return dict(validation.check_response(document, method, found or {}))
+        return dict(answers.check_response(document, method, found or {}))
 
     def _extra(self, route: Route, request: Request, progress: _Progress) -> Response:
         caller = self._cloud.tokens.identify(request.headers)

@@ -103,7 +103,7 @@ class Serving:
         grpc = GrpcDoor(self._cloud)
         door = Door(self.authority, serves=self.serves)
         config = uvicorn.Config(
-            self._http,  # type: ignore[arg-type] - an object with __call__ is an application
+            self._http,
             http=Protocol,
             loop="none",
             lifespan="off",
@@ -124,7 +124,7 @@ class Serving:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         self.grpc_port = await grpc.open()
         self.port = await door.open(port=self._wanted, http=self.http_port, grpc=self.grpc_port)
-        while not server.started and not serving.done():
+        while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.005)
         self._ready.set()
         await self._stop.wait()

@@ -38,7 +38,7 @@ class Spool:
         handle, name = tempfile.mkstemp(dir=folder, prefix="upload-")
         self.path = Path(name)
         self._file = open(handle, "wb")  # noqa: SIM115, PTH123 - closed by finish or discard
-        self._crc = google_crc32c.Checksum()
+        self._crc: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._size = 0
         self._kind = headers.get("content-type", "application/octet-stream")
@@ -126,7 +126,8 @@ class Spool:
 
 
 def _boundary(content_type: str) -> bytes | None:
-    if not content_type.lower().startswith("multipart/"):
+    # only "related" means metadata and media; a batch is "mixed" and taken apart by its handler
+    if not content_type.lower().startswith("multipart/related"):
         return None
     found = re.search(r"boundary=(?:\"([^\"]+)\"|'([^']+)'|([^;\s]+))", content_type)
     if found is None:

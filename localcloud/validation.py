@@ -1,4 +1,4 @@
-"""Requests and answers checked against the discovery document, in Google's words."""
+"""Requests checked against the discovery document, in Google's words."""
 
 from __future__ import annotations
 
@@ -39,12 +39,17 @@ _FORMAT_WORDS = {
     "google-duration": "type.googleapis.com/google.protobuf.Duration",
     "google-fieldmask": "type.googleapis.com/google.protobuf.FieldMask",
 }
-_BOUNDS = {
+BOUNDS = {
     "int32": (-(2**31), 2**31 - 1),
     "uint32": (0, 2**32 - 1),
     "int64": (-(2**63), 2**63 - 1),
     "uint64": (0, 2**64 - 1),
 }
+_UNKNOWN_FIELD = 'Invalid JSON payload received. Unknown name "{key}"{where}: Cannot find field.'
+_UNKNOWN_PARAMETER = (
+    'Invalid JSON payload received. Unknown name "{key}": Cannot bind query parameter. '
+    "Field '{key}' could not be found in request message."
+)
 _TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -87,11 +92,7 @@ def check_query(
                 standard[key.lstrip("$") if key in {"$alt", "$fields"} else key] = text
                 continue
             problems.append(
-                (
-                    "",
-                    f'Invalid JSON payload received. Unknown name "{key}": Cannot bind query '
-                    f"parameter. Field '{key}' could not be found in request message.",
-                )
+                ("", _UNKNOWN_PARAMETER.format(key=key)),
             )
             continue
         value = _from_text(text, schema, name, problems)
@@ -117,7 +118,7 @@ def _from_text(text: str, schema: Schema, name: str, problems: _Problems) -> Jso
             return False
         problems.append((name, f"Invalid value at '{name}' (TYPE_BOOL), \"{text}\""))
         return None
-    if kind == "integer" or form in _BOUNDS:
+    if kind == "integer" or form in BOUNDS:
         return _integer(text, form, name, problems, shown=f'"{text}"')
     if "enum" in schema:
         return _enum(text, schema, name, problems)
@@ -190,11 +191,7 @@ class _Reader:
             if field is None:
                 where = f" at '{at}'" if at else ""
                 self.problems.append(
-                    (
-                        at,
-                        f'Invalid JSON payload received. Unknown name "{key}"{where}: '
-                        "Cannot find field.",
-                    )
+                    (at, _UNKNOWN_FIELD.format(key=key, where=where)),
                 )
                 continue
             if field.get("readOnly"):
@@ -233,7 +230,7 @@ class _Reader:
 
     def scalar(self, value: Json, schema: Schema, at: str) -> Json:
         kind, form = schema.get("type"), schema.get("format")
-        if kind == "integer" or form in _BOUNDS:
+        if kind == "integer" or form in BOUNDS:
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 return self._wrong(at, _word(schema), value)
             number = _integer(str(value), form, at, self.problems, shown=_shown(value))
@@ -293,7 +290,7 @@ def _shown(value: Json) -> str:
 
 def _integer(text: str, form: str | None, at: str, problems: _Problems, *, shown: str) -> Json:
     word = _FORMAT_WORDS.get(form or "", "TYPE_INT32")
-    low, high = _BOUNDS.get(form or "int32", _BOUNDS["int64"])
+    low, high = BOUNDS.get(form or "int32", BOUNDS["int64"])
     try:
         number = int(text) if not re.fullmatch(r"-?\d+\.0+", text) else int(float(text))
     except ValueError:
@@ -314,133 +311,3 @@ def _enum(value: str | int, schema: Schema, at: str, problems: _Problems) -> Jso
         return value
     problems.append((at, f"Invalid value at '{at}' (type.googleapis.com/Enum), {_shown(value)}"))
     return None
-
-
-def check_response(document: Document, method: Method, body: Json) -> Json:
-    """Give the answer with 64-bit numbers as strings; a field Google does not have is a bug."""
-    if method.response is None:
-        if body:
-            raise ValueError(f"{method.id} has no response body, but the handler gave one")
-        return {}
-    return _answer(document, body, document.schemas[method.response], method.response)
-
-
-def _answer(document: Document, value: Json, schema: Schema, at: str) -> Json:
-    if "$ref" in schema:
-        return _answer(document, value, document.schemas[schema["$ref"]], at)
-    kind = schema.get("type")
-    if kind == "any":
-        return value
-    if kind == "object":
-        return _answer_object(document, value, schema, at)
-    if kind == "array":
-        if not isinstance(value, list):
-            raise ValueError(f"{at} must be a list, the handler gave {value!r}")
-        return [_answer(document, item, schema["items"], f"{at}[]") for item in value]
-    if kind == "string" and schema.get("format") in _BOUNDS and isinstance(value, int):
-        return str(value)
-    if not isinstance(value, _PYTHON[kind or "any"]) or (
-        kind in {"integer", "number"} and isinstance(value, bool)
-    ):
-        raise ValueError(f"{at} must be a {kind}, the handler gave {value!r}")
-    if "enum" in schema and value not in schema["enum"]:
-        raise ValueError(f"{at} must be one of {schema['enum']}, the handler gave {value!r}")
-    return value
-
-
-_PYTHON: dict[str, Any] = {
-    "string": str,
-    "integer": int,
-    "number": int | float,
-    "boolean": bool,
-    "any": object,
-}
-
-
-def _answer_object(document: Document, value: Json, schema: Schema, at: str) -> Json:
-    if not isinstance(value, dict):
-        raise ValueError(f"{at} must be an object, the handler gave {value!r}")
-    properties = schema.get("properties", {})
-    extra = schema.get("additionalProperties")
-    found = {}
-    for key, item in value.items():
-        field = properties.get(key, extra)
-        if field is None:
-            raise ValueError(f"the document knows no field {at}.{key}")
-        if item is not None or field.get("type") == "any":
-            found[key] = _answer(document, item, field, f"{at}.{key}") if item is not None else None
-    return found
-
-
-def number_enums(document: Document, schema_name: str, body: Json) -> Json:
-    """Write enums as numbers, as ``$alt=json;enum-encoding=int`` asks for."""
-    return _numbered(document, body, {"$ref": schema_name})
-
-
-def _numbered(document: Document, value: Json, schema: Schema) -> Json:
-    if "$ref" in schema:
-        return _numbered(document, value, document.schemas[schema["$ref"]])
-    if isinstance(value, dict):
-        properties, extra = schema.get("properties", {}), schema.get("additionalProperties", {})
-        return {
-            key: _numbered(document, item, properties.get(key, extra))
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_numbered(document, item, schema.get("items", {})) for item in value]
-    choices = schema.get("enum")
-    return choices.index(value) if choices and value in choices else value
-
-
-def select(body: Json, mask: str) -> Json:
-    """Keep only the fields a partial-response mask names, such as ``items(name,size),kind``."""
-    tree, end = _parse_mask(mask, 0)
-    if end != len(mask):
-        raise invalid(f"Invalid field selection {mask}")
-    return _pick(body, tree)
-
-
-_Tree = dict[str, Any]
-
-
-def _parse_mask(mask: str, at: int) -> tuple[_Tree, int]:
-    tree: _Tree = {}
-    while True:
-        found = re.compile(r"\s*([A-Za-z0-9_.\-]+|\*)").match(mask, at)
-        if found is None:
-            raise invalid(f"Invalid field selection {mask}")
-        node = tree
-        names = found[1].split(".")
-        at = found.end()
-        while at < len(mask) and mask[at] == "/":
-            found = re.compile(r"([A-Za-z0-9_\-]+|\*)").match(mask, at + 1)
-            if found is None:
-                raise invalid(f"Invalid field selection {mask}")
-            names.append(found[1])
-            at = found.end()
-        for name in names:
-            node = node.setdefault(camel(name), {})
-        if at < len(mask) and mask[at] == "(":
-            inner, at = _parse_mask(mask, at + 1)
-            if at >= len(mask) or mask[at] != ")":
-                raise invalid(f"Invalid field selection {mask}")
-            node.update(inner)
-            at += 1
-        if at < len(mask) and mask[at] == ",":
-            at += 1
-            continue
-        return tree, at
-
-
-def _pick(value: Json, tree: _Tree) -> Json:
-    if not tree or ("*" in tree and not tree["*"]):
-        return value
-    if isinstance(value, list):
-        return [_pick(item, tree) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: _pick(item, tree.get(key, tree.get("*", {})))
-        for key, item in value.items()
-        if key in tree or "*" in tree
-    }

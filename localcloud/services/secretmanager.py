@@ -313,7 +313,7 @@ _HANDLERS: dict[str, Any] = {
     "versions.enable": enable,
     "versions.destroy": destroy,
 }
-_PERMISSIONS = {
+_PERMISSIONS: dict[str, str | Needs] = {
     "create": Needs("secretmanager.secrets.create", resource=_parent),
     "get": "secretmanager.secrets.get",
     "list": Needs("secretmanager.secrets.list", resource=_parent),
