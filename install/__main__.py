@@ -50,9 +50,15 @@ def groups(names: Names, options: argparse.Namespace) -> list[Group]:
     ]
 
 
-def install(session: Session, options: argparse.Namespace) -> Report:
-    """Apply the installation, or only look at it, and return what was done."""
-    report = Report(plan=options.plan)
+def install(session: Session, options: argparse.Namespace, *, at_once: bool = True) -> Report:
+    """Apply the installation, or only look at it, and return what was done.
+
+    Args:
+        session: Whose rights count.
+        options: What was asked for on the command line.
+        at_once: Whether slow things that need nothing of each other run at the same time.
+    """
+    report = Report(plan=options.plan, at_once=at_once)
     # Without the APIs nothing else can be looked at; so they come before the project's number.
     apply(session, [Group("APIs", [[Apis(project=options.project)]])], report)
     names = Names(options.project, _number(session, options.project), options.region)

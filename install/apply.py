@@ -36,6 +36,7 @@ class Report:
     """What was done, printed as it happens."""
 
     plan: bool
+    at_once: bool = True
     out: TextIO = field(default_factory=lambda: sys.stdout)
     counts: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,22 +70,26 @@ def apply(session: Session, groups: Sequence[Group], report: Report) -> None:
     """
     for group in groups:
         report.heading(group.title)
-        if len(group.chains) == 1:
-            _chain(session, group.chains[0], report)
+        if len(group.chains) == 1 or not report.at_once:
+            for rows in group.chains:
+                _chain(session, rows, report, slow=False)
             continue
         with ThreadPoolExecutor(max_workers=len(group.chains)) as pool:
-            running = [pool.submit(_chain, session, chain, report) for chain in group.chains]
+            running = [
+                pool.submit(_chain, session, chain, report, slow=True) for chain in group.chains
+            ]
         # All have ended: nothing is left half way because another one failed.
         for chain in running:
             chain.result()
 
 
-def _chain(session: Session, rows: Chain, report: Report) -> None:
+def _chain(session: Session, rows: Chain, report: Report, *, slow: bool) -> None:
     for row in rows:
         started = time.monotonic()
         state = row.look(session)
         if state != "same" and not report.plan:
-            report.begins(row, state)
+            if slow:
+                report.begins(row, state)
             row.make(session, state)
             session.fresh = True
         report.ended(row, state, time.monotonic() - started)

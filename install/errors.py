@@ -63,13 +63,15 @@ def _remedy(answer: Answer) -> str:
     permission = PERMISSION.search(answer.message)
     if answer.api_is_off:
         return "the API is not usable yet; wait a few minutes and run the same command again"
-    if permission is not None:
+    if answer.status == FORBIDDEN and permission is not None:
         name = permission.group(1) or permission.group(2)
         return f"whoever installs needs the permission {name}, for example as owner of the project"
     if "billing" in answer.message.lower():
         return "link a billing account to the project"
     return REMEDIES.get(answer.status, "run the same command again: it goes on where it stopped")
 
+
+FORBIDDEN = 403
 
 REMEDIES = {
     400: "read Google's words above; an organisation policy or another region may be the cause",

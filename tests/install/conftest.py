@@ -30,6 +30,6 @@ def apply(cloud: Cloud) -> Install:
 
     def run(*arguments: str, email: str = OWNER) -> Report:
         given = ["apply", "--project", cloud.project, "--region", cloud.region, *arguments]
-        return install(session(cloud, email), parser().parse_args(given))
+        return install(session(cloud, email), parser().parse_args(given), at_once=False)
 
     return run

@@ -97,7 +97,12 @@ def _unpack(cloud: Cloud, source: Resource, account: str, folder: Path) -> tuple
         tree = Path(new) / "tree"
         # A function starts cold: what can be compiled now need not be then.
         compileall.compile_dir(tree, quiet=2, stripdir=str(tree), prependdir=_SOURCE, workers=1)
-        tree.rename(target)
+        try:
+            tree.rename(target)
+        except OSError:
+            # Another function is deployed from the same source at the same moment.
+            if not target.exists():
+                raise
     target.chmod(0o755)
     return target, digest
 
