@@ -5,7 +5,7 @@ from typing import Any
 
 from localcloud.errors import ApiError
 from localcloud.service import PUBLIC, Call, Needs, Reply, Service
-from localcloud.services.storage import buckets, copies, names, objects, policies, uploads
+from localcloud.services.storage import batch, buckets, copies, names, objects, policies, uploads
 from localcloud.services.storage.depots import close_depot
 
 _NO_CONTENT = 204
@@ -105,5 +105,6 @@ SERVICE = Service(
     resource=_resource,
     hosts=("www.googleapis.com", "storage.*.rep.googleapis.com"),
     uploads=("storage.objects.insert",),
+    extra={"POST /batch/storage/v1": batch.answer},
     on_stop=close_depot,
 )

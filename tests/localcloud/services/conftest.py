@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +15,10 @@ from localcloud.services.pubsub import SERVICE as PUBSUB
 from localcloud.services.storage import SERVICE as STORAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -28,24 +32,43 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     cloud.close()
 
 
-def credentials(cloud: Cloud, email: str = OWNER) -> Credentials:
-    """Give an identity's access token."""
-    return Credentials(cloud.tokens.access_token(email))  # type: ignore[no-untyped-call]
+@pytest.fixture(scope="module")
+def token(served: Cloud) -> Callable[[str], Credentials]:
+    """Gives an identity's access token, as credentials."""
+
+    def give(email: str) -> Credentials:
+        return Credentials(served.tokens.access_token(email))  # type: ignore[no-untyped-call]
+
+    return give
 
 
 @pytest.fixture(scope="module")
-def client(served: Cloud) -> Iterator[storage.Client]:
+def client_of(
+    served: Cloud, token: Callable[[str], Credentials]
+) -> Iterator[Callable[[str], storage.Client]]:
+    """Makes Google's storage client for an identity."""
+    made: list[storage.Client] = []
+
+    def make(email: str) -> storage.Client:
+        made.append(storage.Client(project=served.project, credentials=token(email)))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def client(client_of: Callable[[str], storage.Client]) -> storage.Client:
     """Google's storage client, as the project's owner."""
-    made = storage.Client(project=served.project, credentials=credentials(served))
-    yield made
-    made.close()
+    return client_of(OWNER)
 
 
 @pytest.fixture
 def bucket(client: storage.Client, request: pytest.FixtureRequest) -> storage.Bucket:
     """A bucket named after the test, without soft delete."""
-    stem = request.node.name.lower().replace("_", "-").replace("[", "-").replace("]", "")
-    made = client.bucket(stem.removeprefix("test-")[:60].strip("-"))
+    stem = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).removeprefix("test-")
+    made = client.bucket(f"{stem[:50].strip('-')}-{next(_NUMBERS)}")
     made.soft_delete_policy.retention_duration_seconds = 0
     made.iam_configuration.uniform_bucket_level_access_enabled = True
     return client.create_bucket(made, location="europe-west1")
