@@ -74,6 +74,9 @@ def discovered(api: str, version: str) -> Any:
     import httplib2  # type: ignore[import-untyped]  # it ships no types
     from googleapiclient.discovery import build
 
+    # By itself httplib2 sends a POST once more when the connection breaks before the answer. That
+    # would make a second version of a secret; whoever may repeat a call says so (num_retries).
+    httplib2.RETRIES = 1
     http = google_auth_httplib2.AuthorizedHttp(credentials(), http=httplib2.Http(timeout=60))
     return build(api, version, http=http, cache_discovery=False, static_discovery=True)
 

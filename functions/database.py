@@ -22,7 +22,10 @@ ROLE = "berth_tenant"
 _PATIENCE = 40.0
 _NAME = re.compile(r"[a-z][-a-z0-9]{0,62}")
 
-_MAKE_ROLE = f"""
+# The right to make roles belongs to this role itself; who has the role does not inherit that.
+_BEGIN = "SET ROLE cloudsqlsuperuser;"
+
+_MAKE_ROLE = f"""{_BEGIN}
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{ROLE}') THEN
     CREATE ROLE {ROLE} NOLOGIN;
@@ -31,11 +34,11 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
   NULL; -- somebody else made it between the question and the answer
 END $$"""
 
-_MAKE_RIGHTS = """
-REVOKE ALL ON DATABASE {database} FROM PUBLIC;
-GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {database} TO {user};
-GRANT ALL ON SCHEMA public TO {user};
-ALTER DATABASE {database} CONNECTION LIMIT {limit}"""
+_MAKE_RIGHTS = f"""{_BEGIN}
+REVOKE ALL ON DATABASE {{database}} FROM PUBLIC;
+GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {{database}} TO {{user}};
+GRANT ALL ON SCHEMA public TO {{user}};
+ALTER DATABASE {{database}} CONNECTION LIMIT {{limit}}"""
 
 
 def set_up_user(api: Any, target: Target, password: str, *, connection_limit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from functions.verification.check import failed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from requests import Response
+    from requests import Response, Session
 
 # A cold start of the server takes 4 to 10 seconds.
 PATIENCE = 60.0
@@ -20,16 +21,25 @@ _MISCONFIGURED = ("Invalid Host header", "Cross-origin request blocked")
 
 
 class Visitor:
-    """Calls one URL of the server.
+    """Calls one URL of the server, over one connection.
 
     Args:
         url: One of the addresses the server answers at.
         headers: Makes the headers that prove who calls; a stranger has none.
     """
 
-    def __init__(self, url: str, headers: Callable[[], dict[str, str]] | None = None) -> None:
+    def __init__(self, url: str, headers: Callable[[], dict[str, str]] = dict) -> None:
         self.url = url.rstrip("/")
-        self._headers = headers or dict
+        self._headers = headers
+
+    @cached_property
+    def _session(self) -> Session:
+        import requests
+
+        session = requests.Session()
+        # Made once: the token of a member comes from the metadata server and lives an hour.
+        session.headers.update(self._headers())
+        return session
 
     def call(
         self,
@@ -44,10 +54,10 @@ class Visitor:
         import requests
 
         try:
-            return requests.request(
+            return self._session.request(
                 method,
                 self.url + path,
-                headers={**self._headers(), **(headers or {})},
+                headers=headers,
                 # A login page that is redirected to must not pass for an answer.
                 allow_redirects=False,
                 timeout=PATIENCE,

@@ -30,30 +30,6 @@ def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
     cloud.close()
 
 
-def wish(berth: Berth, name: str, *, team: str = "risk", generation: int = 1, **more: Any) -> None:
-    """Write a spec as the api would."""
-    desired = more.pop("desired", "present")
-    berth.put(
-        f"deployments/{name}/spec.json",
-        {
-            "name": name,
-            "generation": generation,
-            "uid": "3f9c2b7a41d0",
-            "desired": desired,
-            "request": {"name": name, "team": team, "region": "europe-west1", **more},
-            "created_by": "ana@example.com",
-            "created": "2026-11-20T07:00:00Z",
-            "updated": "2026-11-20T07:00:00Z",
-        },
-        metadata={
-            "state": "PENDING" if desired == "present" else "DELETING",
-            "team": team,
-            "generation": str(generation),
-            "url": "",
-        },
-    )
-
-
 def names(answer: Any) -> list[str]:
     """Return the names in a list."""
     assert answer.status_code == 200, answer.text
@@ -62,7 +38,7 @@ def names(answer: Any) -> list[str]:
 
 def test_before_an_execution_begins_it_is_pending(berth: Berth) -> None:
     """Only a spec is there; the state follows from it."""
-    wish(berth, "fresh")
+    berth.wish("fresh")
 
     answer = berth.api("GET", "/v1/deployments/fresh")
 
@@ -74,7 +50,7 @@ def test_before_an_execution_begins_it_is_pending(berth: Berth) -> None:
 
 def test_a_ready_one_says_how_to_log_in(berth: Berth) -> None:
     """URL, parts, and where the password is; never the password."""
-    wish(berth, "ready", access={"mode": "basic_auth"})
+    berth.wish("ready", access={"mode": "basic_auth"})
     url = "https://mlflow-ready-123456789012.europe-west1.run.app"
     berth.report("ready", "READY", url=url, urls=[url], parts={"identity": {"state": "DONE"}})
 
@@ -87,7 +63,7 @@ def test_a_ready_one_says_how_to_log_in(berth: Berth) -> None:
 
 def test_an_old_status_says_nothing_about_a_new_attempt(berth: Berth) -> None:
     """Generation 2 is pending, whatever became of generation 1."""
-    wish(berth, "again", generation=2)
+    berth.wish("again", generation=2)
     problem = {"title": "x", "status": 502, "detail": "y"}
     berth.report("again", "FAILED", generation=1, problem=problem)
 
@@ -98,7 +74,7 @@ def test_an_old_status_says_nothing_about_a_new_attempt(berth: Berth) -> None:
 
 def test_a_tombstone_is_still_shown(berth: Berth) -> None:
     """Deleted is a state, and not 404."""
-    wish(berth, "gone", generation=2, desired="absent")
+    berth.wish("gone", generation=2, desired="absent")
     berth.report("gone", "DELETED", generation=2, url="https://old.example")
 
     answer = berth.api("GET", "/v1/deployments/gone")
@@ -117,7 +93,7 @@ def test_an_unknown_deployment_is_404(berth: Berth, name: str) -> None:
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("DELETE", ""), ("GET", "/events")])
 def test_others_may_not_look(berth: Berth, method: str, path: str) -> None:
     """403 names the team whose member one would have to be."""
-    wish(berth, "secret")
+    berth.wish("secret")
 
     answer = berth.api(method, "/v1/deployments/secret" + path, who="eve@example.com")
 
@@ -128,7 +104,7 @@ def test_others_may_not_look(berth: Berth, method: str, path: str) -> None:
 def test_a_list_shows_the_callers_teams_only(berth: Berth) -> None:
     """An admin sees all, a stranger nothing, a member what is his team's."""
     for team in TEAMS:
-        wish(berth, f"of-{team}", team=team)
+        berth.wish(f"of-{team}", team=team)
 
     assert {"of-risk", "of-fraud"} <= set(names(berth.api("GET", "/v1/deployments")))
     assert "of-ghosts" not in names(berth.api("GET", "/v1/deployments"))
@@ -138,9 +114,9 @@ def test_a_list_shows_the_callers_teams_only(berth: Berth) -> None:
 
 def test_a_list_is_filtered_by_team_and_state(berth: Berth) -> None:
     """The state is the one that GET shows: an old status does not count."""
-    wish(berth, "f-ready", team="fraud")
+    berth.wish("f-ready", team="fraud")
     berth.report("f-ready", "READY", team="fraud")
-    wish(berth, "f-stale", team="fraud", generation=2)
+    berth.wish("f-stale", team="fraud", generation=2)
     berth.report("f-stale", "READY", team="fraud", generation=1)
 
     ready = names(berth.api("GET", "/v1/deployments?team=fraud&state=READY"))
@@ -157,7 +133,7 @@ def test_a_team_of_others_cannot_be_listed(berth: Berth) -> None:
 def test_pages_are_whole_and_in_order(berth: Berth) -> None:
     """Names of which one begins the other must not get lost between two pages."""
     for name in ("p", "p-1", "p-1-2", "p0", "pa", "p-"[:1] + "z"):
-        wish(berth, name)
+        berth.wish(name)
     everything = names(berth.api("GET", "/v1/deployments?page_size=1000"))
 
     paged: list[str] = []
@@ -192,12 +168,12 @@ def test_what_somebody_put_there_by_hand_is_no_deployment(berth: Berth) -> None:
 
 def test_the_history_is_what_the_versions_say(berth: Berth) -> None:
     """One event for each change of state, oldest first, with the reason of a failure."""
-    wish(berth, "story")
+    berth.wish("story")
     berth.report("story", "PROVISIONING")
     berth.report("story", "PROVISIONING", parts={"identity": {"state": "DONE"}})
     problem = {"title": "Quota", "status": 502, "detail": "the quota is used up"}
     berth.report("story", "FAILED", problem=problem)
-    wish(berth, "story", generation=2)
+    berth.wish("story", generation=2)
     berth.report("story", "READY", generation=2)
 
     events = berth.api("GET", "/v1/deployments/story/events").json()["events"]
@@ -216,7 +192,7 @@ def test_the_history_is_what_the_versions_say(berth: Berth) -> None:
 
 def test_the_history_is_paged(berth: Berth) -> None:
     """Two at a time, until there is no token any more."""
-    wish(berth, "long")
+    berth.wish("long")
     for state in ("PROVISIONING", "READY"):
         berth.report("long", state)
 

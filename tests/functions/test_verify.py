@@ -10,7 +10,6 @@ import pytest
 from localcloud.cloud import Cloud
 from localcloud.services import secretmanager, storage
 from tests.functions.berth import Berth
-from tests.functions.conftest import make_platform
 from tests.functions.tracking import Tracking, basic
 
 if TYPE_CHECKING:
@@ -28,35 +27,15 @@ def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
     with cloud.serve():
         made = Berth(cloud, folder)
         made.found(cloud.project)
-        _wish(made, "member", {"mode": "iam"}, "3.17.2")
-        _wish(made, "login", {"mode": "basic_auth"}, "3.17.2")
-        _wish(made, "older", {"mode": "basic_auth"}, "2.22.5")
+        made.wish("member")
+        made.wish("login", access={"mode": "basic_auth"})
+        made.wish("older", access={"mode": "basic_auth"}, mlflow_version="2.22.5")
         for name in ("login", "older"):
             _keep_password(made, name)
         made.start("verify")
         yield made
         made.stop()
     cloud.close()
-
-
-def _wish(berth: Berth, name: str, access: dict[str, str], version: str) -> None:
-    spec = {
-        "name": name,
-        "generation": 1,
-        "uid": "3f9c2b7a41d0",
-        "desired": "present",
-        "request": {
-            "name": name,
-            "team": "risk",
-            "region": "europe-west1",
-            "access": access,
-            "mlflow_version": version,
-        },
-        "created_by": "ana@example.com",
-        "created": "2026-11-20T07:00:00Z",
-        "updated": "2026-11-20T07:00:00Z",
-    }
-    berth.put(f"deployments/{name}/spec.json", spec)
 
 
 def _keep_password(berth: Berth, name: str) -> None:
@@ -81,11 +60,7 @@ def serve(berth: Berth, name: str, **options: Any) -> Tracking:
 
 def prove(berth: Berth, name: str, **call: Any) -> Any:
     """Ask for the proof as the workflow does."""
-    workflow = make_platform(project=berth.cloud.project).accounts.workflow
-    token = berth.cloud.tokens.id_token(workflow, "https://berth-verify.example")
-    stripped = token.rsplit(".", 1)[0] + ".SIGNATURE_REMOVED_BY_GOOGLE"
-    body = {"deployment": name, "generation": 1, **call}
-    answer = berth.functions["verify"].call("POST", "/", body, token=stripped)
+    answer = berth.helper("verify", {"deployment": name, "generation": 1, **call})
     return answer.json() | {"status": answer.json().get("status", answer.status_code)}
 
 
