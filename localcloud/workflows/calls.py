@@ -25,10 +25,7 @@ def compile_call(
 ) -> Runner:
     """Compile a call step."""
     apply = _target(program, step.function, [name for name, _, _ in arguments])
-    if result is None:
-        store = None
-    else:
-        store = result.plain
+    store = None if result is None else result.plain
     position = step.position
 
     def flow(frame: Frame) -> Running:

@@ -69,6 +69,11 @@ class ScriptedTransport:
             self.complaints.append(f"{what}: wanted {wanted!r}, found {found!r}")
 
 
+def _callback_url(execution: Execution, method: str) -> str:
+    """Stand-in for an endpoint: nobody calls it."""
+    return f"https://workflowexecutions.googleapis.com/v1/callbacks/{method}/{execution.steps}"
+
+
 def _reply(response: dict[str, Any]) -> HttpReply:
     if "fault" in response:
         raise TransportError(response["fault"])
@@ -120,7 +125,7 @@ def _execute(case: Case) -> Outcome:
         return Outcome(deploy_error=error)
     clock = VirtualClock()
     transport = ScriptedTransport(case.get("http", []))
-    engine = Engine(clock, transport)
+    engine = Engine(clock, transport, create_callback=_callback_url)
     settings = Settings(environment=case.get("env", {}))
     execution = Execution(program, case.get("args"), host=engine, settings=settings)
     begun = clock.now()

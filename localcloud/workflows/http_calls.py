@@ -74,7 +74,7 @@ def _canonical(name: str) -> str:
 
 def _body(content: bytes, headers: dict[str, str]) -> Any:
     kind = headers.get("Content-Type", "").strip().lower()
-    if _JSON.match(kind):
+    if kind.partition(";")[0].strip() == "application/json":
         if not content:
             return None
         try:

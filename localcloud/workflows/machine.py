@@ -206,6 +206,10 @@ class Execution:
         self.host.schedule(self)
 
     def _main_body(self, main: RoutineCode, task: Task) -> Running:
+        size = len(to_json(self.argument).encode())
+        if size > limits.ARGUMENT_BYTES:
+            message = f"argument of {size} bytes is larger than {limits.ARGUMENT_BYTES}"
+            raise limit_error(message)
         frame = Frame(main.layout.names, "main", run=self, task=task)
         arguments = {}
         if main.parameters and (self.argument is not None or main.required):

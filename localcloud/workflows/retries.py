@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from localcloud.workflows import limits
 from localcloud.workflows.effects import Running, Sleep
@@ -11,6 +11,7 @@ from localcloud.workflows.evaluator import Code, Evaluator
 from localcloud.workflows.flow import Block, RoutineCode, begin, finish, run_block
 from localcloud.workflows.frames import Frame
 from localcloud.workflows.nodes import Retry
+from localcloud.workflows.stdlib import CONSTANTS
 from localcloud.workflows.stdlib.registry import Function
 from localcloud.workflows.values import Callable as CallableValue
 from localcloud.workflows.values import copy, expect_type, shown
@@ -42,21 +43,26 @@ class RetryCode:
         if self.policy is not None:
             value = yield from self.policy.run(frame)
             policy = dict(expect_type(value, dict, "retry policy"))
-        if self.predicate is not None and self.max_retries is not None:
+        if self.max_retries is not None:
             backoff = policy
             if self.delays:
                 backoff = {}
                 for key, code in zip(_DELAYS, self.delays, strict=True):
                     backoff[key] = yield from code.run(frame)
+            # The predicate may be left out: it says which errors are retried, so all are.
+            predicate = ALWAYS
+            if self.predicate is not None:
+                predicate = yield from self.predicate.run(frame)
             policy = {
-                "predicate": (yield from self.predicate.run(frame)),
+                "predicate": predicate,
                 "max_retries": (yield from self.max_retries.run(frame)),
                 "backoff": backoff,
             }
         return Policy.of(policy)
 
 
-_DELAYS = ("initial_delay", "max_delay", "multiplier")
+ALWAYS: Final = CONSTANTS["retry.always"]
+_DELAYS: Final = ("initial_delay", "max_delay", "multiplier")
 
 
 @dataclass(frozen=True, slots=True)

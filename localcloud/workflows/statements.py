@@ -329,11 +329,11 @@ def _retry(node: Node) -> Retry:
             _refuse("'retry' must be an expression or a map", node)
         return Retry(policy)
     found = _map(node, "'retry'", ("predicate", "max_retries", "backoff"))
-    for key in ("predicate", "max_retries", "backoff"):
+    for key in ("max_retries", "backoff"):
         if key not in found:
             _refuse(f"'retry' needs '{key}'", node)
-    predicate = load_value(found["predicate"])
-    if not isinstance(predicate, Computed):
+    predicate = load_value(found["predicate"]) if "predicate" in found else None
+    if predicate is not None and not isinstance(predicate, Computed):
         _refuse("'predicate' must be an expression", found["predicate"])
     if isinstance(found["backoff"], Scalar):
         backoff = load_value(found["backoff"])

@@ -39,6 +39,13 @@ def taken(cloud: Cloud, url: str) -> None:
     )
 
 
+def forget(cloud: Cloud, execution: str) -> None:
+    """Remove the endpoints of an execution that has ended."""
+    collection = cloud.store.of(_COLLECTION)
+    for key, _ in collection.under(f"{execution}/callbacks/"):
+        collection.delete(key)
+
+
 def restore(cloud: Cloud, execution: str, running: Execution) -> None:
     """Give a resumed execution the calls that came before anybody waited for them."""
     for key, record in cloud.store.of(_COLLECTION).under(f"{execution}/callbacks/"):

@@ -232,6 +232,7 @@ class Runner:
 
         collection.update(key, change)
         self._drop_journal(key)
+        callbacks.forget(self.cloud, key)
 
     def _drop_journal(self, key: str) -> None:
         self.cloud.store.write(
