@@ -66,18 +66,12 @@ def publisher() -> PublisherClient:
 
 
 def discovered(api: str, version: str) -> Any:
-    """Build a client from the discovery document that ships with the client library.
-
-    A new one for each request: the transport under it (httplib2) must not be shared by threads.
-    """
-    import google_auth_httplib2
-    import httplib2  # type: ignore[import-untyped]  # it ships no types
+    """Build a client from the discovery document that ships with the client library."""
     from googleapiclient.discovery import build
 
-    # By itself httplib2 sends a POST once more when the connection breaks before the answer. That
-    # would make a second version of a secret; whoever may repeat a call says so (num_retries).
-    httplib2.RETRIES = 1
-    http = google_auth_httplib2.AuthorizedHttp(credentials(), http=httplib2.Http(timeout=60))
+    from functions.transport import Transport
+
+    http = Transport(credentials())
     return build(api, version, http=http, cache_discovery=False, static_discovery=True)
 
 
