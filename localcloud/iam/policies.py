@@ -30,6 +30,7 @@ _MEMBER = re.compile(
 _CONVENIENCE = {"projectOwner": "owner", "projectEditor": "editor", "projectViewer": "viewer"}
 _EMPTY_ETAG = "ACAB"
 _CONDITIONAL_VERSION = 3
+_BY_NUMBER = frozenset({"secretmanager"})
 
 
 class Iam:
@@ -56,7 +57,9 @@ class Iam:
         if not self._ours(name):
             return False
         found = Circumstances(
-            name=name,
+            # Conditions see the name as the API itself writes it: with the project number in
+            # Secret Manager (cloud.google.com/iam/docs/conditions-resource-attributes).
+            name=self._cloud.by_number(name) if api in _BY_NUMBER else name,
             service=f"{api}.googleapis.com",
             type=resource_type(api, name),
             attributes=attributes or {},
