@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,7 @@ class Images:
         """Keep them in the cloud's state."""
         self._folder = cloud.state / "images"
         self._registry = cloud.store.of("artifactregistry")
+        self._adding = threading.Lock()
 
     def find(self, reference: str) -> Image | None:
         """Return the image a name with tag or digest means; ``latest`` when it has neither."""
@@ -103,8 +105,13 @@ class Images:
     def add(self, root: Path, config: Mapping[str, Any]) -> Image:
         """Take a tree in, by moving it, and return it under its digest."""
         digest, size = measure(root, config)
+        with self._adding:
+            return self._take(digest, size, root, config)
+
+    def _take(self, digest: str, size: int, root: Path, config: Mapping[str, Any]) -> Image:
         if (known := self.by_digest(digest)) is not None:
-            shutil.rmtree(root)
+            if known.root != root:  # the same image under another tag
+                shutil.rmtree(root)
             return known
         place = self._place(digest)
         shutil.rmtree(place, ignore_errors=True)  # what a crash between the two moves left

@@ -1,0 +1,108 @@
+"""Substitutions of a build: $NAME and ${NAME}, checked both ways unless loose ones are allowed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from localcloud.errors import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localcloud.service import Resource
+
+KEY = re.compile(r"_[A-Z0-9_]+")
+USE = re.compile(r"\$\$|\$([A-Z_][A-Z0-9_]*)|\$\{([A-Z_][A-Z0-9_]*)\}")
+BUILT_IN = (
+    "PROJECT_ID",
+    "PROJECT_NUMBER",
+    "BUILD_ID",
+    "LOCATION",
+    "SERVICE_ACCOUNT",
+    "SERVICE_ACCOUNT_EMAIL",
+)
+# Only a trigger gives these a value; in other builds they are empty.
+OF_TRIGGERS = (
+    "BRANCH_NAME",
+    "COMMIT_SHA",
+    "REPO_FULL_NAME",
+    "REPO_NAME",
+    "REVISION_ID",
+    "SHORT_SHA",
+    "TAG_NAME",
+    "TRIGGER_BUILD_CONFIG_PATH",
+    "TRIGGER_NAME",
+)
+STEP_FIELDS = ("name", "args", "env", "id", "dir", "entrypoint", "waitFor", "secretEnv")
+BUILD_FIELDS = ("images", "tags", "artifacts", "availableSecrets")
+
+
+def check(build: Resource) -> None:
+    """Refuse keys nobody uses and uses nobody gives a value, unless ALLOW_LOOSE."""
+    given = build.get("substitutions", {})
+    for key in given:
+        if not KEY.fullmatch(key):
+            raise invalid(
+                f"invalid build: invalid value for 'build.substitutions': key {key!r} must begin "
+                "with an underscore and use only upper case letters, digits and underscores"
+            )
+    if build.get("options", {}).get("substitutionOption") == "ALLOW_LOOSE":
+        return
+    used = _used([_of_build(build), *map(_of_step, build["steps"])])
+    for key in sorted(given.keys() - used):
+        raise invalid(
+            f"invalid build: invalid value for 'build.substitutions': key in the substitution data "
+            f'"{key}" is not matched in the template'
+        )
+    for key in sorted(used - given.keys() - {*BUILT_IN, *OF_TRIGGERS}):
+        raise invalid(
+            f"invalid build: invalid value for 'build.substitutions': key in the template "
+            f'"{key}" is not a valid built-in substitution'
+        )
+
+
+def put_in(build: Resource, values: Mapping[str, str]) -> Resource:
+    """Return the build with every use replaced; unknown ones become empty."""
+    known: dict[str, str] = {**build.get("substitutions", {}), **values}
+
+    def replace(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        return known.get(match[1] or match[2], "")
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, str):
+            return USE.sub(replace, value)
+        if isinstance(value, list):
+            return [walk(item) for item in value]
+        if isinstance(value, dict):
+            return {key: walk(item) for key, item in value.items()}
+        return value
+
+    return {
+        **build,
+        **walk(_of_build(build)),
+        "steps": [{**step, **walk(_of_step(step))} for step in build["steps"]],
+    }
+
+
+def _of_build(build: Resource) -> Resource:
+    found = {field: build[field] for field in BUILD_FIELDS if field in build}
+    if "env" in build.get("options", {}):
+        found["options"] = build["options"]
+    return found
+
+
+def _of_step(step: Resource) -> Resource:
+    return {field: step[field] for field in STEP_FIELDS if field in step}
+
+
+def _used(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {found[1] or found[2] for found in USE.finditer(value) if found[0] != "$$"}
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return {key for item in value for key in _used(item)}
+    return set()
