@@ -25,9 +25,7 @@ def insert(call: Call) -> Resource:
     depot = depot_of(call.cloud)
     location, kind = locations.resolve(call.body.get("location"))
     now = depot.now()
-    given = {
-        key: call.body[key] for key in bucket_rules.SETTABLE if call.body.get(key) is not None
-    }
+    given = {key: call.body[key] for key in bucket_rules.SETTABLE if call.body.get(key) is not None}
     resource = bucket_rules.settle(given, {}, now) | {
         "projectNumber": call.cloud.number,
         "location": location,

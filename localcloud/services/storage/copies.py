@@ -22,7 +22,9 @@ def compose(call: Call) -> Resource:
         message = "You must provide at least one source component."
         raise ApiError(400, message, reason="required")
     if len(parts) > _MOST_PARTS:
-        message = f"The number of source components provided ({len(parts)}) exceeds the maximum (32)"
+        message = (
+            f"The number of source components provided ({len(parts)}) exceeds the maximum (32)"
+        )
         raise ApiError(400, message, reason="invalid")
     depot = depot_of(call.cloud)
     with depot.transaction():

@@ -92,9 +92,7 @@ def receive(depot: Depot, session: Session, chunk: Chunk, source: Path | None) -
             skip = received - chunk.start
             received = depots.append(part, source, offset=received, skip=skip)
             with depot.transaction():
-                depot.execute(
-                    "UPDATE sessions SET received = ? WHERE id = ?", received, session.id
-                )
+                depot.execute("UPDATE sessions SET received = ? WHERE id = ?", received, session.id)
     return chunk.total is not None and received >= chunk.total
 
 

@@ -18,7 +18,6 @@ from tests.localcloud.wire import OWNER, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 P, R = "berth-local", "europe-west1"
 PARENT = f"projects/{P}/locations/{R}"
@@ -87,7 +86,7 @@ def upload(cloud: Cloud, name: str, **files: str) -> dict[str, str]:
     return {"bucket": "source", "object": name, "generation": found["generation"]}
 
 
-def run(cloud: Cloud, **build: Any) -> dict[str, Any]:  # noqa: ANN401
+def run(cloud: Cloud, **build: Any) -> dict[str, Any]:
     """Create a build and wait for its end."""
     builds = client(cloud, "cloudbuild", "v1").projects().locations().builds()
     whole = {"serviceAccount": ACCOUNT, "options": {"logging": "CLOUD_LOGGING_ONLY"}, **build}
@@ -112,7 +111,7 @@ def log_of(cloud: Cloud, build: dict[str, Any]) -> str:
     return "\n".join(entry["textPayload"] for entry in found)
 
 
-def docker(*args: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def docker(*args: str, **more: Any) -> dict[str, Any]:
     """Return a step on the docker builder."""
     return {"name": "gcr.io/cloud-builders/docker", "args": list(args), **more}
 
@@ -195,7 +194,7 @@ def test_steps_share_the_workspace_and_wait_for_each_other(cloud: Cloud) -> None
 
 
 def test_secrets_reach_only_the_step_that_asks(cloud: Cloud) -> None:
-    """secretEnv is read with the build account's own rights."""
+    """SecretEnv is read with the build account's own rights."""
     secrets = client(cloud, "secretmanager", "v1").projects().secrets()
     body = {"replication": {"automatic": {}}}
     secrets.create(parent=f"projects/{P}", secretId="s", body=body).execute()

@@ -19,7 +19,7 @@ P = "berth-local"
 SETTINGS = {"tier": "db-custom-1-3840", "edition": "ENTERPRISE"}
 
 
-def body(name: str = "pool", **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+def body(name: str = "pool", **changes: Any) -> dict[str, Any]:
     """Return the body of a small instance."""
     settings = {**SETTINGS, **changes.pop("settings", {})}
     whole = {"name": name, "region": "europe-west1", "databaseVersion": "POSTGRES_18"}
@@ -27,14 +27,14 @@ def body(name: str = "pool", **changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 @pytest.fixture
-def sql(cloud: Cloud) -> Any:  # noqa: ANN401
+def sql(cloud: Cloud) -> Any:
     """Return Google's client with the API enabled."""
     cloud.enable("sqladmin.googleapis.com")
     return client(cloud, "sqladmin", "v1")
 
 
 @pytest.fixture
-def pool(sql: Any, clock: VirtualClock) -> Any:  # noqa: ANN401
+def pool(sql: Any, clock: VirtualClock) -> Any:
     """Return the client with an instance that is ready."""
     sql.instances().insert(project=P, body=body()).execute()
     clock.run_until_idle()
@@ -49,7 +49,7 @@ def refused(call: Callable[[], object]) -> tuple[int, str, str]:
     return error.value.status_code, found["reason"], found["message"]
 
 
-def test_an_instance_is_made_by_an_operation(sql: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_an_instance_is_made_by_an_operation(sql: Any, clock: VirtualClock) -> None:
     """It is PENDING_CREATE until the operation is DONE, and then RUNNABLE."""
     operation = sql.instances().insert(project=P, body=body()).execute()
     assert (operation["operationType"], operation["status"]) == ("CREATE", "PENDING")
@@ -100,7 +100,7 @@ def test_an_instance_is_made_by_an_operation(sql: Any, clock: VirtualClock) -> N
         ),
     ],
 )
-def test_bad_instances_are_refused(sql: Any, changes: dict[str, Any], words: str) -> None:  # noqa: ANN401
+def test_bad_instances_are_refused(sql: Any, changes: dict[str, Any], words: str) -> None:
     """A body Cloud SQL would refuse is refused here, and nothing is made."""
     code, _, message = refused(
         lambda: sql.instances().insert(project=P, body=body(**changes)).execute()
@@ -111,7 +111,7 @@ def test_bad_instances_are_refused(sql: Any, changes: dict[str, Any], words: str
     assert "items" not in sql.instances().list(project=P).execute()
 
 
-def test_a_missing_edition_means_enterprise_plus(sql: Any) -> None:  # noqa: ANN401
+def test_a_missing_edition_means_enterprise_plus(sql: Any) -> None:
     """From PostgreSQL 16 on the default edition does not take small tiers; Google says it so."""
     wanted = {**body(), "settings": {"tier": "db-g1-small"}}
     assert refused(lambda: sql.instances().insert(project=P, body=wanted).execute()) == (
@@ -123,7 +123,7 @@ def test_a_missing_edition_means_enterprise_plus(sql: Any) -> None:  # noqa: ANN
 
 
 @pytest.mark.parametrize("missing", ["name", "settings", "settings.tier"])
-def test_required_fields(sql: Any, missing: str) -> None:  # noqa: ANN401
+def test_required_fields(sql: Any, missing: str) -> None:
     """What the document only calls required is required."""
     wanted = body()
     if missing == "settings.tier":
@@ -135,14 +135,14 @@ def test_required_fields(sql: Any, missing: str) -> None:  # noqa: ANN401
     assert missing in message
 
 
-def test_what_is_not_built_says_so(sql: Any) -> None:  # noqa: ANN401
+def test_what_is_not_built_says_so(sql: Any) -> None:
     """A field that would change what an instance is must not be ignored."""
     wanted = body(masterInstanceName="other")
     code, _, message = refused(lambda: sql.instances().insert(project=P, body=wanted).execute())
     assert (code, "masterInstanceName" in message) == (501, True)
 
 
-def test_a_name_is_given_once(pool: Any) -> None:  # noqa: ANN401
+def test_a_name_is_given_once(pool: Any) -> None:
     """A second instance of the name is a 409 with its own reason."""
     code, reason, message = refused(
         lambda: pool.instances().insert(project=P, body=body()).execute()
@@ -151,7 +151,7 @@ def test_a_name_is_given_once(pool: Any) -> None:  # noqa: ANN401
     assert "one week" in message
 
 
-def test_one_operation_at_a_time(pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_one_operation_at_a_time(pool: Any, clock: VirtualClock) -> None:
     """While an instance is busy everything else on it is refused; afterwards it works."""
     add = pool.databases().insert(project=P, instance="pool", body={"name": "demo"})
     add.execute()
@@ -169,7 +169,7 @@ def test_one_operation_at_a_time(pool: Any, clock: VirtualClock) -> None:  # noq
 
 def test_a_failed_creation_leaves_a_failed_instance(
     cloud: Cloud, sql: Any, clock: VirtualClock
-) -> None:  # noqa: ANN401
+) -> None:
     """The operation carries the error, the instance is FAILED and can be deleted."""
     cloud.fail_operation("sql.instances.insert", "INTERNAL", "no capacity")
     operation = sql.instances().insert(project=P, body=body()).execute()
@@ -184,7 +184,7 @@ def test_a_failed_creation_leaves_a_failed_instance(
     assert refused(lambda: sql.instances().get(project=P, instance="pool").execute())[0] == 404
 
 
-def test_protection_must_be_lifted_first(pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_protection_must_be_lifted_first(pool: Any, clock: VirtualClock) -> None:
     """A protected instance is not deleted."""
     on = {"settings": {"deletionProtectionEnabled": True}}
     pool.instances().patch(project=P, instance="pool", body=on).execute()
@@ -202,7 +202,7 @@ def test_protection_must_be_lifted_first(pool: Any, clock: VirtualClock) -> None
     assert "items" not in pool.instances().list(project=P).execute()
 
 
-def test_patch_merges_and_null_clears(pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_patch_merges_and_null_clears(pool: Any, clock: VirtualClock) -> None:
     """Labels are merged, null removes one, and the settings' version counts up."""
     for labels in ({"a": "1", "b": "2"}, {"a": None, "c": "3"}):
         change = {"settings": {"userLabels": labels}}
@@ -215,7 +215,7 @@ def test_patch_merges_and_null_clears(pool: Any, clock: VirtualClock) -> None:  
     assert settings["tier"] == "db-custom-1-3840"
 
 
-def test_update_needs_the_present_version(pool: Any) -> None:  # noqa: ANN401
+def test_update_needs_the_present_version(pool: Any) -> None:
     """PUT with no or an old settingsVersion is refused."""
     put = pool.instances().update
     assert refused(lambda: put(project=P, instance="pool", body=body()).execute())[0] == 400
@@ -233,7 +233,7 @@ def test_update_needs_the_present_version(pool: Any) -> None:  # noqa: ANN401
         ({"settings": {"tier": "db-x"}}, "Invalid Tier (db-x)"),
     ],
 )
-def test_bad_changes_are_refused(sql: Any, clock: VirtualClock, change: Any, words: str) -> None:  # noqa: ANN401
+def test_bad_changes_are_refused(sql: Any, clock: VirtualClock, change: Any, words: str) -> None:
     """A patch is checked as the settings would become."""
     sql.instances().insert(project=P, body=body(settings={"dataDiskSizeGb": "20"})).execute()
     clock.run_until_idle()
@@ -241,7 +241,7 @@ def test_bad_changes_are_refused(sql: Any, clock: VirtualClock, change: Any, wor
     assert words in refused(patch.execute)[2]
 
 
-def test_a_stopped_instance_has_no_databases_or_users(pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_a_stopped_instance_has_no_databases_or_users(pool: Any, clock: VirtualClock) -> None:
     """With activationPolicy NEVER the instance stays RUNNABLE, but its server is down."""
     policy = {"settings": {"activationPolicy": "NEVER"}}
     pool.instances().patch(project=P, instance="pool", body=policy).execute()
@@ -257,7 +257,7 @@ def test_a_stopped_instance_has_no_databases_or_users(pool: Any, clock: VirtualC
         assert (code, "instance is not running" in message) == (400, True)
 
 
-def test_databases(pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_databases(pool: Any, clock: VirtualClock) -> None:
     """Made once, shown as asked for, a duplicate is PostgreSQL's own 400."""
     add = pool.databases().insert(
         project=P,
@@ -293,13 +293,13 @@ def test_databases(pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
         ({"collation": "klingon"}, "Invalid collation"),
     ],
 )
-def test_bad_databases_are_refused(pool: Any, change: dict[str, str], words: str) -> None:  # noqa: ANN401
+def test_bad_databases_are_refused(pool: Any, change: dict[str, str], words: str) -> None:
     """Charset, collation and length are PostgreSQL's."""
     add = pool.databases().insert(project=P, instance="pool", body={"name": "demo", **change})
     assert words in refused(add.execute)[2]
 
 
-def test_put_makes_a_user_or_changes_him(pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_put_makes_a_user_or_changes_him(pool: Any, clock: VirtualClock) -> None:
     """users.update is an upsert; roles come from the query and only grow unless told to revoke."""
     put = pool.users().update
     for roles, revoke in ((["pg_monitor"], False), (["berth_tenant"], True)):
@@ -326,7 +326,7 @@ def test_put_makes_a_user_or_changes_him(pool: Any, clock: VirtualClock) -> None
     )
 
 
-def test_a_user_without_roles_gets_cloudsqlsuperuser(pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_a_user_without_roles_gets_cloudsqlsuperuser(pool: Any, clock: VirtualClock) -> None:
     """As on Google, unless roles are named."""
     pool.users().insert(project=P, instance="pool", body={"name": "a", "password": "x"}).execute()
     clock.run_until_idle()
@@ -362,8 +362,8 @@ def test_a_user_without_roles_gets_cloudsqlsuperuser(pool: Any, clock: VirtualCl
         ({"name": "a", "host": "%"}, "on", "host is only for MySQL"),
     ],
 )
-def test_bad_users_are_refused(  # noqa: PLR0913
-    sql: Any,  # noqa: ANN401
+def test_bad_users_are_refused(
+    sql: Any,
     clock: VirtualClock,
     user: dict[str, str],
     flag: str,
@@ -379,7 +379,7 @@ def test_bad_users_are_refused(  # noqa: PLR0913
     assert words in message
 
 
-def test_execute_sql_has_conditions(cloud: Cloud, pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_execute_sql_has_conditions(cloud: Cloud, pool: Any, clock: VirtualClock) -> None:
     """The instance must allow it, the caller must be an IAM user of the instance."""
     run = pool.instances().executeSql(
         project=P,
@@ -408,7 +408,7 @@ def test_execute_sql_has_conditions(cloud: Cloud, pool: Any, clock: VirtualClock
     assert error.value.status_code == 403
 
 
-def test_rights_are_per_instance_and_kind(cloud: Cloud, pool: Any) -> None:  # noqa: ANN401
+def test_rights_are_per_instance_and_kind(cloud: Cloud, pool: Any) -> None:
     """A client may look and connect, but change nothing."""
     cloud.grant("user:eve@example.com", "roles/cloudsql.client")
     eve = client(cloud, "sqladmin", "v1", "eve@example.com")
@@ -425,7 +425,7 @@ def test_rights_are_per_instance_and_kind(cloud: Cloud, pool: Any) -> None:  # n
     assert pool.instances().get(project=P, instance="pool").execute()["state"] == "RUNNABLE"
 
 
-def test_both_versions_see_the_same(cloud: Cloud, pool: Any) -> None:  # noqa: ANN401
+def test_both_versions_see_the_same(cloud: Cloud, pool: Any) -> None:
     """v1beta4, which gcloud speaks, is the same API."""
     beta = client(cloud, "sqladmin", "v1beta4")
     assert beta.instances().list(project=P).execute() == pool.instances().list(project=P).execute()
@@ -433,7 +433,7 @@ def test_both_versions_see_the_same(cloud: Cloud, pool: Any) -> None:  # noqa: A
     assert {flag["name"] for flag in beta.flags().list().execute()["items"]} >= {"max_connections"}
 
 
-def test_backups_outlive_what_they_should(cloud: Cloud, pool: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_backups_outlive_what_they_should(cloud: Cloud, pool: Any, clock: VirtualClock) -> None:
     """Runs go with the instance; the final backup stays."""
     operation = pool.backupRuns().insert(project=P, instance="pool", body={}).execute()
     clock.run_until_idle()
@@ -450,7 +450,7 @@ def test_backups_outlive_what_they_should(cloud: Cloud, pool: Any, clock: Virtua
     assert pool.Backups().ListBackups(parent=f"projects/{P}").execute()["backups"] == kept
 
 
-def test_unknown_instances_and_operations(sql: Any) -> None:  # noqa: ANN401
+def test_unknown_instances_and_operations(sql: Any) -> None:
     """The words are Cloud SQL's own."""
     assert refused(lambda: sql.instances().get(project=P, instance="none").execute()) == (
         404,

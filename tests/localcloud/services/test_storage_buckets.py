@@ -169,9 +169,7 @@ def test_a_policy_is_guarded_by_its_etag(bucket: Bucket) -> None:
     """Two read-modify-writes at once: the second is a 412, and nothing of it stays."""
     first, second = (bucket.get_iam_policy(requested_policy_version=3) for _ in range(2))
     first.bindings.append({"role": "roles/storage.objectViewer", "members": ["user:a@example.com"]})
-    second.bindings.append(
-        {"role": "roles/storage.objectAdmin", "members": ["user:b@example.com"]}
-    )
+    second.bindings.append({"role": "roles/storage.objectAdmin", "members": ["user:b@example.com"]})
     bucket.set_iam_policy(first)
 
     with pytest.raises(PreconditionFailed):
@@ -182,7 +180,9 @@ def test_a_policy_is_guarded_by_its_etag(bucket: Bucket) -> None:
     assert "roles/storage.objectAdmin" not in roles
 
 
-def test_a_grant_on_a_bucket_opens_its_objects(client_of: Callable[[str], Client], bucket: Bucket) -> None:
+def test_a_grant_on_a_bucket_opens_its_objects(
+    client_of: Callable[[str], Client], bucket: Bucket
+) -> None:
     """A role on a bucket reaches its objects, as far as the role goes and no further."""
     bucket.blob("deep/er/x").upload_from_string("x")
     reader = client_of("reader@example.com")
