@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COLLECTION = "links"
 _START_SECONDS = 10.0
+_STOP_SECONDS = 5.0
 # The browser's own address in these is the service's real one for the program behind.
 _ADDRESSED = frozenset({b"origin", b"referer"})
 
@@ -29,7 +30,7 @@ class Links:
         self._cloud = cloud
         self._app = app
         self._lock = threading.Lock()
-        self._servers: dict[str, uvicorn.Server] = {}
+        self._servers: dict[str, tuple[uvicorn.Server, threading.Thread]] = {}
 
     def open(self, url: str, account: str | None = None) -> str:
         """Return the loopback URL of an https URL; *account* has its ID token added."""
@@ -53,13 +54,15 @@ class Links:
     def close(self) -> None:
         """Close every link; ``resume`` opens them again."""
         with self._lock:
-            for server in self._servers.values():
+            for server, _ in self._servers.values():
                 server.should_exit = True
+            for _, thread in self._servers.values():
+                thread.join(_STOP_SECONDS)  # its port is free only then
             self._servers.clear()
 
     def _serve(
         self, listener: socket.socket, host: str, port: int, account: str | None
-    ) -> uvicorn.Server:
+    ) -> tuple[uvicorn.Server, threading.Thread]:
         token = None
         if account is not None:
 
@@ -76,7 +79,7 @@ class Links:
         until = time.monotonic() + _START_SECONDS
         while not server.started and time.monotonic() < until:
             time.sleep(0.01)
-        return server
+        return server, thread
 
 
 def _listen(port: int) -> socket.socket:
