@@ -6,6 +6,7 @@ import base64
 import secrets
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from functions import clients
@@ -82,10 +83,20 @@ def _basic_auth(target: Target) -> Entrance:
 
 
 def _admin_password(target: Target) -> str:
+    from googleapiclient.errors import HttpError
+
     secret = f"projects/{target.project}/secrets/{target.secret('admin-password')}/versions/latest"
     versions = clients.discovered("secretmanager", "v1").projects().secrets().versions()
-    data = versions.access(name=secret).execute(num_retries=3)["payload"]["data"]
-    return base64.b64decode(data).decode()
+    try:
+        answer = versions.access(name=secret).execute(num_retries=3)
+    except HttpError as error:
+        raise failed(
+            "password is there",
+            f"Secret Manager answered {error.status_code}: {error.reason}"[:500],
+            # verify was given the right to read it moments ago.
+            retry=error.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+        ) from error
+    return base64.b64decode(answer["payload"]["data"]).decode()
 
 
 def _basic(username: str, password: str) -> dict[str, str]:

@@ -110,7 +110,7 @@ class Berth:
             "POST", f"https://storage.googleapis.com/storage/v1/b?project={project}", bucket
         )
         self.put("platform.json", make_platform(project=project).document())
-        self.put("policy.yaml", make_policy().document())
+        self.put("policy.yaml", make_policy(limits={"deployments": 1000}).document())
 
     def put(self, name: str, document: Any, *, metadata: dict[str, str] | None = None) -> None:
         """Write an object of the registry."""

@@ -148,6 +148,17 @@ def test_a_server_that_does_not_answer_is_tried_again(berth: Berth) -> None:
     assert (proof["ok"], proof["retry"]) == (False, True)
 
 
+def test_a_right_that_has_not_arrived_is_waited_for(berth: Berth) -> None:
+    """verify may read the password since a moment ago, and not everywhere knows yet."""
+    serve(berth, "login")
+    berth.cloud.fail("secretmanager.projects.secrets.versions.access", 403, message="denied")
+
+    proof = prove(berth, "login")
+
+    assert (proof["ok"], proof["retry"]) == (False, True)
+    assert "password is there: Secret Manager answered 403: denied" in proof["summary"]
+
+
 def test_the_password_is_nowhere_in_the_answer_or_the_log(berth: Berth) -> None:
     """Executions, and therefore answers, are read by more people than may log in."""
     serve(berth, "login", faults={"down"})

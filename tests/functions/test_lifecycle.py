@@ -1,0 +1,385 @@
+"""Asking for deployments and taking them away: repeats, races, conflicts and what runs meanwhile.
+
+The workflow is a stand-in that only waits: a test says what becomes of the deployment by writing
+status.json, as the workflow would.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from localcloud.cloud import Cloud
+from localcloud.services import cloudbuild, pubsub, storage, workflowexecutions, workflows
+from tests.functions.berth import Berth
+from tests.functions.conftest import make_platform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAITS = """
+main:
+  params: [input]
+  steps:
+    - wait:
+        call: sys.sleep
+        args:
+          seconds: 86400
+"""
+SERVICES = [
+    cloudbuild.SERVICE,
+    pubsub.SERVICE,
+    storage.SERVICE,
+    workflowexecutions.SERVICE,
+    workflows.SERVICE,
+]
+START = "workflowexecutions.projects.locations.workflows.executions.create"
+
+
+@pytest.fixture(scope="module")
+def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
+    """The api with workflows behind it that wait, and a subscription to the topic."""
+    folder = tmp_path_factory.mktemp("berth")
+    cloud = Cloud(folder / "state", machines="paper", only=SERVICES)
+    with cloud.serve():
+        made = Berth(cloud, folder)
+        made.found(cloud.project)
+        _prepare(made)
+        made.start("api")
+        yield made
+        made.stop()
+    cloud.close()
+
+
+@pytest.fixture(autouse=True)
+def every_fault_happens(berth: Berth) -> Iterator[None]:
+    """A planned fault that never happened fails the test."""
+    yield
+    assert berth.cloud.unused_faults() == {}
+
+
+def _prepare(berth: Berth) -> None:
+    place = f"projects/{berth.cloud.project}/locations/europe-west1"
+    for name in ("provision", "teardown"):
+        url = f"https://workflows.googleapis.com/v1/{place}/workflows?workflowId=berth-{name}"
+        operation = json.loads(berth.google("POST", url, {"sourceContents": WAITS}).body)
+        while not operation.get("done"):
+            poll = f"https://workflows.googleapis.com/v1/{operation['name']}"
+            operation = json.loads(berth.google("GET", poll).body)
+        assert "error" not in operation, operation
+    topic = make_platform(project=berth.cloud.project).topic
+    berth.google("PUT", f"https://pubsub.googleapis.com/v1/{topic}", {})
+    subscription = f"projects/{berth.cloud.project}/subscriptions/all"
+    ordered = {"topic": topic, "enableMessageOrdering": True}
+    berth.google("PUT", f"https://pubsub.googleapis.com/v1/{subscription}", ordered)
+
+
+def ask(berth: Berth, name: str, *, who: str = "ana@example.com", **more: Any) -> Any:
+    """Ask for a deployment."""
+    body = {"name": name, "team": "risk", **more}
+    return berth.api("POST", "/v1/deployments", body, who=who)
+
+
+def executions(berth: Berth, name: str, workflow: str = "provision") -> list[dict[str, Any]]:
+    """Return the executions that were started for a deployment, newest first."""
+    parent = getattr(make_platform(project=berth.cloud.project).workflows, workflow)
+    url = f"https://workflowexecutions.googleapis.com/v1/{parent}/executions?view=FULL&pageToken="
+    found: list[dict[str, Any]] = []
+    token: str | None = ""
+    while token is not None:
+        page = json.loads(berth.google("GET", url + token).body)
+        found += page.get("executions", [])
+        token = page.get("nextPageToken") or None
+    return [one for one in found if one["labels"] == {"berth-deployment": name}]
+
+
+def spec(berth: Berth, name: str) -> Any:
+    """Return what the registry says is wanted."""
+    return berth.get(f"deployments/{name}/spec.json")
+
+
+def test_asking_is_202_and_says_where_to_look(berth: Berth) -> None:
+    """The spec is on record, one execution is started with a reference to it and nothing else."""
+    answer = ask(berth, "demo")
+
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == "/v1/deployments/demo"
+    assert answer.json()["state"] == "PENDING"
+    assert answer.json()["request"]["access"]["members"] == ["user:ana@example.com"]
+    (execution,) = executions(berth, "demo")
+    assert json.loads(execution["argument"]) == {"deployment": "demo", "generation": 1}
+    assert (spec(berth, "demo")["generation"], spec(berth, "demo")["desired"]) == (1, "present")
+
+
+def test_a_rehearsal_makes_nothing(berth: Berth) -> None:
+    """validate_only answers with the plan, and that is all."""
+    before = len(berth.cloud.calls)
+    answer = berth.api(
+        "POST", "/v1/deployments?validate_only=true", {"name": "never", "team": "risk"}
+    )
+
+    assert answer.status_code == 200
+    assert berth.api("GET", "/v1/deployments/never").status_code == 404
+    writes = [call for call in list(berth.cloud.calls)[before:] if "insert" in call.method]
+    assert writes == []
+
+
+def test_twenty_at_once_make_one(berth: Berth) -> None:
+    """One spec, and every caller gets the same answer."""
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: ask(berth, "twenty"), range(20)))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.text for answer in answers}) == 1
+    assert spec(berth, "twenty")["generation"] == 1
+
+
+def test_a_colleague_repeats_the_same(berth: Berth) -> None:
+    """Who asks first is a member; the same request of another of the team changes nothing."""
+    ask(berth, "shared")
+    berth.report("shared", "READY", execution=executions(berth, "shared")[0]["name"])
+
+    answer = ask(berth, "shared", who="bob@risk.example.com")
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["created_by"] == "ana@example.com"
+    assert len(executions(berth, "shared")) == 1
+
+
+def test_other_content_is_a_conflict_that_names_the_difference(berth: Berth) -> None:
+    """409 says what differs and what to do."""
+    ask(berth, "taken")
+
+    answer = ask(berth, "taken", size="large")
+
+    assert answer.status_code == 409
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/size"]
+    assert "small" in answer.json()["errors"][0]["message"]
+    assert "PATCH" in answer.json()["remedy"]
+    assert spec(berth, "taken")["request"]["size"] == "small"
+
+
+def test_the_name_of_another_team_is_taken(berth: Berth) -> None:
+    """Nothing of the other team's deployment is told."""
+    ask(berth, "theirs")
+
+    answer = berth.api(
+        "POST", "/v1/deployments", {"name": "theirs", "team": "ghosts"}, who="owner@example.com"
+    )
+    rules = {"name": "theirs", "team": "fraud", "region": "us-central1", "placement": "dedicated"}
+    stranger = berth.api(
+        "POST", "/v1/deployments", rules, who="ci@acme-mlflow.iam.gserviceaccount.com"
+    )
+
+    assert answer.status_code == 409
+    assert stranger.status_code == 409
+    assert stranger.json()["type"] == "urn:berth:problem:name-taken"
+    assert "errors" not in stranger.json() or not stranger.json()["errors"]
+
+
+def test_a_team_gets_no_more_than_its_limit(berth: Berth) -> None:
+    """403 names the limit; the deployment that fills it may still be repeated."""
+    body = {"team": "fraud", "region": "us-central1", "placement": "dedicated"}
+    first = berth.api("POST", "/v1/deployments", {"name": "only", **body})
+
+    second = berth.api("POST", "/v1/deployments", {"name": "more", **body})
+    again = berth.api("POST", "/v1/deployments", {"name": "only", **body})
+
+    assert (first.status_code, second.status_code, again.status_code) == (202, 403, 202)
+    assert "deployments of the team fraud is 1" in second.json()["detail"]
+    assert berth.api("GET", "/v1/deployments/more").status_code == 404
+
+
+def test_what_could_not_be_started_is_started_by_the_same_request(berth: Berth) -> None:
+    """The wish is on record; 503 invites to repeat, and the repeat starts the workflow."""
+    berth.cloud.fail(START, 403, message="workflows.executions.create denied")
+
+    refused = ask(berth, "later")
+    again = ask(berth, "later")
+
+    assert refused.status_code == 503
+    assert "on record" in refused.json()["detail"]
+    assert again.status_code == 202
+    assert len(executions(berth, "later")) == 1
+    assert spec(berth, "later")["generation"] == 1
+
+
+def test_a_lost_reply_to_the_write_is_no_defeat(berth: Berth) -> None:
+    """Our own object is in the way of the retry, and is recognised."""
+    berth.cloud.lose_reply("storage.objects.insert")
+
+    answer = ask(berth, "lost")
+
+    assert answer.status_code == 202, answer.text
+    assert spec(berth, "lost")["generation"] == 1
+
+
+def test_a_topic_that_is_down_fails_nothing(berth: Berth) -> None:
+    """The registry is the record; the event is only told."""
+    berth.cloud.fail("pubsub.projects.topics.publish", 403)
+
+    assert ask(berth, "silent").status_code == 202
+
+
+def test_after_a_failure_the_same_request_begins_again(berth: Berth) -> None:
+    """FAILED is an end; a new generation starts, under a new uid since the old one is gone."""
+    ask(berth, "failed")
+    uid = spec(berth, "failed")["uid"]
+    berth.report("failed", "FAILED", problem={"title": "x", "status": 502, "detail": "y"})
+
+    answer = ask(berth, "failed")
+
+    assert (answer.status_code, answer.json()["state"]) == (202, "PENDING")
+    assert answer.json()["generation"] == 2
+    assert answer.json()["problem"] is None
+    assert spec(berth, "failed")["uid"] != uid
+    argument = json.loads(executions(berth, "failed")[0]["argument"])
+    assert argument == {"deployment": "failed", "generation": 2}
+
+
+def test_what_was_kept_of_a_failure_keeps_its_names(berth: Berth) -> None:
+    """With KEEP the same request goes on from there; other content would strand what is there."""
+    ask(berth, "kept", on_failure="KEEP")
+    uid = spec(berth, "kept")["uid"]
+    berth.report("kept", "FAILED")
+
+    other = ask(berth, "kept", on_failure="KEEP", size="medium")
+    same = ask(berth, "kept", on_failure="KEEP")
+
+    assert (other.status_code, same.status_code) == (409, 202)
+    assert (spec(berth, "kept")["uid"], spec(berth, "kept")["generation"]) == (uid, 2)
+
+
+def test_an_execution_that_vanished_is_replaced(berth: Berth) -> None:
+    """A status that says PROVISIONING while nothing runs would stay so for ever."""
+    ask(berth, "stuck")
+    name = executions(berth, "stuck")[0]["name"]
+    berth.report("stuck", "PROVISIONING", execution=name)
+    busy = ask(berth, "stuck")
+    berth.google("POST", f"https://workflowexecutions.googleapis.com/v1/{name}:cancel", {})
+
+    answer = ask(berth, "stuck")
+
+    assert busy.json()["generation"] == 1
+    assert (answer.status_code, answer.json()["generation"]) == (202, 2)
+
+
+def test_deleting_cancels_what_runs_and_starts_the_teardown(berth: Berth) -> None:
+    """202 in the middle of provisioning; the old execution is stopped."""
+    ask(berth, "away")
+    name = executions(berth, "away")[0]["name"]
+    berth.report("away", "PROVISIONING", execution=name)
+
+    answer = berth.api("DELETE", "/v1/deployments/away")
+
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == "/v1/deployments/away"
+    assert (answer.json()["state"], answer.json()["generation"]) == ("DELETING", 2)
+    (running,) = executions(berth, "away")
+    assert running["state"] == "CANCELLED"
+    (teardown,) = executions(berth, "away", "teardown")
+    assert json.loads(teardown["argument"]) == {"deployment": "away", "generation": 2}
+    assert spec(berth, "away")["desired"] == "absent"
+
+
+def test_deleting_twice_is_deleting_once(berth: Berth) -> None:
+    """The same answer; nothing more is started once the teardown has begun."""
+    ask(berth, "twice")
+    first = berth.api("DELETE", "/v1/deployments/twice")
+    execution = executions(berth, "twice", "teardown")[0]["name"]
+    berth.report("twice", "DELETING", generation=2, execution=execution)
+
+    second = berth.api("DELETE", "/v1/deployments/twice")
+
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert second.json()["generation"] == 2
+    assert len(executions(berth, "twice", "teardown")) == 1
+
+
+@pytest.mark.parametrize("state", ["PENDING", "READY", "FAILED", "DELETED"])
+def test_deleting_is_legal_in_every_state(berth: Berth, state: str) -> None:
+    """Whatever it is doing, and even when it is gone."""
+    name = f"s-{state.lower()}"
+    berth.wish(name, desired="absent" if state == "DELETED" else "present")
+    if state != "PENDING":
+        berth.report(name, state)
+
+    answer = berth.api("DELETE", f"/v1/deployments/{name}")
+
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["state"] == ("DELETED" if state == "DELETED" else "DELETING")
+
+
+def test_a_removal_that_failed_can_be_repeated(berth: Berth) -> None:
+    """DELETE again is the way, and POST says so."""
+    berth.wish("half", desired="absent", generation=2)
+    berth.report("half", "FAILED", generation=2)
+
+    asked = ask(berth, "half")
+    again = berth.api("DELETE", "/v1/deployments/half")
+
+    assert asked.status_code == 409
+    assert "DELETE again" in asked.json()["remedy"]
+    assert (again.status_code, again.json()["generation"]) == (202, 3)
+    assert len(executions(berth, "half", "teardown")) == 1
+
+
+def test_while_it_is_being_removed_it_cannot_be_asked_for(berth: Berth) -> None:
+    """409 says when to come back."""
+    berth.wish("going", desired="absent", generation=2)
+    berth.report("going", "DELETING", generation=2)
+
+    answer = ask(berth, "going")
+
+    assert answer.status_code == 409
+    assert "being removed" in answer.json()["detail"]
+
+
+def test_a_name_can_be_used_again_once_it_is_free(berth: Berth) -> None:
+    """After DELETED a new one begins, whoever asks, with a later generation."""
+    berth.wish("reborn", desired="absent", generation=2, team="fraud")
+    berth.report("reborn", "DELETED", generation=2, team="fraud")
+
+    answer = ask(berth, "reborn")
+
+    assert (answer.status_code, answer.json()["generation"]) == (202, 3)
+    assert answer.json()["team"] == "risk"
+
+
+def test_every_wish_is_announced_once(berth: Berth) -> None:
+    """PENDING and DELETING come from the api, as CloudEvents in the order of the deployment."""
+    url = f"https://pubsub.googleapis.com/v1/projects/{berth.cloud.project}/subscriptions/all"
+    _pulled(berth, url)
+    ask(berth, "told")
+    ask(berth, "told")
+    berth.api("DELETE", "/v1/deployments/told")
+
+    messages = _pulled(berth, url)
+
+    assert [message["attributes"]["ce-id"] for message in messages] == [
+        "told/1/PENDING",
+        "told/2/DELETING",
+    ]
+    first = messages[0]
+    event = json.loads(base64.b64decode(first["data"]))
+    assert first["orderingKey"] == "told"
+    assert first["attributes"]["ce-type"] == "berth.deployment.state"
+    assert (first["attributes"]["team"], first["attributes"]["state"]) == ("risk", "PENDING")
+    assert (event["deployment"], event["generation"], event["state"]) == ("told", 1, "PENDING")
+
+
+def _pulled(berth: Berth, url: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while True:
+        body = {"maxMessages": 1000, "returnImmediately": True}
+        answer = json.loads(berth.google("POST", f"{url}:pull", body).body)
+        received = answer.get("receivedMessages", [])
+        if not received:
+            return found
+        ids = [one["ackId"] for one in received]
+        berth.google("POST", f"{url}:acknowledge", {"ackIds": ids})
+        found += [one["message"] for one in received]
