@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     r"\s*(?:(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
     r"|(?P<sign>!=|<=|>=|=~|!~|[()=<>:]|-(?=[A-Za-z(]))"
-    r"|(?P<word>[^\s()=<>:!\"']+))"
+    r"|(?P<word>[^\s()=<>:!\"'](?:[^\s()=<>:!\"']|\"[^\"]*\")*))"
 )
 
 Test = Any
@@ -105,7 +105,7 @@ class _Parser:
             if self.take() != ("sign", ")"):
                 raise self.refuse("the end")
             return test
-        if kind not in {"word", "string"}:
+        if kind not in {"word", "string"} or (kind == "word" and text in {"AND", "OR"}):
             raise self.refuse(text)
         name = text if kind == "word" else _unquoted(text)
         sign_kind, sign = self.peek()

@@ -81,13 +81,19 @@ class Router:
         """Give the route of a request, by its raw (still percent-encoded) path."""
         wrong_verb = False
         for service in self._of(host):
+            verb_taken = False
             for method in self.document(service).routes:
+                has_verb = ":" in method.path.rpartition("/")[2]
+                if verb_taken and not has_verb:
+                    # "name:verb" is never the name of a resource, whatever pattern would take it
+                    break
                 params, upload = _match(method, path)
                 if params is None:
                     continue
                 if method.http_method == verb or (upload and verb in {"PUT", "DELETE"}):
                     return Route(service, params, method=method, upload=upload)
                 wrong_verb = True
+                verb_taken = verb_taken or has_verb
         for service in self._of(host):
             for name, handler in service.extra.items():
                 extra_verb, _, template = name.partition(" ")

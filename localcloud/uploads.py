@@ -34,6 +34,8 @@ class Spool:
 
     def __init__(self, folder: Path, headers: Mapping[str, str]) -> None:
         """Open a file in ``folder`` for a request with these (lower-case) headers."""
+        self._kind = headers.get("content-type", "application/octet-stream")
+        boundary = _boundary(self._kind)
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=folder, prefix="upload-")
         self.path = Path(name)
@@ -41,9 +43,7 @@ class Spool:
         self._crc: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._size = 0
-        self._kind = headers.get("content-type", "application/octet-stream")
         self._metadata: dict[str, Any] = {}
-        boundary = _boundary(self._kind)
         self._delimiter = b"\n--" + boundary if boundary is not None else None
         self._preamble: bytearray | None = bytearray() if boundary is not None else None
         self._tail = b""
