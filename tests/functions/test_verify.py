@@ -149,7 +149,7 @@ def test_a_server_that_does_not_answer_is_tried_again(berth: Berth) -> None:
 
 
 def test_a_right_that_has_not_arrived_is_waited_for(berth: Berth) -> None:
-    """verify may read the password since a moment ago, and not everywhere knows yet."""
+    """Verify may read the password since a moment ago, and not everywhere knows yet."""
     serve(berth, "login")
     berth.cloud.fail("secretmanager.projects.secrets.versions.access", 403, message="denied")
 
