@@ -112,9 +112,12 @@ def test_another_image_is_another_digest(platform: Platform) -> None:
     assert len(digests) == 2
 
 
-def test_a_password_nobody_made_is_an_error_that_says_so(platform: Platform) -> None:
+@pytest.mark.parametrize("version", [None, "", ["1"]])
+def test_a_password_nobody_made_is_an_error_that_says_so(
+    platform: Platform, version: str | list[str] | None
+) -> None:
     """A part asked for too early names what it lacks instead of mounting nothing."""
     spec = spec_of(DeploymentRequest(name="demo", team="risk"))
-    known = {**observed(platform), "db_password_version": None}
+    known = {**observed(platform), "db_password_version": version}
     with pytest.raises(NotObservedError, match="db_password_version"):
         plan_part(spec, platform, "tracking_server", known)
