@@ -96,11 +96,6 @@ class Claim(Model):
     deployment: Name = Field(description="The deployment's name.", examples=["fraud"])
     generation: Generation = Field(description="The generation that claimed it.", examples=[1])
     part: Part = Field(description="The part.", examples=["backend_store"])
-    since: float | None = Field(
-        default=None,
-        description="When the part was first claimed, in Unix seconds: the youngest goes first.",
-        examples=[1795159512.5],
-    )
     steps: tuple[ClaimedStep, ...] = Field(
         description="The steps, in the order of making them.", examples=[[]]
     )

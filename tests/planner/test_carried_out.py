@@ -188,3 +188,30 @@ def test_a_change_of_the_request_shows_as_drift(executor: Executor, berth: Platf
     executor.changes.clear()
     build(executor, spec_for({"size": "medium"}), berth)
     assert set(executor.changes) == {"database_user", "migrate_job", "migration", "service"}
+
+
+def test_the_server_gets_the_rights_it_needs_and_no_others(
+    executor: Executor, berth: Platform
+) -> None:
+    """It connects to its instance, reads its secret, uses its bucket; its neighbour's it does not."""
+    build(executor, spec_for({}), berth)
+    server = f"serviceAccount:mlflow-demo@{PROJECT}.iam.gserviceaccount.com"
+
+    def may(permission: str, api: str, resource: str) -> bool:
+        return executor.cloud.iam.allowed(server, permission, api, resource)
+
+    instances = f"projects/{PROJECT}/instances"
+    secrets = f"projects/{PROJECT}/secrets"
+    buckets = "projects/_/buckets"
+    assert may("cloudsql.instances.connect", "sqladmin", f"{instances}/berth-pool-1")
+    assert not may("cloudsql.instances.connect", "sqladmin", f"{instances}/another")
+    assert not may("cloudsql.instances.delete", "sqladmin", f"{instances}/berth-pool-1")
+    value = "secretmanager.versions.access"
+    assert may(value, "secretmanager", f"{secrets}/mlflow-demo-db-password/versions/1")
+    assert not may(value, "secretmanager", f"{secrets}/mlflow-other-db-password/versions/1")
+    assert may("storage.objects.create", "storage", f"{buckets}/{PROJECT}-mlflow-demo")
+    assert not may("storage.buckets.setIamPolicy", "storage", f"{buckets}/{PROJECT}-mlflow-demo")
+    assert not may("storage.objects.get", "storage", f"{buckets}/{PROJECT}-berth-source")
+    assert not may(
+        "resourcemanager.projects.setIamPolicy", "cloudresourcemanager", f"projects/{PROJECT}"
+    )
