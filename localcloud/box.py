@@ -11,7 +11,7 @@ The launcher imports nothing outside the standard library and starts without ``s
 """
 
 # A path here belongs to one of two roots, and is text until it is mounted.
-# ruff: noqa: PTH100, PTH102, PTH112, PTH114, PTH115, PTH118, PTH208, PTH211
+# ruff: noqa: PTH100, PTH102, PTH112, PTH115, PTH118, PTH208, PTH211
 
 import argparse
 import ctypes
@@ -124,8 +124,11 @@ def _own_namespace(user: int) -> None:
 class _Root:
     """A new root: the host's tree with *binds* laid over it."""
 
-    def __init__(self, binds: Mapping[str, str], opened: Iterable[str]) -> None:
+    def __init__(
+        self, binds: Mapping[str, str], opened: Iterable[str], sealed: Iterable[str]
+    ) -> None:
         self.binds = dict(binds)
+        self.sealed = set(sealed)
         # A directory that has a bind somewhere below is put together from its entries; all
         # others are bound as they are.
         self.composed = {"/"}
@@ -156,8 +159,19 @@ class _Root:
             Path(target).mkdir(mode=0o755)
             there = origin if origin and os.path.isdir(origin) else None
             self._compose(path, there, target.removesuffix(path))
+            if self._is_sealed(path):
+                # Not a mount of its own yet, and only a mount can be made read-only.
+                _mount(target, target, flags=MS_BIND | MS_REC)
+                _make_readonly(target)
         elif origin is not None:
             self._attach(path, origin, target)
+
+    def _is_sealed(self, path: str) -> bool:
+        """Tell whether the innermost bind a path lies in is a read-only one."""
+        for place in (path, *(str(parent) for parent in Path(path).parents)):
+            if place in self.binds:
+                return place in self.sealed
+        return False
 
     def _own_tmp(self, path: str, target: str) -> None:
         Path(target).mkdir()
@@ -183,11 +197,11 @@ class _Root:
         else:
             Path(target).touch()
         _mount(origin, target, flags=MS_BIND | MS_REC)
+        if self._is_sealed(path):
+            _make_readonly(target)
 
 
 def _make_readonly(target: str) -> None:
-    if not os.path.ismount(target) and os.path.islink(target):
-        return
     kept = os.statvfs(target).f_flag
     flags = MS_REMOUNT | MS_BIND | MS_RDONLY
     # In a user namespace a remount may not drop what the host's mount forbids.
@@ -247,9 +261,8 @@ def _build(options: argparse.Namespace, user: int) -> None:
     foundation = _foundation()
     kept, opened = _interpreter_paths()
     _own_namespace(user)
-    _Root(kept | binds, opened).build(foundation)
-    for _, inside in options.readonly:
-        _make_readonly(foundation + os.path.normpath(inside))
+    sealed = {os.path.normpath(inside) for _, inside in options.readonly}
+    _Root(kept | binds, opened, sealed).build(foundation)
     _enter(foundation)
 
 

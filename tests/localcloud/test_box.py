@@ -74,6 +74,20 @@ def test_readonly_is_readonly(image: Path) -> None:
     assert "Read-only" in seen.stderr
 
 
+def test_readonly_stays_so_around_a_volume(image: Path, tmp_path: Path) -> None:
+    """A volume inside a read-only image is written to, the image around it is not."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    script = "touch /app/data/new && ! touch /app/greeting 2>/dev/null && ! touch /app/other"
+
+    seen = run(
+        box.argv(["sh", "-c", script], readonly={"/app": image}, binds={"/app/data": volume})
+    )
+
+    assert seen.returncode == 0, seen.stderr
+    assert (volume / "new").exists()
+
+
 def test_tmp_is_private(image: Path, tmp_path: Path) -> None:
     """The program's /tmp starts empty and does not reach the host's."""
     seen = run(box.argv(["sh", "-c", "ls /tmp; touch /tmp/mine; ls /tmp"], binds={"/app": image}))
@@ -91,6 +105,20 @@ def test_interpreter_stays_reachable_for_another_user(image: Path) -> None:
     seen = run(box.argv(command, binds={"/app": image}, user=user))
 
     assert seen.stdout == f"{user}\n", seen.stderr
+
+
+def test_ordinary_user_can_make_a_box(image: Path) -> None:
+    """Without root a box works through a user namespace, and shows the wanted user number."""
+    inner = box.argv(
+        ["sh", "-c", "id -u; cat /app/greeting; touch /app/new"],
+        readonly={"/app": "/image"},
+        user=7,
+    )
+
+    seen = run(box.argv(inner, binds={"/image": image}, user=PLAIN_USER))
+
+    assert seen.stdout == "7\nhello", seen.stderr
+    assert "Read-only" in seen.stderr
 
 
 def test_process_keeps_the_exit_code(image: Path) -> None:

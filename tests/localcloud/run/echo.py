@@ -27,7 +27,7 @@ IMAGE = "europe-west1-docker.pkg.dev/berth-local/apps/echo"
 ACCOUNT = "runner@berth-local.iam.gserviceaccount.com"
 
 # Answers with what it sees; its mood is set by environment variables.
-PROGRAM = '''
+PROGRAM = """
 import http.server, json, os, pathlib, sys, time
 
 mood = os.environ.get("MOOD", "")
@@ -112,7 +112,7 @@ mark = pathlib.Path("/tmp/sick")
 host = "127.0.0.1" if mood == "private" else "0.0.0.0"
 port = int(os.environ.get("LISTEN", os.environ.get("PORT", "8080")))
 http.server.ThreadingHTTPServer((host, port), Handler).serve_forever()
-'''
+"""
 
 TASK = """
 import json, os, sys, time
@@ -132,7 +132,12 @@ class Caller:
         self.email = email
 
     def __call__(
-        self, method: str, url: str, body: object = None, *, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Make one call."""
         token = self.cloud.tokens.access_token(self.email)
@@ -213,5 +218,3 @@ def add_account(cloud: Cloud, email: str) -> None:
     """Make a service account without a call."""
     name = f"projects/{cloud.project}/serviceAccounts/{email}"
     cloud.store.of("iam").put(name, {"name": name, "email": email, "uniqueId": "1"})
-
-

@@ -26,9 +26,7 @@ def client(cloud: Cloud, owner: Caller) -> Iterator[httpx.Client]:
     owner.deploy("hello", {**service(timeout="2s"), "invokerIamDisabled": True})
     env = cloud.environment("friend@example.com")
     trust = ssl.create_default_context(cafile=env["SSL_CERT_FILE"])
-    with httpx.Client(
-        proxy=env["HTTPS_PROXY"], verify=trust, trust_env=False, timeout=20
-    ) as made:
+    with httpx.Client(proxy=env["HTTPS_PROXY"], verify=trust, trust_env=False, timeout=20) as made:
         yield made
 
 

@@ -96,15 +96,19 @@ def test_try(cloud: Cloud, owner: Caller) -> None:
     """x."""
     source = uploaded(owner, {"main.py": MAIN, "requirements.txt": REQUIREMENTS})
     import time
-    t=time.time()
+
+    t = time.time()
     operation = deployed(owner, "hello", function(source, environmentVariables={"A": "b"}))
-    print(time.time()-t, operation)
+    print(time.time() - t, operation)
     made = operation["response"]
     token = cloud.tokens.id_token("owner@example.com", made["url"])
-    answer = cloud.request("GET", made["url"]+"/x", headers={"authorization": f"Bearer {token}"})
+    answer = cloud.request("GET", made["url"] + "/x", headers={"authorization": f"Bearer {token}"})
     print(answer.status, answer.text)
-    answer = cloud.request("GET", made["serviceConfig"]["uri"]+"/x", headers={"authorization": f"Bearer {token}"})
+    answer = cloud.request(
+        "GET", made["serviceConfig"]["uri"] + "/x", headers={"authorization": f"Bearer {token}"}
+    )
     print(answer.status, answer.text)
     bad = deployed(owner, "bad", function(source, entry="nope"))
     print(bad["error"])
-    f=owner("GET", f"{FUNCTIONS}/bad").json(); print(f["state"], f["stateMessages"])
+    f = owner("GET", f"{FUNCTIONS}/bad").json()
+    print(f["state"], f["stateMessages"])

@@ -344,9 +344,7 @@ def test_deleted_service_is_gone(cloud: Cloud, owner: Caller) -> None:
     assert seen(cloud)["pid"] != pid
 
 
-def test_image_moved_later_changes_no_revision(
-    cloud: Cloud, owner: Caller, tmp_path: Path
-) -> None:
+def test_image_moved_later_changes_no_revision(cloud: Cloud, owner: Caller, tmp_path: Path) -> None:
     """A revision keeps the digest its tag meant when it was made."""
     add_account(cloud, ACCOUNT)
     revision = owner.deploy("hello", open_service())["response"]["latestReadyRevision"]
