@@ -40,7 +40,7 @@ def _decided(value: Any) -> bool:
     raise type_error(f"condition must be a boolean; got: {shown(value)}")
 
 
-def switch(name: str, cases: list[CaseCode]) -> Runner:
+def switch(name: str, cases: list[CaseCode]) -> Runner:  # noqa: C901 - two forms: quick and full
     """Run a switch: the first true condition decides, and no other is looked at."""
     if all(case.condition.plain is not None and case.body is None for case in cases):
         plain = [

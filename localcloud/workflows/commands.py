@@ -139,9 +139,7 @@ def _read(file: Path) -> str | None:
         return None
 
 
-def _show(
-    stream: TextIO, file: Path, source: str, message: str, position: Position | None
-) -> None:
+def _show(stream: TextIO, file: Path, source: str, message: str, position: Position | None) -> None:
     """Print a message with a caret under the place it is about."""
     if position is None:
         _say(stream, f"{file}: {message}")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from localcloud.workflows import blocks, calls, operators, parallel, retries
 from localcloud.workflows.errors import DeployError, type_error
-from localcloud.workflows.evaluator import Code, Evaluator, Program
+from localcloud.workflows.evaluator import Code, Evaluator, Program, run_all
 from localcloud.workflows.flow import (
     BREAK,
     CONTINUE,
@@ -169,10 +169,7 @@ class _Compiler:
             for position, value, store in parts:
                 frame.at = position
                 result = yield from value.run(frame)
-                keys = []
-                for key in store.keys:
-                    keys.append((yield from key.run(frame)))
-                store.apply(frame, keys, result)
+                store.apply(frame, (yield from run_all(store.keys, frame)), result)
 
         return "STEP_ASSIGN", flow, True
 
@@ -282,7 +279,7 @@ class _Compiler:
             scope.take(branch.steps)
             body = self.block(branch.steps, replace(inside, scope=scope))
             branches.append(parallel.BranchCode(branch.name, scope.layout, body))
-        return parallel.parallel_branches(step.name, branches, limit)
+        return parallel.parallel_branches(branches, limit)
 
     def try_(self, step: Step, statement: Try, place: Place) -> Runner:
         if len(statement.steps) == 1 and statement.steps[0].name == step.name:

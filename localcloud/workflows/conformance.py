@@ -6,7 +6,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from localcloud.workflows.machine import Execution, Settings
 from localcloud.workflows.report import context_text
 
 Case = dict[str, Any]
+_CLOSE = 1e-6  # seconds are sums of doubles
 
 
 class ScriptedTransport:
@@ -165,9 +166,11 @@ def _error(wanted: dict[str, Any], outcome: Outcome) -> list[str]:
         found.append(f"tags: wanted {missing}, found {tags}: {context_text(execution.error)}")
     if "tags_any" in wanted and not set(wanted["tags_any"]) & set(tags):
         found.append(f"tags: wanted one of {wanted['tags_any']}, found {tags}")
-    for key in ("code", "message"):
-        if key in wanted and not values.equal(wanted[key], fields.get(key)):
-            found.append(f"{key}: wanted {wanted[key]!r}, found {fields.get(key)!r}")
+    found += [
+        f"{key}: wanted {wanted[key]!r}, found {fields.get(key)!r}"
+        for key in ("code", "message")
+        if key in wanted and not values.equal(wanted[key], fields.get(key))
+    ]
     if "payload" in wanted and not values.equal(wanted["payload"], value):
         found.append(f"payload: wanted {wanted['payload']!r}, found {value!r}")
     trace = execution.error.trace
@@ -189,14 +192,14 @@ def _requests(wanted: int, outcome: Outcome) -> list[str]:
 def _sleeps(wanted: list[float], outcome: Outcome) -> list[str]:
     found = _execution(outcome).sleeps
     same = len(wanted) == len(found) and all(
-        abs(a - b) < 1e-6 for a, b in zip(wanted, found, strict=True)
+        abs(a - b) < _CLOSE for a, b in zip(wanted, found, strict=True)
     )
     return [] if same else [f"sleeps: wanted {wanted}, found {found}"]
 
 
 def _elapsed(wanted: list[float], outcome: Outcome) -> list[str]:
     least, most = wanted
-    if least - 1e-6 <= outcome.elapsed <= most + 1e-6:
+    if least - _CLOSE <= outcome.elapsed <= most + _CLOSE:
         return []
     return [f"elapsed: wanted {wanted}, found {outcome.elapsed}"]
 
@@ -206,7 +209,7 @@ def _execution(outcome: Outcome) -> Execution:
     return outcome.execution
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[Any, Outcome], list[str]]] = {
     "result": _result,
     "result_not": _result_not,
     "error": _error,
@@ -226,7 +229,7 @@ def cases(folder: Path) -> Iterator[tuple[str, Case]]:
 def main(arguments: list[str]) -> int:
     """Run the cases of a folder."""
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
-        print("usage: python -m localcloud.workflows.conformance DIR", file=sys.stderr)
+        sys.stderr.write("usage: python -m localcloud.workflows.conformance DIR\n")
         return 2
     passed = failed = 0
     for name, case in cases(Path(arguments[0])):
@@ -236,10 +239,10 @@ def main(arguments: list[str]) -> int:
             found = [f"{type(error).__name__}: {error}"]
         if found:
             failed += 1
-            print(f"FAILED {name}: {'; '.join(found)}")
+            sys.stdout.write(f"FAILED {name}: {'; '.join(found)}\n")
         else:
             passed += 1
-    print(f"{passed} passed, {failed} failed")
+    sys.stdout.write(f"{passed} passed, {failed} failed\n")
     return 1 if failed or not passed else 0
 
 

@@ -200,8 +200,8 @@ class _Method:
                 continue
             if key == "location" and "location" not in own:
                 continue
-            for item in value if type(value) is list else [value]:
-                pairs.append((key, _text(item, key)))
+            every = value if type(value) is list else [value]
+            pairs += [(key, _text(item, key)) for item in every]
         return f"{url}?{urlencode(pairs, quote_via=quote)}" if pairs else url
 
 

@@ -61,6 +61,14 @@ class Program:
     routines: "dict[str, RoutineCode]" = field(default_factory=dict)
 
 
+def run_all(codes: list[Code], frame: Frame) -> Generator[Any, Any, list[Any]]:
+    """Evaluate one after the other, waiting if need be."""
+    values = []
+    for code in codes:
+        values.append((yield from code.run(frame)))  # noqa: PERF401 - no yield in comprehensions
+    return values
+
+
 def _unknown(symbol: str) -> DeployError:
     return DeployError(f"symbol '{symbol}' is neither a variable nor a sub-workflow name")
 
@@ -78,10 +86,7 @@ def combine(parts: list[Code], build: Callable[..., Any]) -> Code:
         return Code(lambda frame: build(*[plain(frame) for plain in plains]))
 
     def flow(frame: Frame) -> Generator[Any, Any, Any]:
-        values = []
-        for part in parts:
-            values.append((yield from part.run(frame)))
-        return build(*values)
+        return build(*(yield from run_all(parts, frame)))
 
     return Code(flow=flow)
 
@@ -238,9 +243,7 @@ def function_code(function: Function, arguments: list[Code]) -> Code:
         return Code(plain)
 
     def flow(frame: Frame) -> Generator[Any, Any, Any]:
-        values = []
-        for argument in arguments:
-            values.append((yield from argument.run(frame)))
+        values = yield from run_all(arguments, frame)
         frame.run.count()
         return implementation(frame.run, *values) if needs_run else implementation(*values)
 
@@ -267,9 +270,7 @@ def _routine_call(routine: "RoutineCode", arguments: list[Code]) -> Code:
     routine.check_positional(len(arguments))
 
     def flow(frame: Frame) -> Generator[Any, Any, Any]:
-        values = []
-        for argument in arguments:
-            values.append((yield from argument.run(frame)))
+        values = yield from run_all(arguments, frame)
         frame.run.count()
         return (yield from routine.invoke(frame, routine.bind_positional(values)))
 

@@ -143,7 +143,7 @@ def parse(text: str, start: str = "start") -> Expression:
         raise
     except lark.exceptions.UnexpectedCharacters as error:
         reason = f"token recognition error at: '{error.char}'"
-        raise ExpressionError(reason, error.pos_in_stream) from error
+        raise ExpressionError(reason, error.pos_in_stream or 0) from error
     except lark.exceptions.UnexpectedToken as error:
         found = error.token
         if found.type == "$END":

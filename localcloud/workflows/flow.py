@@ -103,7 +103,7 @@ def leave_trace(frame: Frame, step: str, error: WorkflowError) -> None:
         error.trace.append(StackElement(step, frame.routine, frame.at))
 
 
-def run_block(block: Block, frame: Frame) -> Running:
+def run_block(block: Block, frame: Frame) -> Running:  # noqa: C901 - every step comes through here
     """Run the steps of a block; give the signal that ends it, or None at its end."""
     run, task = frame.run, frame.task
     parent = task.entry

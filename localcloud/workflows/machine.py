@@ -2,12 +2,10 @@
 
 Everything between two outcomes of effects is computing, and computing is deterministic. The
 journal keeps the outcomes in the order in which they were taken up, and whatever else was
-looked up (the time, random identifiers). Running the same program against its journal leads to
-the same state, so an execution survives the end of the process.
+looked up (time, random identifiers). Replaying it leads to the same state: executions survive.
 """
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,13 +28,13 @@ from localcloud.workflows.evaluator import Program
 from localcloud.workflows.flow import RoutineCode
 from localcloud.workflows.frames import Frame
 from localcloud.workflows.history import History
+from localcloud.workflows.mailbox import Mailbox
 from localcloud.workflows.values import copy, size_of, to_json
 
 log = logging.getLogger(__name__)
 
 _TURN = 2000  # steps an execution may take before others have their turn
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS"})
-
 Key = tuple[int, int]
 
 
@@ -117,10 +115,8 @@ class Execution:
         self.settings = settings or Settings()
         self.detailed = self.settings.detailed
         self.environment = self.settings.environment
-        self.history = History()
-        self.steps = 0
-        self.external = 0
-        self.memory = 0
+        self.history, self.mailbox = History(), Mailbox()
+        self.steps = self.external = self.memory = 0
         self.checkpoint = _TURN
         self.state = "ACTIVE"
         self.result: Any = None
@@ -139,9 +135,6 @@ class Execution:
         self._write = write
         self._cancelled = False
         self.advancing = False
-        self._callbacks_lock = threading.Lock()
-        self._waiting: dict[str, deque[Key]] = {}
-        self._received: dict[str, deque[CallbackReceived]] = {}
 
     # -- what steps use ----------------------------------------------------------------------
 
@@ -221,36 +214,23 @@ class Execution:
         self._inbox.append((key, outcome))
         self.host.schedule(self)
 
-    # -- callbacks ---------------------------------------------------------------------------
-
     def await_callback(self, url: str, key: Key) -> bool:
         """Wait for a call of an endpoint; give True if one that came before was taken."""
-        with self._callbacks_lock:
-            if not self._received.get(url):
-                self._waiting.setdefault(url, deque()).append(key)
-                return False
-            early = self._received[url].popleft()
-        self.deliver(key, early)
-        return True
+        early = self.mailbox.wait(url, key)
+        if early is not None:
+            self.deliver(key, early)
+        return early is not None
 
     def receive_callback(self, url: str, outcome: CallbackReceived) -> bool:
         """Take a call of an endpoint; give False if nobody waits yet. Callable from any thread."""
-        with self._callbacks_lock:
-            keys = self._waiting.get(url)
-            while keys:
-                key = keys.popleft()
-                if key in self._outstanding:
-                    break
-            else:
-                self._received.setdefault(url, deque()).append(outcome)
-                return False
-        self.deliver(key, outcome)
-        return True
+        key = self.mailbox.receive(url, outcome, self._outstanding)
+        if key is not None:
+            self.deliver(key, outcome)
+        return key is not None
 
     def waiters(self, url: str) -> int:
         """Count who waits for calls of an endpoint."""
-        with self._callbacks_lock:
-            return sum(key in self._outstanding for key in self._waiting.get(url, ()))
+        return self.mailbox.waiters(url, self._outstanding)
 
     def cancel(self) -> None:
         """Ask for the end; callable from any thread."""
@@ -395,10 +375,7 @@ class Execution:
     def _end(self, state: str, value: Any, error: WorkflowError | None) -> None:
         if state == "SUCCEEDED":
             try:
-                to_json(value)
-                if size_of(value) > limits.MEMORY_BYTES:
-                    message = f"result is larger than {limits.MEMORY_BYTES} bytes"
-                    raise limit_error(message, "ResultSizeLimitExceededError")
+                _check_result(value)
             except WorkflowError as refused:
                 state, value, error = "FAILED", None, refused
         self.state = state
@@ -409,6 +386,13 @@ class Execution:
         self._ready.clear()
         for callback in self.on_end:
             callback(self)
+
+
+def _check_result(value: Any) -> None:
+    to_json(value)
+    if size_of(value) > limits.MEMORY_BYTES:
+        message = f"result is larger than {limits.MEMORY_BYTES} bytes"
+        raise limit_error(message, "ResultSizeLimitExceededError")
 
 
 def _too_many_steps() -> WorkflowError:

@@ -86,7 +86,7 @@ def _branch(parent: Frame, step: str, kind: str, names: list[str]) -> tuple[Fram
     return frame, entry
 
 
-def parallel_branches(name: str, branches: list[BranchCode], limit: Code | None) -> Runner:
+def parallel_branches(branches: list[BranchCode], limit: Code | None) -> Runner:
     """Run named branches side by side."""
 
     def flow(frame: Frame) -> Running:

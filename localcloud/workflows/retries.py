@@ -130,7 +130,9 @@ def call_predicate(frame: Frame, predicate: CallableValue, error: Any) -> Runnin
     return expect_type(answer, bool, "the result of a retry predicate")
 
 
-def attempt(name: str, body: Block, retry: RetryCode | None, handler: HandlerCode | None) -> Runner:
+def attempt(  # noqa: C901 - the whole of try, in the order in which it happens
+    name: str, body: Block, retry: RetryCode | None, handler: HandlerCode | None
+) -> Runner:
     """Run a try block: again while the policy says so, then the handler."""
 
     def try_once(frame: Frame) -> Running:

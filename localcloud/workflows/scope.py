@@ -101,7 +101,7 @@ class Scope:
                 raise
 
 
-def assigned_names(steps: tuple[Step, ...]) -> Iterator[tuple[Step, str]]:
+def assigned_names(steps: tuple[Step, ...]) -> Iterator[tuple[Step, str]]:  # noqa: C901 - one branch a statement
     """Give each name assigned by these steps, not looking into blocks with their own scope."""
     for step in steps:
         statement = step.statement

@@ -37,6 +37,7 @@ from localcloud.workflows.yaml_source import Mapping, Node, Scalar, Sequence
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WORDS: Final = frozenset({"true", "false", "null", "and", "or", "not", "in"})
+ENDS: Final = 2  # of a range
 RESERVED: Final = frozenset({"end", "break", "continue"})
 
 Parts = dict[object, Node]
@@ -241,11 +242,15 @@ def _loop(node: Node) -> For:
 
 
 def _check_range(source: Value, node: Node) -> None:
-    if isinstance(source, ListValue) and len(source.items) == 2:
+    if isinstance(source, ListValue) and len(source.items) == ENDS:
         return
     if isinstance(source, Computed):
         return
-    if not isinstance(source, Constant) or type(source.value) is not list or len(source.value) != 2:
+    if (
+        not isinstance(source, Constant)
+        or type(source.value) is not list
+        or len(source.value) != ENDS
+    ):
         _refuse("'range' must be a list of two numbers or an expression", node)
     begin, end = source.value
     if type(begin) is not int or type(end) is not int:

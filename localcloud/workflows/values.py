@@ -19,6 +19,8 @@ class Callable:
         self.target = target
 
 
+_SHOWN = 200  # characters of a value in an error message
+
 TYPE_NAMES: dict[type, str] = {
     bool: "boolean",
     int: "integer",
@@ -167,7 +169,7 @@ def shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         return type_name(value)
-    return text if len(text) <= 200 else text[:200] + "..."
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def expect_type(value: Any, kind: type, what: str) -> Any:

@@ -46,7 +46,7 @@ class ShellTokens:
         del execution
         try:
             credentials, _ = google.auth.default(scopes=list(scopes))
-            credentials.refresh(google.auth.transport.requests.Request())
+            credentials.refresh(google.auth.transport.requests.Request())  # type: ignore[no-untyped-call]  # ships no types
         except google.auth.exceptions.GoogleAuthError as error:
             raise TokenError(str(error)) from error
         return str(credentials.token)
@@ -56,6 +56,7 @@ class ShellTokens:
         del execution
         try:
             request = google.auth.transport.requests.Request()
-            return str(google.oauth2.id_token.fetch_id_token(request, audience))
+            found = google.oauth2.id_token.fetch_id_token(request, audience)  # type: ignore[no-untyped-call]  # ships no types
+            return str(found)
         except google.auth.exceptions.GoogleAuthError as error:
             raise TokenError(str(error)) from error

@@ -88,7 +88,10 @@ def get(call: Call) -> Resource:
 
 def list_executions(call: Call) -> Resource:
     """List the executions of a workflow, newest first unless asked otherwise."""
-    found = [_augmented(call, item) for item in call.store.children(execution_name(call) + "/executions/")]
+    found = [
+        _augmented(call, item)
+        for item in call.store.children(execution_name(call) + "/executions/")
+    ]
     expression = _SECONDS.sub(r"\1\2", call.get("filter") or "")
     kept = ordered(
         filtered(found[::-1], expression), call.get("orderBy"), _ORDER, default="createTime desc"
@@ -176,19 +179,28 @@ SERVICE = Service(
     "v1",
     {_PREFIX + method: handler for method, (handler, _) in _HANDLERS.items()},
     permissions={
-        _PREFIX + method: Needs(needed, api="workflows") for method, (_, needed) in _HANDLERS.items()
+        _PREFIX + method: Needs(needed, api="workflows")
+        for method, (_, needed) in _HANDLERS.items()
     },
     resource=execution_name,
     extra=callbacks.ROUTES,
     grpc_methods={
-        _GRPC + "CreateExecution": (types.CreateExecutionRequest, types.Execution, _PREFIX + "create"),
+        _GRPC + "CreateExecution": (
+            types.CreateExecutionRequest,
+            types.Execution,
+            _PREFIX + "create",
+        ),
         _GRPC + "GetExecution": (types.GetExecutionRequest, types.Execution, _PREFIX + "get"),
         _GRPC + "ListExecutions": (
             types.ListExecutionsRequest,
             types.ListExecutionsResponse,
             _PREFIX + "list",
         ),
-        _GRPC + "CancelExecution": (types.CancelExecutionRequest, types.Execution, _PREFIX + "cancel"),
+        _GRPC + "CancelExecution": (
+            types.CancelExecutionRequest,
+            types.Execution,
+            _PREFIX + "cancel",
+        ),
     },
     on_start=on_start,
     on_stop=on_stop,

@@ -93,7 +93,7 @@ def receive(call: Call) -> Resource:
         raise not_found(f"Resource '{cloud.by_number(key)}' was not found")
     if call.http_method != record["method"]:
         raise ApiError(405, f"the callback takes {record['method']}", status="INVALID_ARGUMENT")
-    event = {
+    event: dict[str, Any] = {
         "received_time": call.now,
         "http_request": {
             "body": _body(call),

@@ -23,7 +23,9 @@ _SYSTEM_TYPE = "type.googleapis.com/google.cloud.workflows.type.ExecutionsSystem
 _ENGINE_TYPE = "type.googleapis.com/google.cloud.workflows.type.EngineCallLog"
 
 
-def write(cloud: Cloud, execution: Execution, entry: dict[str, Any], log: str = "Workflows") -> None:
+def write(
+    cloud: Cloud, execution: Execution, entry: dict[str, Any], log: str = "Workflows"
+) -> None:
     """Write an entry about an execution."""
     parts = execution.settings.name.split("/")
     cloud.log(
@@ -63,7 +65,7 @@ def state(cloud: Cloud, execution: Execution, now: str) -> None:
     )
 
 
-def call_log(cloud: Cloud, level: str | None) -> Callable[[Execution, dict[str, Any]], None] | None:
+def call_log(level: str | None) -> Callable[[Execution, dict[str, Any]], None] | None:
     """Give what writes the call log, or None where nothing is to be written."""
     wanted = _EVENTS.get(level or "")
     if wanted is None:

@@ -15,7 +15,6 @@ from localcloud.workflows.compiler import compile_source
 from localcloud.workflows.effects import HttpReply, HttpRequest
 from localcloud.workflows.engine import Engine, TokenError, TransportError
 from localcloud.workflows.errors import DeployError, WorkflowError
-from localcloud.workflows.evaluator import Program
 from localcloud.workflows.machine import Execution, Settings
 from localcloud.workflows.report import context_text, payload_text, stack_trace
 from localcloud.workflows.values import from_json, to_json
@@ -23,6 +22,7 @@ from localcloud.workflows.values import from_json, to_json
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.service import Resource
+    from localcloud.workflows.evaluator import Program
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Runner:
             name=key,
             environment=environment,
             detailed=history == "EXECUTION_HISTORY_DETAILED",
-            call_log=logs.call_log(self.cloud, level),
+            call_log=logs.call_log(level),
         )
 
     def resume(self) -> None:
@@ -244,7 +244,11 @@ class Runner:
 
     def with_progress(self, record: Resource) -> Resource:
         """Add where a running execution is and how long it has taken."""
-        shown = {key: value for key, value in record.items() if key not in ("label", "stepName", "executionId")}
+        shown = {
+            key: value
+            for key, value in record.items()
+            if key not in ("label", "stepName", "executionId")
+        }
         if "_duration" in shown:
             written = shown.pop("_duration")
             shown.pop("duration", None)

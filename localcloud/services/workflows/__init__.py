@@ -46,7 +46,9 @@ def create(call: Call) -> Resource:
     parent = workflow_name(call)
     _check_location(parent)
     name = f"{parent}/workflows/{workflow_id}"
-    wanted = check_deployment(call, {key: call.body[key] for key in _CHANGEABLE if key in call.body})
+    wanted = check_deployment(
+        call, {key: call.body[key] for key in _CHANGEABLE if key in call.body}
+    )
 
     def work() -> Resource:
         with call.cloud.store.lock():
@@ -64,7 +66,7 @@ def get(call: Call) -> Resource:
     if revision is None or revision == found["revisionId"]:
         return found
     name = f"{found['name']}/revisions/{revision}"
-    older = _revisions(call).find(name)
+    older: Resource | None = _revisions(call).find(name)
     if older is None:
         raise not_found(f"Resource '{found['name']}@{revision}' was not found")
     return older
@@ -73,7 +75,9 @@ def get(call: Call) -> Resource:
 def list_workflows(call: Call) -> Resource:
     """List workflows."""
     found = call.store.children(f"{workflow_name(call)}/workflows/")
-    items = ordered(filtered(found, call.get("filter")), call.get("orderBy"), _ORDER, default="name")
+    items = ordered(
+        filtered(found, call.get("filter")), call.get("orderBy"), _ORDER, default="name"
+    )
     return page(call, items, "workflows", default=500)
 
 

@@ -6,6 +6,7 @@ from localcloud.workflows import retry_rules
 from localcloud.workflows.stdlib.registry import CONSTANTS, FUNCTIONS, function
 from localcloud.workflows.values import Callable
 
+
 @function("retry.always", "e", counted=False)
 def always(_error: Any) -> bool:
     """Retry on every error."""

@@ -1,0 +1,160 @@
+"""A source outside the language is refused when it is deployed, and the message says where."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.errors import DeployError
+
+REFUSED = {
+    "empty": ("", "source is empty"),
+    "not a workflow": ("just text", "list of steps or a map"),
+    "no main": ("sub: {steps: [{a: {return: 1}}]}", "'main' workflow is not defined"),
+    "no steps": ("main: {params: [a]}", "has no 'steps'"),
+    "two main parameters": (
+        "main: {params: [a, b], steps: [{a: {return: 1}}]}",
+        "at most 1",
+    ),
+    "eleven parameters": (
+        "main: {steps: [{a: {return: 1}}]}\n"
+        "s: {params: [a, b, c, d, e, f, g, h, i, j, k], steps: [{a: {return: 1}}]}",
+        "at most 10",
+    ),
+    "duplicate key": ("- a: {return: 1, return: 2}", "duplicate key 'return'"),
+    "duplicate step": ("- a: {return: 1}\n- a: {return: 2}", "duplicate step name 'a'"),
+    "unknown key": ("- a: {retrun: 1}", "'retrun'"),
+    "two kinds": ("- a: {return: 1, assign: [{x: 1}]}", "both"),
+    "next after return": ("- a: {return: 1, next: end}", "unexpected key 'next'"),
+    "unknown step": ("- a: {assign: [{x: 1}], next: nowhere}", "'nowhere' is not defined"),
+    "step in another list": (
+        "- a: {steps: [{inner: {assign: [{x: 1}]}}]}\n- b: {next: inner}",
+        "'inner' is not defined",
+    ),
+    "break outside a loop": ("- a: {next: break}", "not inside"),
+    "reserved name": ("- end: {return: 1}", "cannot be the name"),
+    "no condition": ("- a: {switch: [{next: end}]}", "needs a 'condition'"),
+    "text as condition": ('- a: {switch: [{condition: "true", next: end}]}', "must be an expr"),
+    "in and range": (
+        "- a: {for: {value: v, in: [1], range: [1, 2], steps: [{b: {return: 1}}]}}",
+        "either 'in' or 'range'",
+    ),
+    "range of doubles": (
+        "- a: {for: {value: v, range: [1.5, 2.5], steps: [{b: {next: continue}}]}}",
+        "integers",
+    ),
+    "range backwards": (
+        "- a: {for: {value: v, range: [2, 1], steps: [{b: {next: continue}}]}}",
+        "ends before it begins",
+    ),
+    "nested loops, one variable": (
+        "- a: {for: {value: v, in: [1], steps: [{b: {for: {value: v, in: [1], "
+        "steps: [{c: {next: continue}}]}}}]}}",
+        "already that of a loop",
+    ),
+    "one branch": ("- a: {parallel: {branches: [{b: {steps: [{c: {assign: [{x: 1}]}}]}}]}}", "2 to"),
+    "policy": (
+        "- a: {parallel: {exception_policy: unhandled, for: {value: v, in: [1], "
+        "steps: [{c: {assign: [{x: 1}]}}]}}}",
+        "continueAll",
+    ),
+    "unknown shared": (
+        "- a: {parallel: {shared: [x], for: {value: v, in: [1], steps: [{c: {assign: [{x: 1}]}}]}}}",
+        "shared variable 'x' is not defined",
+    ),
+    "return out of a branch": (
+        "- a: {parallel: {for: {value: v, in: [1], steps: [{c: {return: 1}}]}}}",
+        "cannot leave a branch",
+    ),
+    "end out of a branch": (
+        "- a: {parallel: {for: {value: v, in: [1], steps: [{c: {next: end}}]}}}",
+        "cannot leave a branch",
+    ),
+    "break out of an iteration": (
+        "- a: {parallel: {for: {value: v, in: [1], steps: [{c: {next: break}}]}}}",
+        "cannot leave a branch",
+    ),
+    "try alone": ("- a: {try: {raise: x}}", "'retry' or 'except'"),
+    "half a policy": ("- a: {try: {raise: x}, retry: {max_retries: 1}}", "needs 'backoff'"),
+    "raise a number": ("- a: {raise: 5}", "string or a map"),
+    "unknown function": ("- a: {call: text.shout, args: {source: a}}", "text.shout"),
+    "unknown argument": ("- a: {call: sys.sleep, args: {minutes: 1}}", "'minutes'"),
+    "missing argument": ("- a: {call: sys.sleep}", "'seconds'"),
+    "no connector": ("- a: {call: googleapis.iam.v1.projects.list}", "no connector for 'iam'"),
+    "unknown method": ("- a: {call: googleapis.sqladmin.v1.instances.fly}", "methods here are"),
+    "connector argument": (
+        "- a: {call: googleapis.sqladmin.v1.instances.get, args: {project: p, instance: i, x: 1}}",
+        "'x'",
+    ),
+    "missing parameter": (
+        "main: {steps: [{a: {call: s}}]}\ns: {params: [n], steps: [{b: {return: 1}}]}",
+        "'n' of subworkflow 's' is missing",
+    ),
+    "expression as function": ('- a: {call: "${f}"}', "name of a function"),
+    "assign to nothing": ("- a: {assign: [{m.k: 1}]}", "symbol 'm'"),
+    "assign to a number": ("- a: {assign: [{1st: 1}]}", "invalid assignment target"),
+    "assign to a word": ("- a: {assign: [{and: 1}]}", "cannot be assigned"),
+    "tabs": ("- a:\n\treturn: 1", "invalid YAML"),
+    "two documents": ("- a: {return: 1}\n---\n- a: {return: 2}", "more than one document"),
+    "big integer": ("- a: {return: 99999999999999999999}", "does not fit 64 bits"),
+    "self-containing alias": ("- a: {return: &x [*x]}", "itself"),
+    "strange tag": ("- a: {return: !!binary aGk=}", "not supported"),
+    "variable of a loop outside": (
+        "- a: {for: {value: v, in: [1], steps: [{b: {assign: [{x: 1}]}}]}}\n- c: {return: '${v}'}",
+        "symbol 'v' is neither a variable nor a sub-workflow name",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    """The mistake is named."""
+    source, part = REFUSED[name]
+    with pytest.raises(DeployError) as caught:
+        compile_source(source)
+    assert part in str(caught.value)
+    assert str(caught.value).startswith("failed to build: ")
+
+
+def test_step_and_place_are_in_the_error() -> None:
+    """The message has Google's words, and the position leads to the expression."""
+    source = textwrap.dedent("""
+        - step1:
+            assign:
+              - varA: 1
+        - step2:
+            return: ${varC + varA}
+    """)
+    with pytest.raises(DeployError) as caught:
+        compile_source(source)
+    assert str(caught.value) == (
+        "failed to build: error in step step2: error evaluating return value: "
+        "symbol 'varC' is neither a variable nor a sub-workflow name"
+    )
+    assert caught.value.position is not None
+    assert (caught.value.position.line, caught.value.position.column) == (6, 13)
+
+
+def test_fifty_are_enough() -> None:
+    """Assignments and conditions have a limit."""
+    many = "".join(f"\n      - v{n}: 1" for n in range(51))
+    with pytest.raises(DeployError, match="at most 50"):
+        compile_source(f"- a:\n    assign:{many}")
+    many = "".join("\n      - {condition: true, next: end}" for _ in range(51))
+    with pytest.raises(DeployError, match="at most 50"):
+        compile_source(f"- a:\n    switch:{many}")
+
+
+def test_a_source_has_at_most_128_kilobytes() -> None:
+    """A larger one is refused whatever is in it."""
+    with pytest.raises(DeployError, match="larger"):
+        compile_source("# " + "x" * 128 * 1024 + "\n- a: {return: 1}")
+
+
+def test_json_with_tabs_is_json() -> None:
+    """Any JSON is a source, also where YAML would object."""
+    assert "main" in compile_source('{\n\t"main": {"steps": [{"a": {"return": 1}}]}}').routines
+    with pytest.raises(DeployError, match="duplicate key"):
+        compile_source('{\n\t"main": {}, "main": {}}')
