@@ -1,10 +1,12 @@
 """What a Dockerfile can start from: a tree and its configuration, of this machine's Python or empty."""
 
+import importlib.util
 import re
 import shutil
 import subprocess
 import sys
 import uuid
+import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,7 +79,9 @@ def python_base(bases: Path) -> Path:
     place.mkdir(parents=True)
     try:
         made = subprocess.run(
-            box.argv([str(interpreter()), "-m", "venv", PYTHON], binds={PYTHON: place}),
+            box.argv(
+                [str(interpreter()), "-m", "venv", "--without-pip", PYTHON], binds={PYTHON: place}
+            ),
             env={"PATH": SYSTEM_PATH, "HOME": "/"},
             capture_output=True,
             text=True,
@@ -85,6 +89,7 @@ def python_base(bases: Path) -> Path:
         )
         if made.returncode != 0:
             raise StepFailed(f"cannot make the base image: {made.stdout}{made.stderr}")
+        _add_pip(place)
         try:
             fresh.rename(tree)
         except OSError:
@@ -93,6 +98,34 @@ def python_base(bases: Path) -> Path:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return tree
+
+
+def _add_pip(place: Path) -> None:
+    """Install pip by unpacking it: the wheel that comes with Python, or the pip of our own."""
+    libraries = next(place.glob("lib/python*/site-packages"))
+    if (wheel := _bundled_pip()) is not None:
+        with zipfile.ZipFile(wheel) as packed:
+            packed.extractall(libraries)
+    elif (own := _folder("pip")) is not None:
+        for found in (own, *own.parent.glob("pip-*.dist-info")):
+            shutil.copytree(found, libraries / found.name)
+    else:
+        raise StepFailed("cannot make the base image: this machine's Python has no pip to give it")
+    call = "import sys\nfrom pip._internal.cli.main import main\n\nsys.exit(main())\n"
+    for name in ("pip", "pip3"):
+        script = place / "bin" / name
+        script.write_text(f"#!{PYTHON}/bin/python\n{call}")
+        script.chmod(0o755)
+
+
+def _bundled_pip() -> Path | None:
+    ensurepip = _folder("ensurepip")
+    return None if ensurepip is None else next(ensurepip.glob("_bundled/pip-*.whl"), None)
+
+
+def _folder(package: str) -> Path | None:
+    spec = importlib.util.find_spec(package)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
 def copy_tree(source: Path, target: Path) -> None:

@@ -323,10 +323,13 @@ def test_an_image_without_a_repository_is_removed(cloud: Cloud) -> None:
     """Deleting a repository frees the disk."""
     image = cloud.images.find(TAG)
     repositories = client(cloud, "artifactregistry", "v1").projects().locations().repositories()
-    repositories.delete(name=f"{PARENT}/repositories/berth").execute()
-    for _ in range(100):
-        if not image.root.exists():
+    operation = repositories.delete(name=f"{PARENT}/repositories/berth").execute()
+    operations = client(cloud, "artifactregistry", "v1").projects().locations().operations()
+    for _ in range(200):
+        found = operations.get(name=operation["name"]).execute()
+        if found["done"]:
             break
         time.sleep(0.05)
+    assert (found["done"], found.get("error")) == (True, None)
     assert not image.root.exists()
     assert cloud.images.find(TAG) is None
