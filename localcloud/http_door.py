@@ -103,10 +103,10 @@ class HttpDoor:
                     raise _GoneError  # noqa: TRY301 - the file goes the same way as for errors
                 spool.feed(message.get("body", b""))
                 more = message.get("more_body", False)
+            request.upload = spool.finish()
         except BaseException:
             spool.discard()
             raise
-        request.upload = spool.finish()
 
 
 class _GoneError(Exception):

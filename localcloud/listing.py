@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import invalid
 from localcloud.service import camel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from localcloud.store import Resource
 
@@ -37,7 +38,7 @@ def filtered(
     items: Sequence[Resource],
     expression: str | None,
     *,
-    order: dict[str, Sequence[str]] | None = None,
+    order: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Resource]:
     """Keep the items that match; 400 for an expression outside the language.
 
@@ -50,7 +51,7 @@ def filtered(
 
 
 class _Parser:
-    def __init__(self, expression: str, order: dict[str, Sequence[str]]) -> None:
+    def __init__(self, expression: str, order: Mapping[str, Sequence[str]]) -> None:
         self.expression = expression
         self.order = order
         self.tokens: list[tuple[str, str]] = []
@@ -176,8 +177,20 @@ def _order(value: Any, wanted: str) -> int:
     try:
         left, right = float(value), float(wanted)
     except (TypeError, ValueError):
+        before, after = _moment(_text(value)), _moment(wanted)
+        if before is not None and after is not None:
+            return (before > after) - (before < after)
         return (_text(value) > wanted) - (_text(value) < wanted)
     return (left > right) - (left < right)
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a time or a date, so that fractions of seconds do not matter to the comparison."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _unquoted(text: str) -> str:

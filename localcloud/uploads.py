@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 
-from localcloud.errors import invalid
+from localcloud.errors import ApiError, invalid
 from localcloud.transport import Upload
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ class Spool:
         if self._delimiter is not None:
             end = self._tail.rfind(self._delimiter)
             if self._preamble is not None or end < 0:
-                self.discard()
                 raise invalid("Malformed multipart body.")
             self._write(self._tail[:end].removesuffix(b"\r"))
         self._file.close()
@@ -148,5 +147,9 @@ def is_upload(request: Request, route: Route | None) -> bool:
 def spooled(request: Request, folder: Path) -> Upload:
     """Put a body that is already in memory on disk, as the in-process door needs."""
     spool = Spool(folder, request.headers)
-    spool.feed(request.body)
-    return spool.finish()
+    try:
+        spool.feed(request.body)
+        return spool.finish()
+    except ApiError:
+        spool.discard()
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -20,8 +21,12 @@ def test_timers_run_in_order_at_their_time(clock: VirtualClock) -> None:
     """Each timer sees the moment it was set for; equal moments keep their order."""
     seen: list[tuple[str, float]] = []
     start = clock.now()
+
+    def note(name: str) -> None:
+        seen.append((name, clock.now() - start))
+
     for name, delay in (("late", 9), ("first", 1), ("second", 1)):
-        clock.call_later(delay, lambda name=name: seen.append((name, clock.now() - start)))
+        clock.call_later(delay, partial(note, name))
 
     clock.advance(5)
     assert seen == [("first", 1), ("second", 1)]

@@ -55,7 +55,12 @@ def _operation(cloud: Cloud) -> dict[str, Any]:
 def test_operation_is_done_after_its_latency(tmp_path: Path) -> None:
     """Nothing happens before its time, all of it then."""
     done: list[str] = []
-    cloud, clock = _run(tmp_path, lambda: done.append("x") or {"a": 1})
+
+    def work() -> dict[str, Any]:
+        done.append("x")
+        return {"a": 1}
+
+    cloud, clock = _run(tmp_path, work)
 
     clock.advance(39)
     assert (_operation(cloud)["done"], done) == (False, [])

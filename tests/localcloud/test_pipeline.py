@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HOST = "secretmanager.googleapis.com"
 SECRETS = f"{HOST}/v1/projects/berth-local/secrets"
-GOOD = {"replication": {"automatic": {}}}
+GOOD: dict[str, Any] = {"replication": {"automatic": {}}}
 CREATE = "secretmanager.projects.secrets.create"
 GET = "secretmanager.projects.secrets.get"
 
@@ -303,7 +303,7 @@ def test_refused_calls_use_up_no_fault(cloud: Cloud, ask: Ask) -> None:
 
 def test_fault_on_unknown_method_is_refused(cloud: Cloud) -> None:
     """A misspelt method id would make a test that proves nothing."""
-    with pytest.raises(LookupError, match="secretmanager.projects.secret.get"):
+    with pytest.raises(LookupError, match=r"secretmanager\.projects\.secret\.get"):
         cloud.fail("secretmanager.projects.secret.get")
 
 
@@ -357,7 +357,7 @@ def test_wrong_table_stops_the_start(
 
 def test_unknown_document_stops_the_start(tmp_path: Path) -> None:
     """An API Google does not have cannot be faked."""
-    with pytest.raises(LookupError, match="nosuchapi.v1"):
+    with pytest.raises(LookupError, match=r"nosuchapi\.v1"):
         Cloud(tmp_path, clock=VirtualClock(), only=[Service("nosuchapi", "v1", {}, permissions={})])
 
 

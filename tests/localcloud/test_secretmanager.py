@@ -58,7 +58,8 @@ def test_latest_is_resolved_when_looking_too(ask: Ask, secret: str) -> None:
     assert "payload" not in found
 
 
-def test_taken_name_is_409(ask: Ask, secret: str) -> None:
+@pytest.mark.usefixtures("secret")
+def test_taken_name_is_409(ask: Ask) -> None:
     """A repeat meets the first one, in Google's words."""
     response = ask("POST", f"{URL}?secretId=demo", GOOD)
 
@@ -169,10 +170,11 @@ def test_alias_names_a_version(ask: Ask, secret: str) -> None:
     assert base64.b64decode(found["payload"]["data"]) == b"one"
 
 
+@pytest.mark.usefixtures("secret")
 @pytest.mark.parametrize(
     "path", ["demo/versions/1", "demo/versions/latest", "other", "other/versions/1:access"]
 )
-def test_absent_is_404(ask: Ask, secret: str, path: str) -> None:
+def test_absent_is_404(ask: Ask, path: str) -> None:
     """What is not there says which name was looked for."""
     response = ask("GET", f"{URL}/{path}")
 

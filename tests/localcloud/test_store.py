@@ -100,11 +100,16 @@ def test_failed_update_changes_nothing(things: Collection) -> None:
 
 def test_what_happens_under_the_lock_happens_wholly(store: Store, things: Collection) -> None:
     """Several writes under one lock are undone together."""
-    with pytest.raises(RuntimeError), store.lock():
-        things.create("p/a", {})
+
+    def fail() -> None:
         with store.lock():
-            things.create("p/b", {})
-        raise RuntimeError("no")
+            things.create("p/a", {})
+            with store.lock():
+                things.create("p/b", {})
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        fail()
 
     assert things.under("") == []
 

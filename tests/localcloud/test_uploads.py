@@ -10,7 +10,8 @@ import google_crc32c
 import pytest
 
 from localcloud.errors import ApiError
-from localcloud.uploads import Spool
+from localcloud.transport import Request
+from localcloud.uploads import Spool, spooled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,9 @@ def test_checksums_are_those_of_the_media(tmp_path: Path) -> None:
 
     upload = spool.finish()
 
-    assert upload.md5 == base64.b64encode(hashlib.md5(MEDIA).digest()).decode()
+    assert (
+        upload.md5 == base64.b64encode(hashlib.md5(MEDIA, usedforsecurity=False).digest()).decode()
+    )
     number = int.from_bytes(base64.b64decode(upload.crc32c), "big")
     assert number == google_crc32c.value(MEDIA)
 
@@ -78,12 +81,13 @@ def test_checksums_are_those_of_the_media(tmp_path: Path) -> None:
 )
 def test_broken_multipart_is_400(tmp_path: Path, body: bytes) -> None:
     """A body that is not what its header says is the caller's mistake."""
-    spool = Spool(tmp_path, {"content-type": "multipart/related; boundary='sep'"})
+    headers = {"content-type": "multipart/related; boundary='sep'"}
+    request = Request("POST", "https://storage.googleapis.com/upload", headers, body)
 
     with pytest.raises(ApiError) as caught:
-        spool.feed(body)
-        spool.finish()
+        spooled(request, tmp_path)
 
+    assert list(tmp_path.iterdir()) == []
     assert caught.value.code == 400
 
 
