@@ -7,10 +7,8 @@ down before. Nobody waits inside: who wants to wait listens.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from localcloud.errors import already_exists, not_found
 from localcloud.services.pubsub import messages
@@ -19,10 +17,15 @@ from localcloud.services.pubsub.messages import Draft, Message
 from localcloud.services.pubsub.subscription import Subscription, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
     from localcloud.clock import Clock
     from localcloud.services.pubsub.queue import Handed, Item
 
 Resource = dict[str, Any]
+
+_Kind = TypeVar("_Kind")
 
 DELETED_TOPIC = "_deleted-topic_"
 """What a subscription shows as its topic once that is gone."""
@@ -253,9 +256,7 @@ class Broker:
         known = {m.id: m for m in subscription.queue.waiting} | subscription.acked
         topic = self.topics.get(subscription.resource["topic"])
         if topic is not None:
-            known |= {
-                m.id: m for m in topic.log.values() if subscription.matches(m.attributes)
-            }
+            known |= {m.id: m for m in topic.log.values() if subscription.matches(m.attributes)}
         return list(known.values())
 
     def _begin_anew(
@@ -331,9 +332,7 @@ class Broker:
         snapshots = self.snapshots_of(name)
         if snapshots:
             first = min(snapshot.last for snapshot in snapshots)
-            oldest = min(
-                [oldest, *(m.published for m in topic.log.values() if m.id > first)]
-            )
+            oldest = min([oldest, *(m.published for m in topic.log.values() if m.id > first)])
         if next(iter(topic.log.values())).published < oldest:
             topic.log = {n: m for n, m in topic.log.items() if m.published >= oldest}
             with self.journal.transaction():
@@ -354,7 +353,7 @@ def _absent(table: dict[str, Any], name: str) -> None:
         )
 
 
-def _found(table: dict[str, Any], name: str) -> Any:
+def _found(table: dict[str, _Kind], name: str) -> _Kind:
     found = table.get(name)
     if found is None:
         raise not_found(f"Resource not found (resource={name.rpartition('/')[2]}).")

@@ -137,7 +137,9 @@ def _tokens(text: str) -> list[str]:
     while at < end:
         found = _TOKEN.match(text, at)
         if found is None:
-            raise invalid(f"Invalid filter syntax: unexpected '{text[at:].strip()[0]}' (filter={text}).")
+            raise invalid(
+                f"Invalid filter syntax: unexpected '{text[at:].strip()[0]}' (filter={text})."
+            )
         tokens.append(found.group().strip())
         at = found.end()
     return tokens

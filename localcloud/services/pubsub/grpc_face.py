@@ -37,8 +37,8 @@ def _owner(method: Any) -> Any:
 
 def _stubs(transport: Any) -> Any:
     bare = object.__new__(transport)
-    bare._stubs = {}  # noqa: SLF001 - the transport's own table, empty before its first use
-    bare._logged_channel = _Recorder()  # noqa: SLF001 - a channel that connects to nothing
+    bare._stubs = {}
+    bare._logged_channel = _Recorder()
     return bare
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.services.pubsub.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 Resource = dict[str, Any]
 
@@ -80,9 +82,7 @@ class Journal:
 
     def resources(self, kind: str) -> list[Resource]:
         """Return all resources of a kind in the order of their names."""
-        rows = self._db.execute(
-            "SELECT body FROM resources WHERE kind = ? ORDER BY name", (kind,)
-        )
+        rows = self._db.execute("SELECT body FROM resources WHERE kind = ? ORDER BY name", (kind,))
         return [json.loads(body) for (body,) in rows]
 
     # Messages
@@ -91,9 +91,7 @@ class Journal:
         """Return message numbers that were never given before."""
         row = self._db.execute("SELECT value FROM numbers WHERE name = 'message'").fetchone()
         first = row[0] if row else 10_000_000_000_000_001
-        self._db.execute(
-            "INSERT OR REPLACE INTO numbers VALUES ('message', ?)", (first + count,)
-        )
+        self._db.execute("INSERT OR REPLACE INTO numbers VALUES ('message', ?)", (first + count,))
         return range(first, first + count)
 
     def add(self, messages: Iterable[Message], *, logged: bool) -> None:

@@ -62,9 +62,7 @@ def check(drafts: list[Draft]) -> None:
         )
     size = sum(len(draft.data) for draft in drafts)
     if size > _MOST_BYTES:
-        raise invalid(
-            f"Request payload size exceeds the limit: {_MOST_BYTES} bytes."
-        )  # fmt: skip
+        raise invalid(f"Request payload size exceeds the limit: {_MOST_BYTES} bytes.")
     for draft in drafts:
         _check_one(draft)
 

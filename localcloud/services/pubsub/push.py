@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import re
@@ -74,9 +75,8 @@ class Pushers:
         lease = subscription.lease_seconds + 5
         for handed in subscription.take(room, lease=lease, one_each=True):
             self._out[name] = self._out.get(name, 0) + 1
-            self._cloud.clock.call_at(
-                self._cloud.clock.now(), lambda handed=handed: self._send(name, handed)
-            )
+            send = functools.partial(self._send, name, handed)
+            self._cloud.clock.call_at(self._cloud.clock.now(), send)
 
     def _send(self, name: str, handed: Handed) -> None:
         with self._broker.lock:

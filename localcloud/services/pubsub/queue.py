@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from localcloud.services.pubsub.messages import Message
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from localcloud.services.pubsub.messages import Message
 
 
 @dataclass(slots=True, eq=False)
@@ -171,9 +173,7 @@ class Queue:
         lease = self._leases.get(ack_id)
         if lease is not None:
             lease.deadline = now + seconds
-            heapq.heappush(
-                self._deadlines, (lease.deadline, lease.item.message.id, ack_id)
-            )
+            heapq.heappush(self._deadlines, (lease.deadline, lease.item.message.id, ack_id))
 
     def refuse(self, ack_id: str, now: float) -> Item | None:
         """Take a message back at once; it goes out again after its backoff."""

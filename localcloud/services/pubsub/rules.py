@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,11 +12,13 @@ from localcloud.services.pubsub.filters import compile_filter
 from localcloud.services.pubsub.subscription import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Resource = dict[str, Any]
 
-_NAME = re.compile(r"projects/[^/]+/(topics|subscriptions|snapshots)/([A-Za-z][-A-Za-z0-9_.~+%]{2,254})")
+_NAME = re.compile(
+    r"projects/[^/]+/(topics|subscriptions|snapshots)/([A-Za-z][-A-Za-z0-9_.~+%]{2,254})"
+)
 _LABEL_KEY = re.compile(r"[a-z\u00df-\uffff][-_0-9a-z\u00df-\uffff]{0,62}")
 _LABEL_VALUE = re.compile(r"[-_0-9a-z\u00df-\uffff]{0,63}")
 _MOST_LABELS = 64
@@ -186,7 +187,7 @@ def _push(settled: Resource) -> None:
     secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
     if not secure or not parts.hostname:
         raise invalid(
-            f'Invalid push endpoint given (endpoint={endpoint}). The endpoint must be an absolute '
+            f"Invalid push endpoint given (endpoint={endpoint}). The endpoint must be an absolute "
             'URL starting with "https://".'
         )
     if push.get("oidcToken") == {}:
@@ -220,9 +221,7 @@ def _dead_letter(settled: Resource) -> None:
     check_name(grave, "topics")
     attempts = int(policy.get("maxDeliveryAttempts") or _ATTEMPTS[0])
     if attempts not in _ATTEMPTS:
-        raise invalid(
-            f"Invalid max delivery attempts: {attempts}. It must be between 5 and 100."
-        )
+        raise invalid(f"Invalid max delivery attempts: {attempts}. It must be between 5 and 100.")
     settled["deadLetterPolicy"] = {"deadLetterTopic": grave, "maxDeliveryAttempts": attempts}
 
 

@@ -50,7 +50,7 @@ def handlers(cloud: Cloud) -> list[grpc.GenericRpcHandler]:
     return [_Handlers(cloud)]
 
 
-class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc] - grpc ships no types
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no types
     """Finds the handler of a path; None leaves it to the door's own table."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -209,9 +209,7 @@ class _Stream:
                 room = min(room, self._most - len(self._out))
             # One message of a key at a time: the client would go on with the next one after a
             # nack, and the order would be lost.
-            handed = self._broker.take(
-                self._name, max(room, 0), lease=self._lease, one_each=True
-            )
+            handed = self._broker.take(self._name, max(room, 0), lease=self._lease, one_each=True)
         self._out.update(item.ack_id for item in handed)
         return handed
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from localcloud.services.pubsub.filters import compile_filter
 from localcloud.services.pubsub.queue import Handed, Item, Queue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from localcloud.clock import Clock, Timer
     from localcloud.services.pubsub.journal import Journal
     from localcloud.services.pubsub.messages import Message
@@ -208,7 +209,11 @@ class Subscription:
     def _set_timer(self) -> None:
         when = self.queue.next_event()
         if self._timer is not None:
-            if when is not None and not self._timer.cancelled and self._timer.when <= when + _SECONDS_IN_DOUBT:
+            if (
+                when is not None
+                and not self._timer.cancelled
+                and self._timer.when <= when + _SECONDS_IN_DOUBT
+            ):
                 return
             self._timer.cancel()
             self._timer = None

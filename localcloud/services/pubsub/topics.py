@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localcloud.service import Call, Resource, page
 from localcloud.services.pubsub import rules
@@ -11,6 +11,9 @@ from localcloud.services.pubsub.messages import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from localcloud.services.pubsub.broker import Snapshot, Topic
+    from localcloud.services.pubsub.subscription import Subscription
 
 
 def create(call: Call) -> Resource:
@@ -69,8 +72,8 @@ def list_subscriptions(call: Call) -> Resource:
     broker = broker_of(call.cloud)
     name = broker.topic(by_id(call, "topic")).resource["name"]
     with broker.lock:
-        names = sorted(s.name for s in broker.subscriptions_of(name))
-    return page(call, names, "subscriptions")  # type: ignore[arg-type] - the one list of names
+        names: list[Any] = sorted(s.name for s in broker.subscriptions_of(name))
+    return page(call, names, "subscriptions")
 
 
 def list_snapshots(call: Call) -> Resource:
@@ -78,8 +81,8 @@ def list_snapshots(call: Call) -> Resource:
     broker = broker_of(call.cloud)
     name = broker.topic(by_id(call, "topic")).resource["name"]
     with broker.lock:
-        names = sorted(s.resource["name"] for s in broker.snapshots_of(name))
-    return page(call, names, "snapshots")  # type: ignore[arg-type] - the one list of names
+        names: list[Any] = sorted(s.resource["name"] for s in broker.snapshots_of(name))
+    return page(call, names, "snapshots")
 
 
 def by_id(call: Call, parameter: str) -> str:
@@ -93,9 +96,9 @@ def named(call: Call, field: str | None = None) -> str:
     return call.cloud.by_id(str(call.get("name") or inner.get("name") or ""))
 
 
-def in_project(call: Call, table: Mapping[str, object]) -> list[Resource]:
+def in_project(call: Call, table: Mapping[str, Topic | Subscription | Snapshot]) -> list[Resource]:
     """Return the resources of the call's project in the order of their names."""
     prefix = call.cloud.by_id(call["project"]) + "/"
     with broker_of(call.cloud).lock:
         found = sorted(table.items())
-    return [thing.resource for name, thing in found if name.startswith(prefix)]  # type: ignore[attr-defined] - all three kinds have one
+    return [thing.resource for name, thing in found if name.startswith(prefix)]

@@ -19,7 +19,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 def wants_media(call: Call) -> bool:
     """Say whether a call asks for the bytes and not for the metadata."""
-    return call.get("alt") == "media"
+    return bool(call.get("alt") == "media")
 
 
 def send(depot: Depot, entry: Entry, headers: Mapping[str, str]) -> Download:

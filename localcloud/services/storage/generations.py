@@ -60,8 +60,15 @@ def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Res
         resource["eventBasedHold"] = True
     resource |= {key: given[key] for key in SETTABLE if given.get(key) is not None}
     made = Entry(
-        bucket.key, name, depot.next_generation(), 1, True, None, content.blob, resource
-    )  # fmt: skip
+        bucket=bucket.key,
+        name=name,
+        generation=depot.next_generation(),
+        metageneration=1,
+        live=True,
+        purge_at=None,
+        blob=content.blob,
+        resource=resource,
+    )
     shelf.add_entry(depot, made)
     return made
 
@@ -89,9 +96,7 @@ def remove(depot: Depot, bucket: Bucket, entry: Entry) -> None:
         "softDeleteTime": views.stamp(now),
         "hardDeleteTime": views.stamp(now + seconds),
     }
-    shelf.save_entry(
-        depot, replace(entry, live=False, purge_at=now + seconds, resource=resource)
-    )  # fmt: skip
+    shelf.save_entry(depot, replace(entry, live=False, purge_at=now + seconds, resource=resource))
 
 
 def _refuse_held(bucket: Bucket, entry: Entry, now: float) -> None:

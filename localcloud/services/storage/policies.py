@@ -66,7 +66,9 @@ def replace_policy(call: Call) -> Resource:
         if access["publicAccessPrevention"] == "enforced" and members & _PUBLIC:
             message = "The member bindings allUsers and allAuthenticatedUsers are not allowed since public access prevention is enforced."
             raise ApiError(412, message, reason="conditionNotMet")
-        policy = {key: call.body[key] for key in ("bindings", "version") if key in call.body}
+        policy: Resource = {
+            key: call.body[key] for key in ("bindings", "version") if key in call.body
+        }
         stored = call.cloud.iam.set_policy(full, policy)
         # A policy is metadata of its bucket.
         shelf.save_bucket(depot, replace(bucket))

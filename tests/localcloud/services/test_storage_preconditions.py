@@ -160,7 +160,7 @@ def test_create_only_needs_an_absent_object(bucket: Bucket) -> None:
 
 
 def test_overwrite_only_needs_an_object(bucket: Bucket) -> None:
-    """ "Not generation 0" and any other number fail where there is no object."""
+    """Not-generation-0 and any other number fail where there is no object."""
     for wanted in ({"if_generation_not_match": 0}, {"if_generation_match": WRONG}):
         with pytest.raises(PreconditionFailed):
             bucket.blob("absent").upload_from_string("x", **wanted)
@@ -172,7 +172,7 @@ def test_deleting_what_is_absent_is_404(bucket: Bucket) -> None:
         bucket.blob("absent").delete(if_generation_match=WRONG)
 
 
-def test_etags_guard_reads(bucket: Bucket, blob: Blob) -> None:
+def test_etags_guard_reads(blob: Blob) -> None:
     """HTTP's own conditional headers work as the numbers do."""
     blob.reload(if_etag_match=blob.etag)
     with pytest.raises(NotModified):

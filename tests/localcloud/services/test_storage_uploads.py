@@ -267,7 +267,7 @@ def test_leftovers_are_swept_at_the_next_start(storage: Storage, tmp_path: Path)
     again = Storage(tmp_path / "state")
 
     assert again.read("y") == b"5"
-    contents = [file for file in (tmp_path / "state/storage/contents").glob("*/*")]
+    contents = list((tmp_path / "state/storage/contents").glob("*/*"))
     # Three of x (two of them softly deleted) and one of y.
     assert len(contents) == 4
 

@@ -1,0 +1,420 @@
+"""The broker on a clock that stands still: leases, order, dead letters, time travel, restarts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from localcloud.clock import VirtualClock
+from localcloud.errors import ApiError
+from localcloud.services.pubsub import rules
+from localcloud.services.pubsub.broker import Broker
+from localcloud.services.pubsub.messages import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from localcloud.services.pubsub.queue import Handed
+
+TOPIC = "projects/p/topics/news"
+GRAVE = "projects/p/topics/grave"
+SUB = "projects/p/subscriptions/sub"
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """Time under the test's control."""
+    return VirtualClock()
+
+
+@pytest.fixture
+def broker(tmp_path: Path, clock: VirtualClock) -> Iterator[Broker]:
+    """A broker with two topics."""
+    made = Broker(tmp_path / "pubsub.db", clock)
+    for name in (TOPIC, GRAVE):
+        made.add_topic({"name": name})
+    yield made
+    made.close()
+
+
+def subscribe(broker: Broker, name: str = SUB, **settings: Any) -> None:
+    """Make a subscription to the topic."""
+    resource = rules.subscription({"topic": TOPIC, **settings})
+    broker.add_subscription({"name": name, **resource})
+
+
+def publish(broker: Broker, *texts: str, key: str = "", topic: str = TOPIC, **more: str) -> None:
+    """Publish texts, one by one."""
+    for text in texts:
+        broker.publish(topic, [Draft(text.encode(), more, key)])
+
+
+def texts(handed: list[Handed]) -> list[str]:
+    """Give the texts of what was handed out."""
+    return [item.message.data.decode() for item in handed]
+
+
+def test_every_subscription_gets_every_message(broker: Broker) -> None:
+    """Subscriptions do not take from each other, and get nothing from before their time."""
+    publish(broker, "early")
+    subscribe(broker)
+    subscribe(broker, SUB + "2")
+    publish(broker, "a", "b")
+
+    assert texts(broker.take(SUB, 10)) == ["a", "b"]
+    assert texts(broker.take(SUB + "2", 10)) == ["a", "b"]
+
+
+def test_a_leased_message_goes_to_nobody_else(broker: Broker) -> None:
+    """What is out is not handed out again before its deadline."""
+    subscribe(broker)
+    publish(broker, "a")
+
+    assert texts(broker.take(SUB, 10)) == ["a"]
+    assert broker.take(SUB, 10) == []
+
+
+def test_an_acknowledged_message_is_done(broker: Broker, clock: VirtualClock) -> None:
+    """It never comes back."""
+    subscribe(broker)
+    publish(broker, "a")
+    broker.acknowledge(SUB, [item.ack_id for item in broker.take(SUB, 10)])
+
+    clock.advance(3600)
+
+    assert broker.take(SUB, 10) == []
+
+
+def test_without_an_acknowledgement_it_comes_again(broker: Broker, clock: VirtualClock) -> None:
+    """After the deadline the message is handed out again, as a further attempt."""
+    subscribe(broker, ackDeadlineSeconds=10)
+    publish(broker, "a")
+    first = broker.take(SUB, 1)[0]
+
+    clock.advance(9.9)
+    assert broker.take(SUB, 1) == []
+    clock.advance(0.2)
+    second = broker.take(SUB, 1)[0]
+
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert broker.acknowledge(SUB, [first.ack_id]) == [first.ack_id]
+
+
+def test_listeners_hear_of_a_deadline(broker: Broker, clock: VirtualClock) -> None:
+    """Who waits is woken when a message comes back, without asking."""
+    subscribe(broker, ackDeadlineSeconds=10)
+    publish(broker, "a")
+    broker.take(SUB, 1)
+    heard: list[float] = []
+    start = clock.now()
+    broker.listen(SUB, lambda: heard.append(clock.now() - start))
+
+    clock.advance(60)
+
+    assert heard[0] == pytest.approx(10, abs=0.01)
+
+
+def test_an_extended_lease_lasts(broker: Broker, clock: VirtualClock) -> None:
+    """A moved deadline counts from the moment it is moved."""
+    subscribe(broker, ackDeadlineSeconds=10)
+    publish(broker, "a")
+    handed = broker.take(SUB, 1)[0]
+
+    clock.advance(8)
+    broker.extend(SUB, [handed.ack_id], 60)
+    clock.advance(59)
+    assert broker.take(SUB, 1) == []
+    clock.advance(2)
+
+    assert texts(broker.take(SUB, 1)) == ["a"]
+
+
+def test_a_refused_message_comes_at_once(broker: Broker) -> None:
+    """Zero seconds give a message back."""
+    subscribe(broker)
+    publish(broker, "a")
+    broker.extend(SUB, [broker.take(SUB, 1)[0].ack_id], 0)
+
+    assert texts(broker.take(SUB, 1)) == ["a"]
+
+
+def test_a_retry_policy_spaces_attempts(broker: Broker, clock: VirtualClock) -> None:
+    """Each refusal doubles the wait, up to the maximum."""
+    subscribe(broker, retryPolicy={"minimumBackoff": "2s", "maximumBackoff": "5s"})
+    publish(broker, "a")
+    waits: list[float] = []
+    for _ in range(4):
+        broker.extend(SUB, [broker.take(SUB, 1)[0].ack_id], 0)
+        start = clock.now()
+        while not broker.subscription(SUB).queue.has_ready(clock.now()):
+            clock.advance(0.5)
+        waits.append(clock.now() - start)
+
+    assert waits == [2.0, 4.0, 5.0, 5.0]
+
+
+def test_a_key_keeps_its_order(broker: Broker) -> None:
+    """Nothing of a key goes out while something of it is out; other keys do not wait."""
+    subscribe(broker, enableMessageOrdering=True)
+    publish(broker, "1", "2", key="k")
+    publish(broker, "x", key="other")
+
+    first = broker.take(SUB, 10, one_each=True)
+    assert texts(first) == ["1", "x"]
+    assert broker.take(SUB, 10, one_each=True) == []
+    broker.acknowledge(SUB, [first[0].ack_id])
+
+    assert texts(broker.take(SUB, 10, one_each=True)) == ["2"]
+
+
+def test_a_refused_message_brings_back_what_followed(broker: Broker) -> None:
+    """In order, with what was acknowledged after it too."""
+    subscribe(broker, enableMessageOrdering=True)
+    publish(broker, "0", "1", "2", "3", key="k")
+    batch = broker.take(SUB, 10)
+    assert texts(batch) == ["0", "1", "2", "3"]
+    broker.acknowledge(SUB, [batch[0].ack_id, batch[2].ack_id])
+
+    broker.extend(SUB, [batch[1].ack_id], 0)
+
+    assert texts(broker.take(SUB, 10)) == ["1", "2", "3"]
+    assert broker.acknowledge(SUB, [batch[3].ack_id]) == [batch[3].ack_id]
+
+
+def test_a_late_key_comes_back_in_order(broker: Broker, clock: VirtualClock) -> None:
+    """A deadline that passes does the same as a refusal."""
+    subscribe(broker, enableMessageOrdering=True)
+    publish(broker, "0", "1", "2", key="k")
+    broker.take(SUB, 10)
+
+    clock.advance(11)
+
+    assert texts(broker.take(SUB, 10)) == ["0", "1", "2"]
+
+
+def test_a_backoff_holds_the_whole_key(broker: Broker, clock: VirtualClock) -> None:
+    """While the first message of a key waits, the others wait too."""
+    subscribe(broker, enableMessageOrdering=True, retryPolicy={"minimumBackoff": "5s"})
+    publish(broker, "0", "1", key="k")
+    publish(broker, "free", key="other")
+    out = broker.take(SUB, 10, one_each=True)
+    broker.extend(SUB, [out[0].ack_id], 0)
+
+    assert broker.take(SUB, 10) == []
+    clock.advance(5.1)
+
+    assert texts(broker.take(SUB, 10)) == ["0", "1"]
+
+
+def test_without_ordering_keys_mean_nothing(broker: Broker) -> None:
+    """A plain subscription hands out all of a key at once."""
+    subscribe(broker)
+    publish(broker, "1", "2", key="k")
+
+    assert texts(broker.take(SUB, 10, one_each=True)) == ["1", "2"]
+
+
+def test_too_many_attempts_end_in_the_dead_letter_topic(broker: Broker) -> None:
+    """After five attempts a message moves, and says where it came from."""
+    subscribe(broker, deadLetterPolicy={"deadLetterTopic": GRAVE, "maxDeliveryAttempts": 5})
+    broker.add_subscription({"name": SUB + "-grave", **rules.subscription({"topic": GRAVE})})
+    publish(broker, "poison", team="risk")
+    for attempt in range(1, 6):
+        handed = broker.take(SUB, 1)[0]
+        assert handed.attempt == attempt
+        broker.extend(SUB, [handed.ack_id], 0)
+
+    assert broker.take(SUB, 1) == []
+    buried = broker.take(SUB + "-grave", 1)[0].message
+    assert buried.data == b"poison"
+    assert buried.attributes["team"] == "risk"
+    assert buried.attributes["CloudPubSubDeadLetterSourceSubscription"] == "sub"
+    assert buried.attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == "5"
+
+
+def test_without_its_grave_a_message_goes_on(broker: Broker) -> None:
+    """When the dead letter topic is gone, nothing is lost."""
+    subscribe(broker, deadLetterPolicy={"deadLetterTopic": GRAVE, "maxDeliveryAttempts": 5})
+    publish(broker, "poison")
+    broker.delete_topic(GRAVE)
+    for _ in range(7):
+        broker.extend(SUB, [broker.take(SUB, 1)[0].ack_id], 0)
+
+    assert texts(broker.take(SUB, 1)) == ["poison"]
+
+
+def test_old_messages_are_dropped(broker: Broker, clock: VirtualClock) -> None:
+    """What nobody took within the retention time is gone."""
+    subscribe(broker, messageRetentionDuration="600s")
+    publish(broker, "old")
+    clock.advance(601)
+    publish(broker, "new")
+
+    assert texts(broker.take(SUB, 10)) == ["new"]
+
+
+def test_seek_to_a_time(broker: Broker, clock: VirtualClock) -> None:
+    """Back: acknowledged messages come again if they are retained. Forward: all is done."""
+    subscribe(broker, retainAckedMessages=True)
+    publish(broker, "1")
+    clock.advance(60)
+    middle = clock.now()
+    publish(broker, "2", "3")
+    broker.acknowledge(SUB, [item.ack_id for item in broker.take(SUB, 10)])
+
+    broker.seek_time(SUB, middle)
+    assert texts(broker.take(SUB, 10)) == ["2", "3"]
+    broker.seek_time(SUB, clock.now() + 1)
+    assert broker.take(SUB, 10) == []
+    broker.seek_time(SUB, 0)
+    assert texts(broker.take(SUB, 10)) == ["1", "2", "3"]
+
+
+def test_without_retention_what_is_acknowledged_is_gone(broker: Broker) -> None:
+    """A seek brings back only what was not acknowledged."""
+    subscribe(broker)
+    publish(broker, "1", "2")
+    broker.acknowledge(SUB, [broker.take(SUB, 1)[0].ack_id])
+
+    broker.seek_time(SUB, 0)
+
+    assert texts(broker.take(SUB, 10)) == ["2"]
+
+
+def test_a_topic_that_retains_serves_late_subscriptions(
+    broker: Broker, clock: VirtualClock
+) -> None:
+    """With retention on the topic a new subscription can go back before its time."""
+    broker.change_topic({"name": TOPIC, "messageRetentionDuration": "600s"})
+    publish(broker, "too old")
+    clock.advance(601)
+    publish(broker, "1", team="risk")
+    publish(broker, "2", team="other")
+    subscribe(broker, filter='attributes.team = "risk"')
+    assert broker.take(SUB, 10) == []
+
+    broker.seek_time(SUB, 0)
+
+    assert texts(broker.take(SUB, 10)) == ["1"]
+
+
+def test_a_snapshot_brings_back_its_moment(broker: Broker) -> None:
+    """What was open then, and all since, is open again; what was done then stays done."""
+    subscribe(broker)
+    publish(broker, "done", "open")
+    broker.acknowledge(SUB, [broker.take(SUB, 1)[0].ack_id])
+    name = "projects/p/snapshots/snap"
+    broker.add_snapshot({"name": name, "topic": TOPIC}, SUB)
+    publish(broker, "later")
+    broker.acknowledge(SUB, [item.ack_id for item in broker.take(SUB, 10)])
+    assert broker.take(SUB, 10) == []
+
+    broker.seek_snapshot(SUB, name)
+
+    assert texts(broker.take(SUB, 10)) == ["open", "later"]
+    broker.delete_snapshot(name)
+    with pytest.raises(ApiError, match="snap"):
+        broker.seek_snapshot(SUB, name)
+
+
+def test_a_deleted_topic_leaves_its_subscriptions(broker: Broker) -> None:
+    """They keep what they have, and say that their topic is gone."""
+    subscribe(broker)
+    publish(broker, "last")
+    broker.delete_topic(TOPIC)
+
+    assert broker.subscription(SUB).resource["topic"] == "_deleted-topic_"
+    assert texts(broker.take(SUB, 10)) == ["last"]
+    with pytest.raises(ApiError, match=r"Resource not found \(resource=news\)"):
+        publish(broker, "no")
+
+
+def test_all_is_there_after_a_restart(broker: Broker, clock: VirtualClock, tmp_path: Path) -> None:
+    """Unacknowledged messages, attempts, retained ones and snapshots survive."""
+    subscribe(broker, retainAckedMessages=True, enableMessageOrdering=True)
+    publish(broker, "1", "2", key="k", team="risk")
+    one = broker.take(SUB, 1)[0]
+    broker.acknowledge(SUB, [one.ack_id])
+    two = broker.take(SUB, 1)[0]
+    broker.extend(SUB, [two.ack_id], 0)
+    snapshot = "projects/p/snapshots/snap"
+    broker.add_snapshot({"name": snapshot, "topic": TOPIC}, SUB)
+    # Not closed, as if it had been killed.
+
+    again = Broker(tmp_path / "pubsub.db", clock)
+
+    assert again.acknowledge(SUB, [two.ack_id]) == [two.ack_id]
+    handed = again.take(SUB, 10)
+    assert texts(handed) == ["2"]
+    assert handed[0].attempt == 2
+    assert handed[0].message.attributes == {"team": "risk"}
+    again.seek_time(SUB, 0)
+    assert texts(again.take(SUB, 10)) == ["1", "2"]
+    again.seek_snapshot(SUB, snapshot)
+    assert texts(again.take(SUB, 10)) == ["2"]
+    assert int(again.publish(TOPIC, [Draft(b"3", {})])[0]) > handed[0].message.id
+    again.close()
+
+
+def test_numbers_are_never_given_twice(broker: Broker, clock: VirtualClock, tmp_path: Path) -> None:
+    """Message ids grow, over a restart too, even when nobody keeps the messages."""
+    first = broker.publish(TOPIC, [Draft(b"x", {})] * 3)
+
+    again = Broker(tmp_path / "pubsub.db", clock)
+    second = again.publish(TOPIC, [Draft(b"y", {})])
+    again.close()
+
+    assert int(second[0]) > max(map(int, first))
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        Draft(b"", {}),
+        Draft(b"", {}, "key"),
+        Draft(b"x", {"": "v"}),
+        Draft(b"x", {"k" * 257: "v"}),
+        Draft(b"x", {"k": "v" * 1025}),
+        Draft(b"x", {"googkey": "v"}),
+        Draft(b"x", {f"k{n}": "v" for n in range(101)}),
+        Draft(b"x", {}, "k" * 1025),
+        Draft(b"x" * 10_000_001, {}),
+    ],
+)
+def test_impossible_messages_are_refused(broker: Broker, draft: Draft) -> None:
+    """One bad message, and nothing of the request is published."""
+    subscribe(broker)
+
+    with pytest.raises(ApiError) as refused:
+        broker.publish(TOPIC, [Draft(b"good", {}), draft])
+
+    assert refused.value.status == "INVALID_ARGUMENT"
+    assert broker.take(SUB, 10) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ackDeadlineSeconds": 9},
+        {"ackDeadlineSeconds": 601},
+        {"messageRetentionDuration": "599s"},
+        {"messageRetentionDuration": "2678401s"},
+        {"retryPolicy": {"minimumBackoff": "20s", "maximumBackoff": "10s"}},
+        {"retryPolicy": {"maximumBackoff": "601s"}},
+        {"deadLetterPolicy": {"deadLetterTopic": GRAVE, "maxDeliveryAttempts": 4}},
+        {"deadLetterPolicy": {"maxDeliveryAttempts": 5}},
+        {"pushConfig": {"pushEndpoint": "http://example.com/"}},
+        {"pushConfig": {"pushEndpoint": "not a url"}},
+        {"pushConfig": {"pushEndpoint": "https://x.example/", "oidcToken": {"audience": "a"}}},
+        {"filter": "nonsense"},
+        {"labels": {"Capital": "x"}},
+    ],
+)
+def test_impossible_subscriptions_are_refused(settings: dict[str, Any]) -> None:
+    """A setting outside its limits is INVALID_ARGUMENT."""
+    with pytest.raises(ApiError) as refused:
+        rules.subscription({"topic": TOPIC, **settings})
+
+    assert refused.value.status == "INVALID_ARGUMENT"
