@@ -87,6 +87,7 @@ class BoxInstance:
         self.id = name
         self.containers = containers
         self.folder = folder
+        self.cancelled = False
         self._stopped = threading.Event()
 
     @property
@@ -154,7 +155,6 @@ class BoxContainers:
         self._logs = folder.parent / "logs"
         self._lock = threading.Lock()
         self._instances: dict[str, BoxInstance] = {}
-        self._cancelled: set[str] = set()
         container_images.discard(folder)  # what a crash left; logs stay
 
     def start(self, workload: Workload) -> BoxInstance:
@@ -175,17 +175,17 @@ class BoxContainers:
         code = process.wait(timeout)
         log = process.tail(12)
         self._forget(instance)
-        cancelled = any(workload.name.startswith(prefix) for prefix in self._cancelled)
         if code is None:
             return Ended(-15, log=log, timed_out=True)
-        return Ended(code, log=log, cancelled=cancelled)
+        return Ended(code, log=log, cancelled=instance.cancelled)
 
     def cancel(self, prefix: str) -> None:
         """End every running task whose name starts with *prefix*."""
-        self._cancelled.add(prefix)
         with self._lock:
             found = [one for name, one in self._instances.items() if name.startswith(prefix)]
         for instance in found:
+            # Marked one by one: a later task of the same name is another task.
+            instance.cancelled = True
             instance.containers[0].process.stop(_GRACE_SECONDS)
 
     def close(self) -> None:
