@@ -39,9 +39,7 @@ class Bench:
     def start(self, source: str, argument: Any = None, **more: Any) -> Execution:
         """Begin an execution without letting time pass."""
         program = compile_source(textwrap.dedent(source))
-        execution = Execution(
-            program, argument, host=self.engine, settings=self.settings, **more
-        )
+        execution = Execution(program, argument, host=self.engine, settings=self.settings, **more)
         execution.start()
         return execution
 

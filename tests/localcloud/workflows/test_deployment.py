@@ -19,8 +19,10 @@ REFUSED = {
         "at most 1",
     ),
     "eleven parameters": (
-        "main: {steps: [{a: {return: 1}}]}\n"
-        "s: {params: [a, b, c, d, e, f, g, h, i, j, k], steps: [{a: {return: 1}}]}",
+        (
+            "main: {steps: [{a: {return: 1}}]}\n"
+            "s: {params: [a, b, c, d, e, f, g, h, i, j, k], steps: [{a: {return: 1}}]}"
+        ),
         "at most 10",
     ),
     "duplicate key": ("- a: {return: 1, return: 2}", "duplicate key 'return'"),
@@ -50,14 +52,21 @@ REFUSED = {
         "ends before it begins",
     ),
     "nested loops, one variable": (
-        "- a: {for: {value: v, in: [1], steps: [{b: {for: {value: v, in: [1], "
-        "steps: [{c: {next: continue}}]}}}]}}",
+        (
+            "- a: {for: {value: v, in: [1], steps: [{b: {for: {value: v, in: [1], "
+            "steps: [{c: {next: continue}}]}}}]}}"
+        ),
         "already that of a loop",
     ),
-    "one branch": ("- a: {parallel: {branches: [{b: {steps: [{c: {assign: [{x: 1}]}}]}}]}}", "2 to"),
+    "one branch": (
+        "- a: {parallel: {branches: [{b: {steps: [{c: {assign: [{x: 1}]}}]}}]}}",
+        "2 to",
+    ),
     "policy": (
-        "- a: {parallel: {exception_policy: unhandled, for: {value: v, in: [1], "
-        "steps: [{c: {assign: [{x: 1}]}}]}}}",
+        (
+            "- a: {parallel: {exception_policy: unhandled, for: {value: v, in: [1], "
+            "steps: [{c: {assign: [{x: 1}]}}]}}}"
+        ),
         "continueAll",
     ),
     "unknown shared": (

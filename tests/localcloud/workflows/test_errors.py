@@ -74,8 +74,16 @@ def test_a_raised_string_is_the_payload(bench: Bench) -> None:
         ("${http.default_retry_non_idempotent}", "refused", 6),
         ("${http.default_retry_non_idempotent}", "reset", 1),
         ("${http.default_retry_non_idempotent}", (502, {}), 1),
-        ("{predicate: '${retry.always}', max_retries: 2, backoff: '${retry.default_backoff}'}", (400, {}), 3),
-        ("{predicate: '${retry.never}', max_retries: 2, backoff: '${retry.default_backoff}'}", (503, {}), 1),
+        (
+            "{predicate: '${retry.always}', max_retries: 2, backoff: '${retry.default_backoff}'}",
+            (400, {}),
+            3,
+        ),
+        (
+            "{predicate: '${retry.never}', max_retries: 2, backoff: '${retry.default_backoff}'}",
+            (503, {}),
+            1,
+        ),
         ("{max_retries: 1, backoff: '${retry.default_backoff}'}", (404, {}), 2),
         ("{max_retries: 0, backoff: '${retry.default_backoff}'}", (404, {}), 1),
     ],

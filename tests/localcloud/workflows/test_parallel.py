@@ -19,7 +19,12 @@ SLEEPERS = """
 
 @pytest.mark.parametrize(
     ("limit", "count", "seconds"),
-    [("", 20, 10), ("", 21, 20), ("concurrency_limit: 2", 5, 30), ("concurrency_limit: '${1 + 4}'", 5, 10)],
+    [
+        ("", 20, 10),
+        ("", 21, 20),
+        ("concurrency_limit: 2", 5, 30),
+        ("concurrency_limit: '${1 + 4}'", 5, 10),
+    ],
 )
 def test_how_many_run_at_once(bench: Bench, limit: str, count: int, seconds: float) -> None:
     """At most the limit of the step and twenty in all run at a time, the others queue."""
@@ -31,7 +36,9 @@ def test_how_many_run_at_once(bench: Bench, limit: str, count: int, seconds: flo
 @pytest.mark.parametrize(("limit", "tag"), [("0", "ValueError"), ("2.5", "TypeError")])
 def test_a_computed_limit_is_checked(bench: Bench, limit: str, tag: str) -> None:
     """A limit that is no positive integer is an error when it is computed."""
-    source = SLEEPERS.replace("LIMIT", f"concurrency_limit: '${{{limit} + 0}}'").replace("COUNT", "2")
+    source = SLEEPERS.replace("LIMIT", f"concurrency_limit: '${{{limit} + 0}}'").replace(
+        "COUNT", "2"
+    )
     assert bench.error(source)["tags"] == [tag]
 
 
@@ -103,7 +110,9 @@ def test_unhandled_errors_are_gathered(bench: Bench) -> None:
 
 def test_no_iteration_is_no_error(bench: Bench) -> None:
     """An empty list is nothing to wait for."""
-    assert bench.result("- a: {parallel: {for: {value: v, in: [], steps: [{b: {raise: x}}]}}}") is None
+    assert (
+        bench.result("- a: {parallel: {for: {value: v, in: [], steps: [{b: {raise: x}}]}}}") is None
+    )
 
 
 def test_slots_of_a_shared_list_keep_the_order(bench: Bench) -> None:
