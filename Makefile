@@ -49,8 +49,9 @@ check: setup  ## format, lint, types, import contracts, fast tests: under a minu
 format: setup  ## let the formatter decide
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
 
-schemas: setup  ## write schemas/json/ from the models
+schemas: setup  ## write schemas/json/ and docs/problems.md from the code
 	@$(PY) -m schemas
+	@$(PY) -m tests.repository.problems_page
 
 conformance: setup  ## run a folder of workflow cases: make conformance CASES=dir
 	@$(PY) -m localcloud.workflows.conformance $(or $(CASES),tests/conformance/workflows)

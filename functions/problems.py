@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 
-# kind: (HTTP status, title)
-_KINDS: dict[str, tuple[int, str]] = {
+
+KINDS: dict[str, tuple[int, str]] = {
     "invalid-request": (400, "The request is not valid"),
     "unauthenticated": (401, "The caller is not known"),
     "forbidden": (403, "The caller may not do this"),
@@ -40,6 +40,7 @@ _KINDS: dict[str, tuple[int, str]] = {
     "unavailable": (503, "Something Berth needs does not answer"),
     "not-installed": (503, "Berth is not installed completely"),
 }
+"""Each kind of problem the functions raise: its HTTP status and its title."""
 
 
 class ProblemError(Exception):
@@ -63,7 +64,7 @@ def make(
     headers: Mapping[str, str] | None = None,
 ) -> ProblemError:
     """Make the error for one kind of problem, with what was found this time."""
-    status, title = _KINDS[kind]
+    status, title = KINDS[kind]
     problem = Problem(
         type=f"urn:berth:problem:{kind}",
         title=title,

@@ -34,9 +34,7 @@ def text(name: str) -> str:
 def test_the_product_does_not_know_where_it_runs() -> None:
     """What ships never mentions the local cloud; prose about the repository may."""
     product = [
-        name
-        for name in tracked()
-        if not name.startswith(MAY_SAY_SO) and not name.endswith(".md")
+        name for name in tracked() if not name.startswith(MAY_SAY_SO) and not name.endswith(".md")
     ]
 
     guilty = {
