@@ -7,7 +7,8 @@ from localcloud.workflows.errors import Position, limit_error
 from localcloud.workflows.values import sized_copy
 
 if TYPE_CHECKING:
-    from localcloud.workflows.machine import Execution, Task
+    from localcloud.workflows.machine import Execution
+    from localcloud.workflows.tasks import Task
 
 
 class Unset:

@@ -54,18 +54,18 @@ class Past:
         """Sort the records."""
         self.events = deque(record for record in records if "task" in record)
         self.observations = deque(record["observed"] for record in records if "observed" in record)
-        self.time: float = next((r["started"] for r in records if "started" in r), 0.0)
-        self._open = bool(records)
+        self.issued: dict[tuple[int, ...], float | None] = {
+            tuple(record["issued"]): record["due"] for record in records if "issued" in record
+        }
+        self.started: float | None = next((r["started"] for r in records if "started" in r), None)
+        self.time = self.started or 0.0
 
     def __bool__(self) -> bool:
         """Say whether replaying goes on."""
-        return self._open
+        return bool(self.events)
 
-    def next_event(self) -> tuple[Key, Any] | None:
-        """Give the next outcome, or None and the end of the past."""
-        if not self.events:
-            self._open = False
-            return None
+    def next_event(self) -> tuple[Key, Any]:
+        """Give the next outcome."""
         record = self.events.popleft()
         self.time = record["at"]
         return (record["task"], record["wait"]), _outcome(record)

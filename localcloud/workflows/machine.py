@@ -29,6 +29,7 @@ from localcloud.workflows.flow import RoutineCode
 from localcloud.workflows.frames import Frame
 from localcloud.workflows.history import History
 from localcloud.workflows.mailbox import Mailbox
+from localcloud.workflows.tasks import Forks, Task
 from localcloud.workflows.values import copy, size_of, to_json
 
 log = logging.getLogger(__name__)
@@ -55,34 +56,6 @@ class Host(Protocol):
 
     def log(self, execution: "Execution", entry: dict[str, Any]) -> None:
         """Write a log entry."""
-
-
-@dataclass(eq=False, slots=True)
-class Task:
-    """A thread of steps: the main one, or a branch or iteration of a parallel step."""
-
-    number: int
-    body: Running | None = None
-    parent: "Task | None" = None
-    label: str = ""
-    parallel_depth: int = 0
-    entry: int = 0
-    previous: int = 0
-    waits: int = 0
-    group: "_Group | None" = None
-
-
-@dataclass(eq=False, slots=True)
-class _Group:
-    """The children of one parallel step."""
-
-    parent: Task
-    pending: deque[Task]
-    limit: int
-    errors: dict[int, WorkflowError]
-    order: tuple[int, ...]
-    left: int
-    running: int = 0
 
 
 @dataclass
@@ -128,8 +101,7 @@ class Execution:
         self._tasks = 0
         self._ready: deque[tuple[Task, Any]] = deque()
         self._inbox: deque[tuple[Key, Any]] = deque()
-        self._groups: list[_Group] = []
-        self._active = 0
+        self._forks = Forks()
         self._outstanding: dict[Key, tuple[Task, Effect, float | None]] = {}
         self._past = journal.Past(past or [])
         self._write = write
@@ -188,10 +160,10 @@ class Execution:
 
     def start(self) -> None:
         """Begin, or begin again from the journal."""
-        if self._past:
-            self.started = self._past.time
-        else:
+        if self._past.started is None:
             self._record({"started": self.started})
+        else:
+            self.started = self._past.started
         main = self.program.routines["main"]
         task = Task(0)
         task.body = self._main_body(main, task)
@@ -280,7 +252,7 @@ class Execution:
             if effect is PAUSE:
                 return True
             if isinstance(effect, Fork):
-                self._fork(task, effect)
+                self._ready.extend(self._forks.fork(task, effect))
             else:
                 self._issue(task, effect)
         return False
@@ -288,15 +260,26 @@ class Execution:
     def _issue(self, task: Task, effect: Effect) -> None:
         task.waits += 1
         key = (task.number, task.waits)
-        due = None
+        # An effect that was asked for before keeps its time.
+        due = self._past.issued.get(key)
         if isinstance(effect, Sleep):
-            due = self.now() + effect.seconds
+            due = self.now() + effect.seconds if due is None else due
             self.sleeps.append(effect.seconds)
         elif isinstance(effect, AwaitCallback):
-            due = self.now() + effect.timeout
+            due = self.now() + effect.timeout if due is None else due
         self._outstanding[key] = (task, effect, due)
         if not self._past:
-            self.host.perform(self, key, effect, due)
+            self._perform(key, effect, due)
+
+    def _perform(self, key: Key, effect: Effect, due: float | None) -> None:
+        if key not in self._past.issued:
+            self._record({"issued": key, "due": due})
+        elif isinstance(effect, HttpRequest) and effect.method not in _SAFE_TO_REPEAT:
+            # It may have had its effect, so the workflow sees a broken connection.
+            message = "connection lost: the interpreter was restarted during the request"
+            self.deliver(key, HttpFault("reset", message))
+            return
+        self.host.perform(self, key, effect, due)
 
     def _take_up(self, key: Key, outcome: Any) -> None:
         task, _effect, _due = self._outstanding.pop(key)
@@ -304,71 +287,24 @@ class Execution:
 
     def _replay(self) -> None:
         event = self._past.next_event()
-        if event is not None:
-            self._take_up(*event)
-        if self._past:
-            return
-        # The past is over: what was under way when it ended is taken up again. A request that
-        # may have had its effect is not repeated; the workflow sees a broken connection.
-        for key, (_task, effect, due) in list(self._outstanding.items()):
-            if isinstance(effect, HttpRequest) and effect.method not in _SAFE_TO_REPEAT:
-                message = "connection lost: the interpreter was restarted during the request"
-                self.deliver(key, HttpFault("reset", message))
-            else:
-                self.host.perform(self, key, effect, due)
+        if not self._past:
+            # The past is over: what was under way when it ended is taken up again.
+            for key, (_task, effect, due) in list(self._outstanding.items()):
+                if key != event[0]:
+                    self._perform(key, effect, due)
+        self._take_up(*event)
 
     def _record(self, record: dict[str, Any]) -> None:
         if self._write is not None:
             self._write(record)
 
-    # -- parallel ----------------------------------------------------------------------------
-
-    def _fork(self, task: Task, effect: Fork) -> None:
-        group = _Group(
-            task,
-            deque(effect.tasks),
-            effect.limit,
-            {},
-            tuple(child.number for child in effect.tasks),
-            len(effect.tasks),
-        )
-        for child in effect.tasks:
-            child.group = group
-        if task.group is not None:
-            self._active -= 1  # a branch that waits for its own branches does not run
-        self._groups.append(group)
-        self._start_waiting()
-
-    def _start_waiting(self) -> None:
-        for group in reversed(self._groups):
-            while (
-                group.pending
-                and group.running < group.limit
-                and self._active < limits.CONCURRENT_BRANCHES
-            ):
-                group.running += 1
-                self._active += 1
-                self._ready.append((group.pending.popleft(), None))
-
     def _task_over(self, task: Task, value: Any, error: WorkflowError | None) -> None:
         if error is not None and not error.catchable:
             self._end("FAILED", None, error)
-            return
-        group = task.group
-        if group is None:
+        elif task.group is None:
             self._end("FAILED" if error else "SUCCEEDED", value, error)
-            return
-        self._active -= 1
-        group.running -= 1
-        group.left -= 1
-        if error is not None:
-            group.errors[task.number] = error
-        if group.left == 0:
-            self._groups.remove(group)
-            if group.parent.group is not None:
-                self._active += 1
-            self._ready.append((group.parent, [group.errors.get(n) for n in group.order]))
-        self._start_waiting()
+        else:
+            self._ready.extend(self._forks.over(task, error))
 
     # -- the end -----------------------------------------------------------------------------
 

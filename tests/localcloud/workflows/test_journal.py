@@ -45,7 +45,7 @@ def test_any_beginning_of_the_journal_leads_to_the_same_end(bench: Bench) -> Non
     whole: list[dict[str, Any]] = []
     execution = bench.run(SOURCE, 4, write=whole.append)
     assert execution.error is None
-    assert len(whole) == 1 + 2 + 8
+    assert len(whole) == 1 + 2 + 2 * 8
     for length in range(3, len(whole) + 1):
         again: list[dict[str, Any]] = []
         later = type(bench)(answers=answers())
@@ -57,15 +57,23 @@ def test_any_beginning_of_the_journal_leads_to_the_same_end(bench: Bench) -> Non
 
 
 @pytest.mark.parametrize(
-    ("method", "requests", "tags"), [("get", 1, None), ("post", 0, ["ConnectionError"])]
+    ("method", "issued", "requests", "tags"),
+    [
+        ("get", True, 1, None),
+        ("post", False, 1, None),
+        ("post", True, 0, ["ConnectionError"]),
+    ],
 )
 def test_a_request_under_way(
-    bench: Bench, method: str, requests: int, tags: list[str] | None
+    bench: Bench, method: str, *, issued: bool, requests: int, tags: list[str] | None
 ) -> None:
-    """Reading is done again; what may have had its effect is a broken connection."""
+    """Reading is done again; a write that was sent and not answered is a broken connection."""
     bench.answers = {"GET https://x.example/": [(200, {})], "POST https://x.example/": [(200, {})]}
     source = f'- a: {{call: http.{method}, args: {{url: "https://x.example/"}}}}'
-    resumed = bench.run(source, past=[{"started": bench.clock.now()}])
+    past: list[dict[str, Any]] = [{"started": bench.clock.now()}]
+    if issued:
+        past.append({"issued": [0, 1], "due": None})
+    resumed = bench.run(source, past=past)
     assert len(bench.requests) == requests
     assert (resumed.error.value["tags"] if resumed.error else None) == tags
 
@@ -74,7 +82,8 @@ def test_a_sleep_is_not_slept_twice(bench: Bench) -> None:
     """A wait ends when it would have ended."""
     begun = bench.clock.now()
     bench.clock.advance(70)
-    bench.run("- a: {call: sys.sleep, args: {seconds: 100}}", past=[{"started": begun}])
+    past = [{"started": begun}, {"issued": [0, 1], "due": begun + 100}]
+    bench.run("- a: {call: sys.sleep, args: {seconds: 100}}", past=past)
     assert bench.clock.now() == begun + 100
 
 
