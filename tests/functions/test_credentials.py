@@ -172,6 +172,19 @@ def test_a_repeat_sets_the_same_password(berth: Berth) -> None:
     connect(berth, "one", "one").close()
 
 
+def test_a_user_that_was_a_superuser_is_none_any_more(berth: Berth) -> None:
+    """Cloud SQL makes users superusers unless told otherwise, and then every neighbour is open."""
+    _sql(berth, f"/instances/{POOL}/users", {"name": "three", "password": passwords.generate()})
+
+    assert ask(berth, "three", "db_user").status_code == 200
+
+    with connect(berth, "three", "three") as connection:
+        row = connection.execute(
+            "SELECT pg_has_role('three', 'cloudsqlsuperuser', 'member')"
+        ).fetchone()
+    assert row == (False,)
+
+
 def test_a_neighbour_is_kept_out(berth: Berth) -> None:
     """On a shared instance each deployment reaches its own database and no other."""
     for name in ("one", "two"):

@@ -286,6 +286,19 @@ def test_deleting_cancels_what_runs_and_starts_the_teardown(berth: Berth) -> Non
     assert spec(berth, "away")["desired"] == "absent"
 
 
+def test_deleting_cancels_even_when_the_reply_to_its_write_is_lost(berth: Berth) -> None:
+    """The write took effect, so what follows from it must follow, the event included."""
+    ask(berth, "unheard")
+    name = executions(berth, "unheard")[0]["name"]
+    berth.report("unheard", "PROVISIONING", execution=name)
+    berth.cloud.lose_reply("storage.objects.insert")
+
+    answer = berth.api("DELETE", "/v1/deployments/unheard")
+
+    assert (answer.status_code, answer.json()["generation"]) == (202, 2)
+    assert executions(berth, "unheard")[0]["state"] == "CANCELLED"
+
+
 def test_deleting_twice_is_deleting_once(berth: Berth) -> None:
     """The same answer; nothing more is started once the teardown has begun."""
     ask(berth, "twice")
