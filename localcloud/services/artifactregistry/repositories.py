@@ -19,6 +19,7 @@ ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 TYPE = "google.devtools.artifactregistry.v1"
+STANDARD = ("STANDARD_REPOSITORY", "MODE_UNSPECIFIED")
 CHANGEABLE = frozenset(
     ["description", "labels", "cleanupPolicies", "cleanupPolicyDryRun", "dockerConfig"]
 )
@@ -59,7 +60,7 @@ def create(call: Call) -> Resource:
         raise ApiError(
             501, f"The local cloud has no repositories of format {call.body.get('format')}."
         )
-    if call.body.get("mode", "STANDARD_REPOSITORY") != "STANDARD_REPOSITORY":
+    if call.body.get("mode", STANDARD[0]) not in STANDARD:
         raise ApiError(501, f"The local cloud has no repositories of mode {call.body['mode']}.")
     _check_labels(call.body)
     _check_policies(call.body)
@@ -68,7 +69,7 @@ def create(call: Call) -> Resource:
     fresh = {
         **call.body,
         "name": name,
-        "mode": "STANDARD_REPOSITORY",
+        "mode": STANDARD[0],
         "createTime": call.now,
         "updateTime": call.now,
         "registryUri": "{3}-docker.pkg.dev/{1}/{5}".format(*name.split("/")),

@@ -41,6 +41,7 @@ def insert(call: Call) -> Resource:
         "databaseVersion": found["databaseVersion"],
         "location": call.body.get("location", found["region"]),
         "description": call.body.get("description", ""),
+        "windowStartTime": call.now,
         "enqueuedTime": call.now,
         "startTime": call.now,
         "selfLink": f"{ROOT}/{key}",
