@@ -81,6 +81,11 @@ def is_launched(command: Sequence[str]) -> bool:
     return list(command[: len(launcher)]) == launcher
 
 
+def guard_argv() -> list[str]:
+    """Return the command line of a guard; see ``process``."""
+    return [*_launcher(), "--guard"]
+
+
 def _launcher() -> list[str]:
     # Isolated and without site: nothing of the caller's environment can change the launcher,
     # and it starts in a fraction of the time.
@@ -299,8 +304,24 @@ def _execute(command: list[str], workdir: str | None) -> NoReturn:
         sys.exit(CANNOT_EXECUTE)
 
 
+def _guard() -> NoReturn:
+    """Read process groups, one a line, until the pipe breaks; then kill those still named."""
+    groups: set[int] = set()
+    for line in sys.stdin:
+        change = groups.add if line.startswith("+") else groups.discard
+        change(int(line[1:]))
+    for group in groups:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except OSError:
+            continue  # it has ended by itself
+    sys.exit(0)
+
+
 def main(arguments: list[str]) -> NoReturn:
     """Make the box and become the program."""
+    if arguments == ["--guard"]:
+        _guard()
     parser = argparse.ArgumentParser(prog="box", allow_abbrev=False)
     # Two words, not one with a colon: a Cloud SQL connection name is a path with colons.
     for flag in ("--bind", "--readonly"):

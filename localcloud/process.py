@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -55,11 +56,57 @@ class _Spawner:
         while True:
             start, answer = self._wanted.get()
             try:
-                answer.set_result(start())
+                child = start()
             except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
                 answer.set_exception(error)
+            else:
+                _GUARD.watch(child.pid)
+                answer.set_result(child)
 
 
+class _Guard:
+    """A small process that outlives this one just long enough to end what it leaves behind.
+
+    The kernel ends the children of a process that is killed, but not their children: the server
+    behind an entrypoint would go on, holding its port and its database connections. The guard
+    is told every child's process group, and when the pipe to it breaks, it kills them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pipe: int | None = None
+        self._owner = 0
+
+    def watch(self, group: int) -> None:
+        """Take a process group into care."""
+        self._tell(f"+{group}\n")
+
+    def forget(self, group: int) -> None:
+        """Leave a process group alone: it has ended, and its number may be given again."""
+        self._tell(f"-{group}\n")
+
+    def _tell(self, line: str) -> None:
+        with self._lock:
+            if self._pipe is None or self._owner != os.getpid():
+                self._start()
+            assert self._pipe is not None
+            os.write(self._pipe, line.encode())
+
+    def _start(self) -> None:
+        reading, writing = os.pipe()
+        command = box.guard_argv()
+        os.posix_spawn(
+            command[0],
+            command,
+            {},
+            file_actions=[(os.POSIX_SPAWN_DUP2, reading, 0)],
+            setsid=True,
+        )
+        os.close(reading)
+        self._pipe, self._owner = writing, os.getpid()
+
+
+_GUARD = _Guard()
 _SPAWNER = _Spawner()
 
 
@@ -216,13 +263,13 @@ class Process:
     def _kill_group(self) -> None:
         if self._child is None:
             return
-        try:
+        with suppress(ProcessLookupError, PermissionError):  # nobody of the family is left
             os.killpg(self._child.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return  # nobody of the family is left
 
     def _finish(self) -> None:
         self._kill_group()
+        if self._child is not None:
+            _GUARD.forget(self._child.pid)
         for reader in self._readers:
             reader.join(timeout=2)
         self._readers.clear()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from localcloud.cloud import Cloud
+    from localcloud.ingress.hosts import Route
     from localcloud.ingress.visit import Visit
 
 __all__ = ["Ingress"]
@@ -86,13 +87,15 @@ class Ingress:
         host = (parts.hostname or "").lower()
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         began = time.monotonic()
-        note = ""
+        note, route = "", None
         try:
-            answer = self.answer(method, host, target, dict(headers or {}), body, timeout)
+            answer, route = self._answer(method, host, target, dict(headers or {}), body, timeout)
         except Turned as turned:
-            note = turned.log
+            note, route = turned.log, turned.route
             answer = Response(turned.status, dict(turned.headers), turned.body)
-        self.reception.record(host, method, target, status=answer.status, began=began, note=note)
+        self.reception.record(
+            route, method, f"https://{host}{target}", status=answer.status, began=began, note=note
+        )
         return answer
 
     def answer(
@@ -105,17 +108,30 @@ class Ingress:
         timeout: float,
     ) -> Response:
         """Answer one request; Turned when it does not get to the container."""
+        return self._answer(method, host, target, headers, body, timeout)[0]
+
+    def _answer(
+        self,
+        method: str,
+        host: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes,
+        timeout: float,
+    ) -> tuple[Response, Route | None]:
         sized = {**headers, "content-length": str(len(body))} if body else headers
         app = self._mounted.get(host)
         if app is not None and self.hosts.find(host, target.partition("?")[0]) is None:
-            return _call_wsgi(app, method, host, target, sized, body)
+            return _call_wsgi(app, method, host, target, sized, body), None
         visit = self.reception.enter(host, target, list(sized.items()), client=_CLIENT)
         try:
             if app is not None:
-                return _call_wsgi(app, method, host, visit.path, dict(visit.headers), body)
-            return _exchange(visit, method, body, timeout)
+                found = _call_wsgi(app, method, host, visit.path, dict(visit.headers), body)
+            else:
+                found = _exchange(visit, method, body, timeout)
         finally:
             visit.leave()
+        return found, visit.route
 
 
 def _exchange(visit: Visit, method: str, body: bytes, timeout: float) -> Response:

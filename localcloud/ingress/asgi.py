@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 
     from localcloud.ingress import Ingress
+    from localcloud.ingress.hosts import Route
     from localcloud.ingress.visit import Headers, Visit
 
     Scope = MutableMapping[str, Any]
@@ -22,11 +25,21 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _CONNECT_SECONDS = 10.0
+_MOUNTED_SECONDS = 300.0
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
 
 class _TooLargeError(Exception):
     """More than 32 MiB came in a request that did not say its length."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    host: str
+    target: str  # path and query, as they came
+    headers: Headers
+    client: str
 
 
 class Forwarder:
@@ -58,42 +71,38 @@ class Forwarder:
             target += "?" + scope["query_string"].decode("latin-1")
         client = (scope.get("client") or ("127.0.0.1", 0))[0]
         began = time.monotonic()
+        request = _Request(scope["method"], host, target, headers, client)
         note = ""
         try:
-            status = await self._serve(
-                host, target, headers, client, scope["method"], receive, send
-            )
+            status, route = await self._serve(request, receive, send)
         except Turned as turned:
-            status, note = turned.status, turned.log
+            status, route, note = turned.status, turned.route, turned.log
             await _answer(send, turned.status, turned.headers, turned.body)
+        url = f"https://{host}{target}"
         await self._off_loop(
             lambda: self._ingress.reception.record(
-                host, scope["method"], target, status=status, began=began, note=note
+                route, scope["method"], url, status=status, began=began, note=note
             )
         )
 
     async def _serve(
-        self,
-        host: str,
-        target: str,
-        headers: Headers,
-        client: str,
-        method: str,
-        receive: Receive,
-        send: Send,
-    ) -> int:
+        self, request: _Request, receive: Receive, send: Send
+    ) -> tuple[int, Route | None]:
+        host, target, headers = request.host, request.target, request.headers
         if self._ingress.is_mounted(host):
             body = b"".join([chunk async for chunk in _chunks(receive, None)])
             answer = await self._off_loop(
-                lambda: self._ingress.answer(method, host, target, dict(headers), body, 300.0)
+                lambda: self._ingress.answer(
+                    request.method, host, target, dict(headers), body, _MOUNTED_SECONDS
+                )
             )
             await _answer(send, answer.status, list(answer.headers.items()), answer.body)
-            return int(answer.status)
+            return int(answer.status), None
         visit = await self._off_loop(
-            lambda: self._ingress.reception.enter(host, target, headers, client=client)
+            lambda: self._ingress.reception.enter(host, target, headers, client=request.client)
         )
         try:
-            return await self._forward(visit, method, receive, send)
+            return await self._forward(visit, request.method, receive, send), visit.route
         finally:
             await self._off_loop(visit.leave)
 
@@ -123,7 +132,7 @@ class Forwarder:
         except (httpx.HTTPError, TimeoutError, _TooLargeError) as error:
             if begun:
                 raise  # the connection breaks off: the client must not take this for the end
-            raise _turned(visit, error) from error
+            raise await self._off_loop(partial(_turned, visit, error)) from error
         return int(answer.status_code)
 
     def _client(self) -> httpx.AsyncClient:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.ingress.pool import NoInstanceError, Pool
@@ -13,6 +14,8 @@ from localcloud.machines.workload import ContainerError
 from localcloud.services.run import traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localcloud.cloud import Cloud
     from localcloud.machines.workload import Instance
 
@@ -20,6 +23,14 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 900.0
 """How long an instance without requests is kept, as on Google's side at most."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A place for one request at an instance, until ``end`` is called."""
+
+    instance: Instance
+    end: Callable[[], None]
 
 
 class Fleet:
@@ -45,13 +56,12 @@ class Fleet:
         """Start a first instance of a new revision; ContainerError when it does not get ready."""
         self.pool(revision).start_one()
 
-    def acquire(self, revision: str, *, timeout: float) -> Instance:
+    def acquire(self, revision: str, *, timeout: float) -> Lease:
         """Return an instance with room for one more request, starting it if need be."""
-        return self.pool(revision).acquire(time.monotonic() + timeout)
-
-    def release(self, revision: str, instance: Instance) -> None:
-        """Say that a request to an instance has ended."""
-        self.pool(revision).release(instance)
+        pool = self.pool(revision)
+        instance = pool.acquire(time.monotonic() + timeout)
+        # To the very pool: a revision that is retired meanwhile waits for this.
+        return Lease(instance, lambda: pool.release(instance))
 
     def settle(self, service: str) -> None:
         """After a change: stop what requests no longer reach, keep minimum instances warm."""
@@ -65,7 +75,11 @@ class Fleet:
             if revision not in reachable and revision != resource.get("latestCreatedRevision"):
                 self.retire(revision)
         for revision, _ in traffic.shares(resource):
-            self.pool(revision).keep_minimum()
+            try:
+                self.pool(revision).keep_minimum()
+            except (ContainerError, NoInstanceError) as error:
+                # It was proved with one instance; a further one is tried with the next request.
+                log.warning("%s has too few instances: %s", revision, error)
 
     def retire(self, revision: str) -> None:
         """Stop a revision's instances once their requests have ended."""
@@ -83,6 +97,8 @@ class Fleet:
 
     def resume(self) -> None:
         """Bring minimum instances back after a restart, without holding anybody up."""
+        if self._cloud.machines.kind == "paper":
+            return
         services = [
             name
             for name, resource in self._cloud.store.of("run").under("projects/")
@@ -92,10 +108,7 @@ class Fleet:
 
     def _resume(self, services: list[str]) -> None:
         for service in services:
-            try:
-                self.settle(service)
-            except (ContainerError, NoInstanceError) as error:
-                log.warning("%s has no minimum instance: %s", service, error)
+            self.settle(service)
 
     def close(self) -> None:
         """Stop every instance."""

@@ -17,6 +17,8 @@ _FUNCTION_HOST = re.compile(
     r"(?P<region>[a-z0-9-]+?)-(?P<project>[a-z][a-z0-9-]+)\.cloudfunctions\.net"
 )
 _TAG = "---"
+_HASHED = "a.run.app"
+_REGION_OF_CODE = {code: region for region, code in names.REGION_CODES.items()}
 
 
 @dataclass(frozen=True)
@@ -67,22 +69,25 @@ class Hosts:
         tag, separator, rest = label.partition(_TAG)
         if not separator:
             tag, rest = "", label
-        for region in self._regions(domain):
-            prefix = f"projects/{self._cloud.project}/locations/{region}/services/"
-            probe = names.hosts(f"{prefix}x", self._cloud.number)
-            for pattern in probe:
-                ending = pattern.partition(".")[0][1:]  # what follows the service's name
-                if pattern.partition(".")[2] == domain and rest.endswith(ending):
-                    short = rest.removesuffix(ending)
-                    found = self._cloud.store.of("run").find(prefix + short)
-                    if found is not None:
-                        return tag, found
-        return tag, None
+        short, region = self._hashed(rest) if domain == _HASHED else self._numbered(rest, domain)
+        if region not in names.REGION_CODES:
+            return tag, None
+        name = f"projects/{self._cloud.project}/locations/{region}/services/{short}"
+        return tag, self._cloud.store.of("run").find(name)
 
-    @staticmethod
-    def _regions(domain: str) -> list[str]:
+    def _hashed(self, label: str) -> tuple[str, str]:
+        """Read SERVICE-HASH-CODE; an empty region when it is none of this project's."""
+        head, _, rest = label.rpartition("-")
+        short = head.rpartition("-")[0]
+        region = _REGION_OF_CODE.get(rest, "")
+        wanted = names.region_hash(self._cloud.project, region)
+        return (short, region) if label == f"{short}-{wanted}-{rest}" else ("", "")
+
+    def _numbered(self, label: str, domain: str) -> tuple[str, str]:
+        """Read SERVICE-NUMBER under REGION.run.app."""
+        short, _, number = label.rpartition("-")
         region = domain.removesuffix(".run.app")
-        return [region] if region in names.REGION_CODES else list(names.REGION_CODES)
+        return (short, region) if number == self._cloud.number else ("", "")
 
     def _function(self, host: str, path: str) -> Route | None:
         found = _FUNCTION_HOST.fullmatch(host)

@@ -40,6 +40,7 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _FRONT_ENDS_OWN = _HOP_BY_HOP | {"server", "date"}
+_DYING_SECONDS = 0.3
 _MALFORMED = (
     "The request failed because either the HTTP response was malformed or connection to the "
     "instance had an error."
@@ -50,9 +51,16 @@ class Turned(Exception):  # noqa: N818 - an answer, not an error of ours
     """The request does not reach the container; this is what the client gets."""
 
     def __init__(
-        self, status: int, path: str, *, log: str = "", headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        path: str,
+        *,
+        route: Route | None = None,
+        log: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(log)
+        self.route = route
         self.status = status
         self.log = log
         self.body = pages.page(status, path)
@@ -82,21 +90,29 @@ class Visit:
         return f"http://127.0.0.1:{self.instance.port}"
 
     def broken(self) -> Turned:
-        """Return what the client gets when the instance does not answer properly."""
-        return Turned(503, self.path, log=_MALFORMED)
+        """Return what the client gets when the instance does not answer properly.
+
+        A program that crashes closes its sockets a moment before it is seen to have ended;
+        the next request must not be sent to what is left of it. May block for that moment.
+        """
+        until = time.monotonic() + _DYING_SECONDS
+        while self.instance.alive and time.monotonic() < until:
+            time.sleep(0.01)
+        return Turned(503, self.path, route=self.route, log=_MALFORMED)
 
     def too_slow(self) -> Turned:
         """Return what the client gets when the request timeout has passed."""
         return Turned(
             504,
             self.path,
+            route=self.route,
             log="The request has been terminated because it has reached "
             "the maximum request timeout.",
         )
 
     def too_large(self) -> Turned:
         """Return what the client gets for a request above 32 MiB."""
-        return Turned(413, self.path)
+        return Turned(413, self.path, route=self.route)
 
     def check_answer(self, headers: Sequence[tuple[str, str]]) -> Headers:
         """Return the response headers that go out; a known length above 32 MiB is refused."""
@@ -106,6 +122,7 @@ class Visit:
                 raise Turned(
                     500,
                     self.path,
+                    route=self.route,
                     log="Response size was too large. Please consider reducing response size.",
                 )
         kept = [(name, value) for name, value in headers if name.lower() not in _FRONT_ENDS_OWN]
@@ -133,35 +150,34 @@ class Reception:
             changes = invoker.admit(self._cloud, route, known)
         except invoker.RefusedError as refusal:
             raise Turned(
-                refusal.status, path, log=str(refusal), headers=refusal.headers
+                refusal.status, path, route=route, log=str(refusal), headers=refusal.headers
             ) from refusal
         if not route.revision:
-            raise Turned(503, path, log="The service has no revision that is ready.")
+            raise Turned(503, path, route=route, log="The service has no revision that is ready.")
         revision = self._cloud.store.of("run").find(route.revision) or {}
         whole = _speaks_http2(revision)
         length = known.get("content-length", "0")
         if not whole and length.isdigit() and int(length) > MOST_BYTES:
-            raise Turned(413, path)
+            raise Turned(413, path, route=route)
         seconds = templates.seconds(revision.get("timeout", "300s"))
         try:
-            instance = self._fleet.acquire(route.revision, timeout=seconds)
+            lease = self._fleet.acquire(route.revision, timeout=seconds)
         except NoInstanceError as error:
-            raise Turned(error.status, path, log=str(error)) from error
+            raise Turned(error.status, path, route=route, log=str(error)) from error
         return Visit(
             route=route,
-            instance=instance,
+            instance=lease.instance,
             headers=_forwarded(headers, changes, host, client),
             path=route.path + question + query,
             timeout=seconds,
-            leave=lambda: self._fleet.release(route.revision, instance),
+            leave=lease.end,
             whole=whole,
         )
 
     def record(
-        self, host: str, method: str, target: str, *, status: int, began: float, note: str = ""
+        self, route: Route | None, method: str, url: str, *, status: int, began: float, note: str
     ) -> None:
         """Write the request log, and why a request was turned away."""
-        route = self._hosts.find(host, target.partition("?")[0])
         if route is None:
             return
         _, project, _, region, _, short = route.name.split("/")
@@ -179,7 +195,7 @@ class Reception:
             "timestamp": self._cloud.clock.rfc3339(),
             "httpRequest": {
                 "requestMethod": method,
-                "requestUrl": f"https://{host}{target}",
+                "requestUrl": url,
                 "status": status,
                 "latency": f"{time.monotonic() - began:.6f}s",
                 "protocol": "HTTP/1.1",

@@ -1,6 +1,8 @@
 """A child process is started, waited for, listened to and stopped; and never left behind."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -136,3 +138,29 @@ def test_child_survives_the_thread_that_started_it(
 def test_stop_before_start_is_nothing(tmp_path: Path, processes: list[Process]) -> None:
     """Stopping what never ran is no error."""
     assert shell("true", tmp_path, processes).stop() is None
+
+
+def test_grandchildren_die_with_the_daemon(tmp_path: Path) -> None:
+    """When the daemon is killed, the server behind an entrypoint goes as well."""
+    mark = tmp_path / "pid"
+    script = f"sleep 60 & echo $! > {mark}.new; mv {mark}.new {mark}; wait"
+    daemon = (
+        "import os, signal, sys, pathlib\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from localcloud.process import Process\n"
+        "mark = pathlib.Path(sys.argv[3])\n"
+        "process = Process(['sh', '-c', sys.argv[2]], env={'PATH': os.environ['PATH']},\n"
+        "                  log=mark.with_suffix('.log'), ready=mark.exists)\n"
+        "process.start(timeout=5)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    project = str(Path(__file__).parents[2])
+
+    command = [sys.executable, "-c", daemon, project, script, str(mark)]
+    subprocess.run(command, timeout=20, check=False)
+
+    child = Path(f"/proc/{mark.read_text().strip()}/stat")
+    until = time.monotonic() + 5
+    while child.exists() and child.read_text().split()[2] not in "ZX":
+        assert time.monotonic() < until
+        time.sleep(0.02)
