@@ -59,7 +59,7 @@ def _lock(path: str) -> None:
 def _run(command: list[str], user: int | None) -> int:
     child = os.fork()
     if child == 0:
-        if user is not None and os.geteuid() == 0:
+        if user is not None:
             os.setgroups([])
             os.setgid(user)
             os.setuid(user)

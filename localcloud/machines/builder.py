@@ -17,8 +17,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from localcloud import box, image_tree
-from localcloud.machines import base_images
+from localcloud import image_tree
+from localcloud.machines import base_images, build_box
 from localcloud.machines.builds import Built, Cancelled, Job, Outcome, StepFailed
 from localcloud.machines.docker_command import KNOWN, parse_build
 from localcloud.machines.dockerfile import DockerfileError
@@ -228,8 +228,9 @@ def _run(
         if image is not None:
             env |= image.env
             binds |= image_tree.binds(root)
-    home = steps.work / "home"
+    home, temporary = steps.work / "home", steps.work / f"tmp-{number}"
     home.mkdir(exist_ok=True)
+    temporary.mkdir()
     binds |= {WORKSPACE: steps.work / "workspace", "/builder/home": home, **extra}
     for pair in step.get("env", []):
         key, _, value = pair.partition("=")
@@ -238,7 +239,7 @@ def _run(
     place = str(Path(WORKSPACE) / step.get("dir", ""))
     Path(_directory(steps.work, step.get("dir", ""))).mkdir(parents=True, exist_ok=True)
     process = Process(
-        box.argv(words, binds=binds, workdir=place),
+        build_box.argv(words, bound=binds, temporary=temporary, workdir=place),
         env=env,
         log=steps.work / f"step-{number}.log",
         cwd="/",
@@ -326,13 +327,29 @@ def _unpack(archive: Path, target: Path) -> None:
     """Unpack a .zip or .tar.gz; neither may write outside of the workspace."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
-            for member in zipped.infolist():
-                made = Path(zipped.extract(member, target))
-                if mode := member.external_attr >> 16 & 0o777:
+            for entry in zipped.infolist():
+                made = Path(zipped.extract(entry, target))
+                if mode := entry.external_attr >> 16 & 0o777:
                     made.chmod(mode)
         return
     with tarfile.open(archive, "r:*") as packed:
-        packed.extractall(target, filter="data")
+        for member in packed.getmembers():
+            aim = Path(member.name).parent / member.linkname if member.issym() else member.linkname
+            for path in (member.name, str(aim)):
+                if not _stays_inside(path):
+                    raise tarfile.TarError(
+                        f"{member.name} would be written outside of the workspace"
+                    )
+            if member.isdev():
+                raise tarfile.TarError(f"{member.name} is a device")
+        # the filter says the same and more, but Python has it only since 3.11.4
+        safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        packed.extractall(target, **safe)  # noqa: S202 - checked above
+
+
+def _stays_inside(path: str) -> bool:
+    normal = os.path.normpath(path)
+    return not normal.startswith("/") and normal.split("/")[0] != ".."
 
 
 def seconds(duration: str | None, default: float) -> float:

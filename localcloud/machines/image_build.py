@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud import box, image_tree
-from localcloud.machines import base_images, build_capture, image_copy
+from localcloud import image_tree
+from localcloud.machines import base_images, build_box, image_copy
 from localcloud.machines.base_images import Image
 from localcloud.machines.builds import Cancelled, StepFailed
 from localcloud.machines.dockerfile import Instruction, parse
@@ -173,27 +173,16 @@ class _Run:
         image_copy.copy(one, origin, place, variables=self.variables, linked="from" in one.flags)
 
     def run(self, one: Instruction) -> None:
-        bound = image_tree.binds(self.stage.root)
-        home = self.stage.root
         temporary = self.job.work / "tmp"
         temporary.mkdir(exist_ok=True)
         temporary.chmod(0o1777)
-        words = [str(base_images.interpreter()), "-I", "-S", "/.capture"]
-        user = self.stage.user.partition(":")[0].replace("root", "0")
-        words += ["--user", user] if user else []
-        for path in image_tree.hosts_own(bound):
-            words += ["--lock", path]
-        for path in image_tree.mixed(bound):
-            words += ["--watch", path]
-        line = box.argv(
-            [*words, "--", *one.command()],
-            binds={
-                **bound,
-                "/.capture": Path(build_capture.__file__).resolve(),
-                build_capture.HOME: home,
-                "/tmp": temporary,  # noqa: S108 - the box's own, on disk since it may become large
-            },
+        line = build_box.argv(
+            one.command(),
+            bound=image_tree.binds(self.stage.root),
+            temporary=temporary,
             workdir=self.stage.workdir,
+            user=self.stage.user.partition(":")[0].replace("root", "0"),
+            keep=self.stage.root,
         )
         code = self._execute(line)
         if code != 0:

@@ -79,6 +79,7 @@ class PaperDatabases:
 
     def check_drop_database(self, instance: str, name: str) -> None:
         """Find nobody connected."""
+        del name
         self._server(instance)
 
     def drop_database(self, instance: str, name: str) -> None:
@@ -100,6 +101,7 @@ class PaperDatabases:
 
     def check_drop_user(self, instance: str, name: str) -> None:
         """Find nothing that depends on the user."""
+        del name
         self._server(instance)
 
     def drop_user(self, instance: str, name: str) -> None:

@@ -21,7 +21,7 @@ class Wire:
         self._cloud = cloud
         self._email = email
 
-    def request(  # noqa: PLR0913 - httplib2's own signature
+    def request(
         self,
         uri: str,
         method: str = "GET",
@@ -43,6 +43,6 @@ class Wire:
         """Close nothing."""
 
 
-def client(cloud: Cloud, api: str, version: str, email: str = OWNER) -> Any:  # noqa: ANN401
+def client(cloud: Cloud, api: str, version: str, email: str = OWNER) -> Any:
     """Build Google's client for one API, as one identity."""
     return discovery.build(api, version, http=Wire(cloud, email), static_discovery=True)

@@ -25,7 +25,7 @@ IMAGE = f"{R}-docker.pkg.dev/{P}/berth/server"
 
 
 @pytest.fixture
-def repositories(cloud: Cloud, clock: VirtualClock) -> Any:  # noqa: ANN401
+def repositories(cloud: Cloud, clock: VirtualClock) -> Any:
     """Return Google's client with one repository."""
     cloud.enable("artifactregistry.googleapis.com")
     found = client(cloud, "artifactregistry", "v1").projects().locations().repositories()
@@ -35,7 +35,7 @@ def repositories(cloud: Cloud, clock: VirtualClock) -> Any:  # noqa: ANN401
     return found
 
 
-def pushed(cloud: Cloud, folder: Path, tag: str, content: str, **config: Any) -> str:  # noqa: ANN401
+def pushed(cloud: Cloud, folder: Path, tag: str, content: str, **config: Any) -> str:
     """Push an image with one file as the owner; return its digest."""
     root = folder / tag
     root.mkdir()
@@ -45,14 +45,14 @@ def pushed(cloud: Cloud, folder: Path, tag: str, content: str, **config: Any) ->
     return push(cloud, reference, Built(root, config), f"user:{OWNER}").digest
 
 
-def code_of(call: Any) -> int:  # noqa: ANN401
+def code_of(call: Any) -> int:
     """Return the status of a refused call."""
     with pytest.raises(HttpError) as error:
         call.execute()
     return int(error.value.status_code)
 
 
-def test_a_repository_is_made_by_an_operation(repositories: Any) -> None:  # noqa: ANN401
+def test_a_repository_is_made_by_an_operation(repositories: Any) -> None:
     """It says where images are pushed to."""
     found = repositories.get(name=NAME).execute()
     assert found["registryUri"] == f"{R}-docker.pkg.dev/{P}/berth"
@@ -76,12 +76,12 @@ def test_bad_repositories_are_refused(  # noqa: D103
     repositories: Any,
     chosen: str,
     body: dict[str, Any],
-    code: int,  # noqa: ANN401
+    code: int,
 ) -> None:
     assert code_of(repositories.create(parent=PARENT, repositoryId=chosen, body=body)) == code
 
 
-def test_labels_can_be_changed_and_formats_not(repositories: Any) -> None:  # noqa: ANN401
+def test_labels_can_be_changed_and_formats_not(repositories: Any) -> None:
     """A patch takes what its mask names."""
     body = {"labels": {"a": "b"}, "description": "x"}
     found = repositories.patch(name=NAME, updateMask="labels", body=body).execute()
@@ -92,7 +92,7 @@ def test_labels_can_be_changed_and_formats_not(repositories: Any) -> None:  # no
 def test_an_image_is_found_by_tag_and_digest(  # noqa: D103
     cloud: Cloud,
     repositories: Any,
-    tmp_path: Path,  # noqa: ANN401
+    tmp_path: Path,
 ) -> None:
     one = pushed(cloud, tmp_path, "one", "1")
     two = pushed(cloud, tmp_path, "two", "2")
@@ -107,7 +107,7 @@ def test_an_image_is_found_by_tag_and_digest(  # noqa: D103
     assert repositories.get(name=NAME).execute()["sizeBytes"] == "2"
 
 
-def test_equal_content_has_an_equal_digest(cloud: Cloud, repositories: Any, tmp_path: Path) -> None:  # noqa: ANN401
+def test_equal_content_has_an_equal_digest(cloud: Cloud, repositories: Any, tmp_path: Path) -> None:
     """Times and compiled files do not count; content, modes and configuration do."""
     del repositories
     first = pushed(cloud, tmp_path, "a", "same")
@@ -122,7 +122,7 @@ def test_equal_content_has_an_equal_digest(cloud: Cloud, repositories: Any, tmp_
 def test_a_moved_tag_leaves_the_old_version(  # noqa: D103
     cloud: Cloud,
     repositories: Any,
-    tmp_path: Path,  # noqa: ANN401
+    tmp_path: Path,
 ) -> None:
     old = pushed(cloud, tmp_path, "latest", "1")
     (tmp_path / "latest").mkdir(exist_ok=True)
@@ -141,7 +141,7 @@ def test_deleting_frees_the_disk(  # noqa: D103
     cloud: Cloud,
     repositories: Any,
     clock: VirtualClock,
-    tmp_path: Path,  # noqa: ANN401
+    tmp_path: Path,
 ) -> None:
     digest = pushed(cloud, tmp_path, "one", "1")
     image = cloud.images.find(f"{IMAGE}:one")
@@ -157,7 +157,7 @@ def test_deleting_frees_the_disk(  # noqa: D103
     assert not image.root.exists()
 
 
-def test_rights_are_the_repositorys(cloud: Cloud, repositories: Any, tmp_path: Path) -> None:  # noqa: ANN401
+def test_rights_are_the_repositorys(cloud: Cloud, repositories: Any, tmp_path: Path) -> None:
     """A reader reads, cannot push, and sees nothing of other repositories."""
     pushed(cloud, tmp_path, "one", "1")
     policy = {"bindings": [{"role": "roles/artifactregistry.reader", "members": ["user:r@x.com"]}]}

@@ -20,7 +20,7 @@ TAG = f"{R}-docker.pkg.dev/{P}/berth/server:1"
 DOCKER = "gcr.io/cloud-builders/docker"
 
 
-def body(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+def body(**changes: Any) -> dict[str, Any]:
     """Return a build that is accepted, with changes; None takes a field out."""
     whole = {
         "steps": [{"name": DOCKER, "args": ["build", "-t", TAG, "."]}],
@@ -33,7 +33,7 @@ def body(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 @pytest.fixture
-def builds(cloud: Cloud, clock: VirtualClock) -> Any:  # noqa: ANN401
+def builds(cloud: Cloud, clock: VirtualClock) -> Any:
     """Return Google's client, with a build account that may push to a repository."""
     hosts = ("cloudbuild", "artifactregistry", "iam")
     cloud.enable(*(f"{host}.googleapis.com" for host in hosts))
@@ -46,14 +46,14 @@ def builds(cloud: Cloud, clock: VirtualClock) -> Any:  # noqa: ANN401
     return client(cloud, "cloudbuild", "v1").projects().locations().builds()
 
 
-def refused(builds: Any, **changes: Any) -> tuple[int, str]:  # noqa: ANN401
+def refused(builds: Any, **changes: Any) -> tuple[int, str]:
     """Return code and message of a refusal."""
     with pytest.raises(HttpError) as error:
         builds.create(parent=PARENT, body=body(**changes)).execute()
     return error.value.status_code, error.value.reason
 
 
-def step(**fields: Any) -> dict[str, Any]:  # noqa: ANN401
+def step(**fields: Any) -> dict[str, Any]:
     """Return a docker step."""
     return {"name": DOCKER, "args": ["build", "."], **fields}
 
@@ -83,7 +83,7 @@ def step(**fields: Any) -> dict[str, Any]:  # noqa: ANN401
         ({"serviceAccount": f"projects/{P}/serviceAccounts/x@{P}.iam.gserviceaccount.com"}, "x@"),
     ],
 )
-def test_bad_builds_are_refused(builds: Any, changes: dict[str, Any], words: str) -> None:  # noqa: ANN401
+def test_bad_builds_are_refused(builds: Any, changes: dict[str, Any], words: str) -> None:
     """What Cloud Build would refuse is refused before anything runs."""
     code, message = refused(builds, **changes)
     assert code == 400
@@ -101,13 +101,13 @@ def test_bad_builds_are_refused(builds: Any, changes: dict[str, Any], words: str
         ({"steps": [step(volumes=[{"name": "v", "path": "/v"}])]}, "steps[0].volumes"),
     ],
 )
-def test_what_is_not_built_says_so(builds: Any, changes: dict[str, Any], words: str) -> None:  # noqa: ANN401
+def test_what_is_not_built_says_so(builds: Any, changes: dict[str, Any], words: str) -> None:
     """A field that would be ignored is a 501 that names it."""
     code, message = refused(builds, **changes)
     assert (code, words in message) == (501, True)
 
 
-def test_a_build_goes_from_queued_to_success(builds: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_a_build_goes_from_queued_to_success(builds: Any, clock: VirtualClock) -> None:
     """Its operation carries the build; the image has a digest and a tag."""
     operation = builds.create(parent=PARENT, body=body(tags=["run-1"])).execute()
     queued = operation["metadata"]["build"]
@@ -122,7 +122,7 @@ def test_a_build_goes_from_queued_to_success(builds: Any, clock: VirtualClock) -
     assert "request" not in found
 
 
-def test_substitutions_are_put_in(cloud: Cloud, builds: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_substitutions_are_put_in(cloud: Cloud, builds: Any, clock: VirtualClock) -> None:
     """Both forms, built-in ones and the escape; what is stored stays as it was sent."""
     name = TAG.replace("server:1", "${_NAME}:$BUILD_ID")
     wanted = body(
@@ -137,14 +137,14 @@ def test_substitutions_are_put_in(cloud: Cloud, builds: Any, clock: VirtualClock
     assert builds.get(name=f"{PARENT}/builds/{chosen}").execute()["images"] == [name]
 
 
-def test_loose_substitutions_may_be_missing(builds: Any) -> None:  # noqa: ANN401
+def test_loose_substitutions_may_be_missing(builds: Any) -> None:
     """With ALLOW_LOOSE unknown ones are empty."""
     options = {"logging": "NONE", "substitutionOption": "ALLOW_LOOSE"}
     wanted = body(steps=[step(args=["build", "$_Y"])], options=options)
     assert builds.create(parent=PARENT, body=wanted).execute()["name"]
 
 
-def test_builds_are_found_by_tag_and_status(builds: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_builds_are_found_by_tag_and_status(builds: Any, clock: VirtualClock) -> None:
     """The filter that makes creating a build repeatable."""
     for tags in (["image-a", "x"], ["image-b"]):
         builds.create(parent=PARENT, body=body(tags=tags)).execute()
@@ -159,7 +159,7 @@ def test_builds_are_found_by_tag_and_status(builds: Any, clock: VirtualClock) ->
     assert len(builds.list(parent=PARENT, filter=working).execute()["builds"]) == 1
 
 
-def test_the_caller_must_be_able_to_act_as_the_build_account(cloud: Cloud, builds: Any) -> None:  # noqa: ANN401
+def test_the_caller_must_be_able_to_act_as_the_build_account(cloud: Cloud, builds: Any) -> None:
     """Editor of builds is not enough: B-22."""
     cloud.grant("user:eve@example.com", "roles/cloudbuild.builds.editor")
     eve = client(cloud, "cloudbuild", "v1", "eve@example.com").projects().locations().builds()
@@ -171,7 +171,7 @@ def test_the_caller_must_be_able_to_act_as_the_build_account(cloud: Cloud, build
 def test_a_missing_writer_role_is_push_not_authorized(  # noqa: D103
     cloud: Cloud,
     builds: Any,
-    clock: VirtualClock,  # noqa: ANN401
+    clock: VirtualClock,
 ) -> None:
     policy = client(cloud, "cloudresourcemanager", "v1").projects()
     current = policy.getIamPolicy(resource=P, body={}).execute()
@@ -187,7 +187,7 @@ def test_a_missing_writer_role_is_push_not_authorized(  # noqa: D103
     assert found["failureInfo"]["type"] == "PUSH_NOT_AUTHORIZED"
 
 
-def test_without_the_log_writer_role_the_build_warns(builds: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_without_the_log_writer_role_the_build_warns(builds: Any, clock: VirtualClock) -> None:
     """The build goes on, but says that its log is nowhere."""
     operation = builds.create(parent=PARENT, body=body()).execute()
     clock.run_until_idle()
@@ -198,7 +198,7 @@ def test_without_the_log_writer_role_the_build_warns(builds: Any, clock: Virtual
 def test_an_operation_that_fails_leaves_no_working_build(  # noqa: D103
     cloud: Cloud,
     builds: Any,
-    clock: VirtualClock,  # noqa: ANN401
+    clock: VirtualClock,
 ) -> None:
     cloud.fail_operation("cloudbuild.projects.locations.builds.create", "INTERNAL", "no machines")
     operation = builds.create(parent=PARENT, body=body()).execute()
@@ -208,7 +208,7 @@ def test_an_operation_that_fails_leaves_no_working_build(  # noqa: D103
     assert (found["status"], found["statusDetail"]) == ("INTERNAL_ERROR", "no machines")
 
 
-def test_a_queued_build_can_be_cancelled_and_retried(builds: Any, clock: VirtualClock) -> None:  # noqa: ANN401
+def test_a_queued_build_can_be_cancelled_and_retried(builds: Any, clock: VirtualClock) -> None:
     """A retry is a new build."""
     operation = builds.create(parent=PARENT, body=body()).execute()
     name = f"{PARENT}/builds/{operation['metadata']['build']['id']}"
@@ -221,7 +221,7 @@ def test_a_queued_build_can_be_cancelled_and_retried(builds: Any, clock: Virtual
     assert builds.get(name=f"{PARENT}/builds/{again['id']}").execute()["status"] == "SUCCESS"
 
 
-def test_builds_without_a_location_are_global(cloud: Cloud, builds: Any) -> None:  # noqa: ANN401
+def test_builds_without_a_location_are_global(cloud: Cloud, builds: Any) -> None:
     """The old methods see the global region only."""
     del builds
     old = client(cloud, "cloudbuild", "v1").projects().builds()

@@ -196,7 +196,7 @@ def test_steps_share_the_workspace_and_wait_for_each_other(cloud: Cloud) -> None
 def test_secrets_reach_only_the_step_that_asks(cloud: Cloud) -> None:
     """SecretEnv is read with the build account's own rights."""
     secrets = client(cloud, "secretmanager", "v1").projects().secrets()
-    body = {"replication": {"automatic": {}}}
+    body: dict[str, Any] = {"replication": {"automatic": {}}}
     secrets.create(parent=f"projects/{P}", secretId="s", body=body).execute()
     name = f"projects/{P}/secrets/s"
     secrets.addVersion(parent=name, body={"payload": {"data": "aHVudGVyMg=="}}).execute()
@@ -299,6 +299,14 @@ def test_nothing_outside_the_workspace_can_be_built(cloud: Cloud) -> None:
     build = run(cloud, steps=[docker("build", "-t", TAG, "../..")])
     assert build["status"] == "FAILURE"
     assert "is outside of /workspace" in log_of(cloud, build)
+
+
+def test_no_step_can_change_the_machine(cloud: Cloud) -> None:
+    """Steps see the host's files and cannot write them, not even as root."""
+    script = "touch /usr/evil /etc/evil 2>&1; touch /workspace/fine /tmp/fine"
+    build = run(cloud, steps=[{"name": "gcr.io/cloud-builders/docker", "script": script}])
+    assert build["status"] == "SUCCESS", log_of(cloud, build)
+    assert log_of(cloud, build).count("touch: cannot touch") == 2
 
 
 def test_an_image_that_was_not_built_cannot_be_pushed(cloud: Cloud) -> None:

@@ -117,8 +117,10 @@ def test_a_missing_edition_means_enterprise_plus(sql: Any) -> None:
     assert refused(lambda: sql.instances().insert(project=P, body=wanted).execute()) == (
         400,
         "invalid",
-        "Invalid request: Invalid Tier (db-g1-small) for (ENTERPRISE_PLUS) Edition. Use a "
-        "predefined Tier like db-perf-optimized-N-* instead.",
+        (
+            "Invalid request: Invalid Tier (db-g1-small) for (ENTERPRISE_PLUS) Edition. Use a "
+            "predefined Tier like db-perf-optimized-N-* instead."
+        ),
     )
 
 

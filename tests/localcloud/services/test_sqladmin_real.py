@@ -44,7 +44,7 @@ class Sql:
         self.cloud = cloud
         self.api = client(cloud, "sqladmin", "v1", email)
 
-    def done(self, call: Any) -> dict[str, Any]:  # noqa: ANN401
+    def done(self, call: Any) -> dict[str, Any]:
         """Wait for the operation of a call and return it."""
         operation = call.execute()
         for _ in range(400):
@@ -65,10 +65,10 @@ class Sql:
         return found
 
 
-def connect(cloud: Cloud, **who: str) -> psycopg.Connection[Any]:
+def connect(cloud: Cloud, dbname: str, user: str, password: str) -> psycopg.Connection[Any]:
     """Connect as Cloud Run's containers do: through the socket's directory."""
-    place = cloud.machines.databases.socket_directory(CONNECTION)
-    return psycopg.connect(host=str(place), autocommit=True, **who)
+    place = str(cloud.machines.databases.socket_directory(CONNECTION))
+    return psycopg.connect(host=place, autocommit=True, dbname=dbname, user=user, password=password)
 
 
 @pytest.fixture(scope="module")
@@ -127,17 +127,17 @@ def test_a_tenants_way_to_a_closed_database(cloud: Cloud) -> None:
             *("REVOKE", "GRANT", "GRANT", "ALTER DATABASE")
         ]
 
-    with connect(cloud, dbname="ant", user="ant", password="secret of ant") as own:
+    with connect(cloud, "ant", "ant", "secret of ant") as own:
         own.execute("CREATE TABLE t AS SELECT 1 AS a")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             own.execute("CREATE ROLE sneaky")
     for database, password in (("bee", "secret of ant"), ("ant", "secret of bee")):
         with pytest.raises(psycopg.OperationalError):
-            connect(cloud, dbname=database, user="ant", password=password)
+            connect(cloud, database, "ant", password)
 
 
 def test_an_sql_error_is_part_of_the_answer(cloud: Cloud) -> None:
-    """executeSql answers 200 and says under status what PostgreSQL refused."""
+    """The API answers 200 and says under status what PostgreSQL refused."""
     answer = Sql(cloud, ACCOUNT).run("SELECT * FROM nowhere")
     assert answer["status"]["code"] == 3
     assert 'relation "nowhere" does not exist (SQLSTATE 42P01)' in answer["status"]["message"]
@@ -174,11 +174,12 @@ def test_a_database_in_use_is_not_deleted(cloud: Cloud) -> None:
     sql = Sql(cloud)
     delete = sql.api.databases().delete(project=P, instance="pool", database="ant")
     with (
-        connect(cloud, dbname="ant", user="ant", password="secret of ant") as own,
+        connect(cloud, "ant", "ant", "secret of ant"),
         pytest.raises(HttpError, match="is being accessed by other users"),
     ):
         delete.execute()
-        own.execute("SELECT 1")
+    with connect(cloud, "ant", "ant", "secret of ant") as own:
+        assert own.execute("SELECT a FROM t").fetchone() == (1,)
 
 
 def test_a_stopped_instance_is_really_stopped(cloud: Cloud) -> None:
@@ -189,8 +190,8 @@ def test_a_stopped_instance_is_really_stopped(cloud: Cloud) -> None:
         sql.done(sql.api.instances().patch(project=P, instance="pool", body=body))
         if policy == "NEVER":
             with pytest.raises(psycopg.OperationalError):
-                connect(cloud, dbname="ant", user="ant", password="secret of ant")
-    with connect(cloud, dbname="ant", user="ant", password="secret of ant") as own:
+                connect(cloud, "ant", "ant", "secret of ant")
+    with connect(cloud, "ant", "ant", "secret of ant") as own:
         assert own.execute("SELECT a FROM t").fetchone() == (1,)
 
 
@@ -206,13 +207,13 @@ def test_everything_survives_a_restart_of_the_local_cloud(cloud: Cloud, state: P
     """The next life starts the servers that ran, with the same users and rows."""
     cloud.machines.databases.close()
     with pytest.raises(psycopg.OperationalError):
-        connect(cloud, dbname="ant", user="ant", password="secret of ant")
+        connect(cloud, "ant", "ant", "secret of ant")
     again = Cloud(state)
     again.start()
     try:
-        with connect(again, dbname="ant", user="ant", password="secret of ant") as own:
+        with connect(again, "ant", "ant", "secret of ant") as own:
             assert own.execute("SELECT a FROM t").fetchone() == (1,)
-        with connect(again, dbname="postgres", user="postgres", password="root password") as root:
+        with connect(again, "postgres", "postgres", "root password") as root:
             assert root.execute("SELECT 1").fetchone() == (1,)
         assert "status" not in Sql(again, ACCOUNT).run("SELECT 1")
         found = Sql(again).api.instances().get(project=P, instance="pool").execute()
