@@ -12,7 +12,7 @@ from google.auth.exceptions import GoogleAuthError
 from install.accounts import accounts, bindings, roles
 from install.apis import Apis
 from install.apply import Group, Report, apply
-from install.documents import PlatformDocument, PolicyDocument
+from install.documents import PlatformDocument, PolicyDocument, checked
 from install.errors import InstallError
 from install.functions import archive, chain
 from install.ground import ground, pool
@@ -24,7 +24,7 @@ from install.workflows import workflows
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def groups(names: Names, options: argparse.Namespace) -> list[Group]:
+def groups(names: Names, options: argparse.Namespace, policy: bytes | None) -> list[Group]:
     """Return everything an installation consists of, in the order of making it."""
     offered = sources(ROOT)
     packed = archive(ROOT)
@@ -43,7 +43,7 @@ def groups(names: Names, options: argparse.Namespace) -> list[Group]:
             [
                 [
                     PlatformDocument(names=names, sources=offered, pool=options.pool != "none"),
-                    PolicyDocument(names=names, file=options.policy, admin=options.admin),
+                    PolicyDocument(names=names, content=policy, admin=options.admin),
                 ]
             ],
         ),
@@ -59,10 +59,11 @@ def install(session: Session, options: argparse.Namespace, *, at_once: bool = Tr
         at_once: Whether slow things that need nothing of each other run at the same time.
     """
     report = Report(plan=options.plan, at_once=at_once)
+    policy = None if options.policy is None else checked(options.policy)
     # Without the APIs nothing else can be looked at; so they come before the project's number.
     apply(session, [Group("APIs", [[Apis(project=options.project)]])], report)
     names = Names(options.project, _number(session, options.project), options.region)
-    apply(session, groups(names, options), report)
+    apply(session, groups(names, options, policy), report)
     return report
 
 

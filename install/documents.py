@@ -107,7 +107,8 @@ class PolicyDocument:
     """policy.yaml: the first one is written for the admin; later ones only when a file is given."""
 
     names: Names
-    file: Path | None
+    content: bytes | None
+    """What a file says, as `checked` returned it."""
     admin: str | None
 
     @property
@@ -118,7 +119,7 @@ class PolicyDocument:
     def look(self, session: Session) -> State:
         """Compare it with the file; without a file, one that is there is right."""
         upload = self._upload(self._text())
-        if self.file is None and session.get(upload.url) is not None:
+        if self.content is None and session.get(upload.url) is not None:
             return "same"
         if not upload.content:
             raise InstallError(
@@ -140,15 +141,20 @@ class PolicyDocument:
         )
 
     def _text(self) -> bytes:
-        if self.file is not None:
-            return _checked(self.file)
+        if self.content is not None:
+            return self.content
         if self.admin is None:
             return b""
         first = {"admins": [f"user:{self.admin}"], "teams": {}}
         return yaml.safe_dump(first, sort_keys=False).encode()
 
 
-def _checked(file: Path) -> bytes:
+def checked(file: Path) -> bytes:
+    """Return what a policy file says.
+
+    Raises:
+        InstallError: It is no policy; uploaded, it would lock everybody out.
+    """
     try:
         text = file.read_bytes()
         Policy.model_validate(yaml.safe_load(text) or {})

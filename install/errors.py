@@ -16,12 +16,21 @@ class InstallError(Exception):
     """The installation cannot go on; the message says what was asked, what came back, what helps."""
 
 
+class InTheWayError(InstallError):
+    """Something of that name exists already; perhaps by an earlier attempt of our own."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an API answered: the HTTP status and the body, parsed where it was JSON."""
 
     status: int
     body: Any
+
+    @property
+    def is_good(self) -> bool:
+        """Say whether it is neither an error nor no answer at all."""
+        return 0 < self.status < 400  # noqa: PLR2004 - HTTP's errors begin there
 
     @property
     def error(self) -> dict[str, Any]:
@@ -85,8 +94,13 @@ REMEDIES = {
 
 def operation_failed(title: str, error: Any) -> InstallError:
     """Return the error for a long-running operation that ended badly."""
-    words = error.get("message") if isinstance(error, dict) else None
-    if words is None and isinstance(error, dict) and error.get("errors"):
-        words = error["errors"][0].get("message")
-    said = words or json.dumps(error)
-    return InstallError(f"{title}: the operation failed: {said}\n  what helps: read Google's words")
+    found = error if isinstance(error, dict) else {}
+    first = (found.get("errors") or [found])[0]
+    words = f"{title}: the operation failed: {first.get('message') or json.dumps(error)}"
+    if first.get("code") in ALREADY_EXISTS:
+        return InTheWayError(words)
+    return InstallError(f"{words}\n  what helps: read Google's words")
+
+
+ALREADY_EXISTS = (6, "ALREADY_EXISTS")
+"""The code of google.rpc, and its name."""

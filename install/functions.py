@@ -12,9 +12,9 @@ from typing import Any
 import pathspec
 
 from install.accounts import on
-from install.errors import InstallError
+from install.errors import InstallError, refused
 from install.names import MARK, Names
-from install.rows import Binding, Resource, Row, State, differences
+from install.rows import CONFLICTS, Binding, Resource, Row, State, differences, settled
 from install.session import Session
 
 BASE = "https://cloudfunctions.googleapis.com/v2"
@@ -115,7 +115,13 @@ class Function:
             },
         }
         if state == "absent":
-            answer = session.send("POST", f"{functions}?functionId=berth-{self.name}", body)
+            create = f"{functions}?functionId=berth-{self.name}"
+            reply = session.ask("POST", create, body)
+            if reply.status in CONFLICTS and settled(self, session):
+                return
+            if not reply.is_good:
+                raise refused("POST", create, reply)
+            answer = reply.body
         else:
             name = self.names.function(self.name)
             mask = "buildConfig,serviceConfig,labels,description"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from install.errors import InstallError, refused
+from install.errors import InstallError, InTheWayError, refused
 from install.session import Session
 
 State = Literal["absent", "different", "same"]
@@ -77,16 +77,28 @@ class Resource:
     def _create(self, session: Session) -> None:
         body = self.wanted if self.create_body is None else self.create_body
         answer = session.ask(self.create_method, self.create_url, dict(body))
-        # Made by an earlier attempt whose reply was lost, or by somebody at the same moment.
-        if answer.status in CONFLICTS and session.get(self.url) is not None:
+        if answer.status in CONFLICTS and settled(self, session):
             return
-        if answer.status == 0 or answer.status >= 400:  # noqa: PLR2004 - an HTTP status
+        if not answer.is_good:
             raise refused(self.create_method, self.create_url, answer)
-        self._finish(session, answer.body)
+        try:
+            self._finish(session, answer.body)
+        except InTheWayError:
+            if not settled(self, session):
+                raise
 
     def _finish(self, session: Session, answer: Any) -> None:
         if self.operations is not None:
             session.wait(self.title, answer, self.operations)
+
+
+def settled(row: Row, session: Session) -> bool:
+    """Wait until a thing that is in the way turns out to be the row's own, finished; or not.
+
+    An earlier attempt whose reply was lost is still being carried out, and nobody has told the
+    name of its operation. So the thing itself is watched, as long as it is changing.
+    """
+    return session.watch(lambda: row.look(session) == "same")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +147,7 @@ class Binding:
             answer = session.ask(self.policy.write_method, self.policy.write_url, body)
             if answer.status in CONFLICTS:
                 continue
-            if answer.status == 0 or answer.status >= 400:  # noqa: PLR2004 - an HTTP status
+            if not answer.is_good:
                 raise refused(self.policy.write_method, self.policy.write_url, answer)
             return
         raise InstallError(f"{self.title}: the policy changes all the time; run it again")

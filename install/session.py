@@ -76,7 +76,7 @@ class Session:
         answer = self.ask(method, url, body, headers=headers)
         if answer.status == NOT_FOUND and absent_is_none:
             return None
-        if answer.status >= 400:  # noqa: PLR2004 - an HTTP status
+        if not answer.is_good:
             raise refused(method, url, answer)
         return answer.body
 
@@ -127,6 +127,16 @@ class Session:
         )
         if reply.status_code >= 400:  # noqa: PLR2004 - an HTTP status
             raise refused("PUT", url.partition("?")[0], Answer(reply.status_code, reply.text))
+
+    def watch(self, is_so: Callable[[], bool]) -> bool:
+        """Ask again and again whether something is so; return whether it became so in time."""
+        started, pause = self._clock(), 0.5
+        while not is_so():
+            if self._clock() - started > PATIENCE:
+                return False
+            self._sleep(pause)
+            pause = min(pause * 1.5, 10.0)
+        return True
 
     def wait(self, title: str, operation: Any, base: str) -> None:
         """Wait for a long-running operation of either dialect; `base` comes before its name.

@@ -52,22 +52,20 @@ def test_a_second_apply_changes_nothing(apply: Install) -> None:
     first = apply("--admin", OWNER)
     second = apply()
 
-    assert set(first.counts) == {"created"}
+    assert set(first.counts) <= {"created", "updated"}
     assert set(second.counts) == {"unchanged"}
     assert second.counts.total() == first.counts.total()
 
 
-def test_what_was_made_is_written_down_for_the_functions(cloud: Cloud, apply: Install) -> None:
+def test_what_was_made_is_written_down_for_the_functions(ready: Cloud) -> None:
     """platform.json is what the functions will read, and it is true."""
-    apply("--admin", OWNER)
+    platform = Platform.model_validate(read(ready, "platform.json"))
+    offer = platform.regions[ready.region]
 
-    platform = Platform.model_validate(read(cloud, "platform.json"))
-    offer = platform.regions[cloud.region]
-
-    assert platform.project_number == cloud.number
+    assert platform.project_number == ready.number
     assert offer.pool is not None
-    assert offer.pool.connection_name == f"{cloud.project}:{cloud.region}:berth-pool-1"
-    assert offer.host_suffixes[0] == f"-{cloud.number}.{cloud.region}.run.app"
+    assert offer.pool.connection_name == f"{ready.project}:{ready.region}:berth-pool-1"
+    assert offer.host_suffixes[0] == f"-{ready.number}.{ready.region}.run.app"
     assert all(int(image.generation) > 0 for image in platform.images.values())
 
 
@@ -81,26 +79,24 @@ def test_without_a_pool_none_is_offered(cloud: Cloud, apply: Install) -> None:
     assert cloud.calls.count("sql.instances.insert") == 0
 
 
-def test_looking_changes_nothing(cloud: Cloud, apply: Install) -> None:
+def test_looking_changes_nothing(ready: Cloud, again: Install) -> None:
     """`--plan` on a half-made installation says what is missing and touches nothing."""
-    apply("--admin", OWNER)
-    session(cloud).send(
-        "DELETE", f"https://pubsub.googleapis.com/v1/{names(cloud).topic}", absent_is_none=True
+    session(ready).send(
+        "DELETE", f"https://pubsub.googleapis.com/v1/{names(ready).topic}", absent_is_none=True
     )
-    before = everything(cloud)
+    before = everything(ready)
 
     printed = io.StringIO()
     with redirect_stdout(printed):
-        report = apply("--plan")
+        report = again("--plan")
 
     assert "would create topic berth-events" in " ".join(printed.getvalue().split())
     assert report.counts["would create"] >= 1
-    assert everything(cloud) == before
+    assert everything(ready) == before
 
 
-def test_a_right_that_was_taken_away_comes_back(cloud: Cloud, apply: Install) -> None:
-    """Running it again is the remedy for a lost binding."""
-    apply("--admin", OWNER)
+def take_a_right(cloud: Cloud) -> None:
+    """Take one of the workflow's roles away."""
     full = f"//cloudresourcemanager.googleapis.com/projects/{cloud.project}"
     policy = cloud.iam.policy(full)
     policy["bindings"] = [
@@ -108,52 +104,60 @@ def test_a_right_that_was_taken_away_comes_back(cloud: Cloud, apply: Install) ->
     ]
     cloud.iam.set_policy(full, policy)
 
-    report = apply()
 
-    assert report.counts["created"] == 1
+def test_a_right_that_was_taken_away_comes_back(ready: Cloud, again: Install) -> None:
+    """Running it again is the remedy for a lost binding."""
+    take_a_right(ready)
+
+    assert again().counts["created"] == 1
 
 
-def test_bindings_of_others_stay(cloud: Cloud, apply: Install) -> None:
+def test_a_policy_that_moves_is_read_again(ready: Cloud, again: Install) -> None:
+    """Two installers at once: the slower one begins its cycle again."""
+    take_a_right(ready)
+    ready.fail("cloudresourcemanager.projects.setIamPolicy", status=409, times=3)
+
+    assert again().counts["created"] == 1
+
+
+def test_bindings_of_others_stay(ready: Cloud) -> None:
     """A policy is read, changed and written back; nothing else in it moves."""
-    apply("--admin", OWNER)
-    full = f"//cloudresourcemanager.googleapis.com/projects/{cloud.project}"
+    full = f"//cloudresourcemanager.googleapis.com/projects/{ready.project}"
 
-    bindings = cloud.iam.policy(full)["bindings"]
+    bindings = ready.iam.policy(full)["bindings"]
 
     assert {"role": "roles/owner", "members": [f"user:{OWNER}"]} in bindings
 
 
-def test_what_the_operator_made_bigger_stays_bigger(cloud: Cloud, apply: Install) -> None:
+def test_what_the_operator_made_bigger_stays_bigger(ready: Cloud, again: Install) -> None:
     """The pool's tier is ours only at the beginning."""
-    apply("--admin", OWNER)
-    url = f"https://sqladmin.googleapis.com/v1/projects/{cloud.project}/instances/berth-pool-1"
+    url = f"https://sqladmin.googleapis.com/v1/projects/{ready.project}/instances/berth-pool-1"
     patch = {"settings": {"tier": "db-custom-4-15360", "edition": "ENTERPRISE"}}
-    operation = session(cloud).send("PATCH", url, patch)
-    session(cloud).wait(
+    operation = session(ready).send("PATCH", url, patch)
+    session(ready).wait(
         "patch",
         operation,
-        f"https://sqladmin.googleapis.com/v1/projects/{cloud.project}/operations/",
+        f"https://sqladmin.googleapis.com/v1/projects/{ready.project}/operations/",
     )
 
-    report = apply()
+    report = again()
 
     assert set(report.counts) == {"unchanged"}
-    assert session(cloud).get(url)["settings"]["tier"] == "db-custom-4-15360"
+    assert session(ready).get(url)["settings"]["tier"] == "db-custom-4-15360"
 
 
-def test_a_changed_workflow_is_updated_alone(cloud: Cloud, apply: Install) -> None:
+def test_a_changed_workflow_is_updated_alone(ready: Cloud, again: Install) -> None:
     """A row that differs is patched, its neighbours are left as they are."""
-    apply("--admin", OWNER)
-    workflow = names(cloud).workflow("teardown")
+    workflow = names(ready).workflow("teardown")
     url = f"https://workflows.googleapis.com/v1/{workflow}"
     older = {"sourceContents": "main:\n  steps:\n    - done:\n        return: 1\n"}
-    operation = session(cloud).send("PATCH", f"{url}?updateMask=sourceContents", older)
-    session(cloud).wait("patch", operation, "https://workflows.googleapis.com/v1/")
+    operation = session(ready).send("PATCH", f"{url}?updateMask=sourceContents", older)
+    session(ready).wait("patch", operation, "https://workflows.googleapis.com/v1/")
 
-    report = apply()
+    report = again()
 
     assert report.counts["updated"] == 1
-    assert "remove_parts" in session(cloud).get(url)["sourceContents"]
+    assert "remove_parts" in session(ready).get(url)["sourceContents"]
 
 
 def test_the_first_policy_names_the_admin(cloud: Cloud, apply: Install) -> None:
@@ -163,14 +167,12 @@ def test_the_first_policy_names_the_admin(cloud: Cloud, apply: Install) -> None:
     assert "user:ana@example.com" in str(read(cloud, "policy.yaml"))
 
 
-def test_a_policy_file_replaces_the_policy(cloud: Cloud, apply: Install, policy: Path) -> None:
+def test_a_policy_file_replaces_the_policy(ready: Cloud, again: Install, policy: Path) -> None:
     """With a file the installation holds what the file says."""
-    apply("--admin", OWNER)
-
-    report = apply("--policy", str(policy))
+    report = again("--policy", str(policy))
 
     assert report.counts["updated"] == 1
-    assert "ben@example.com" in str(read(cloud, "policy.yaml"))
+    assert "ben@example.com" in str(read(ready, "policy.yaml"))
 
 
 def test_without_an_admin_there_can_be_no_first_policy(apply: Install) -> None:
@@ -216,52 +218,44 @@ CREATES = (
     "storage.buckets.insert",
     "pubsub.projects.topics.create",
     "artifactregistry.projects.locations.repositories.create",
-    "cloudresourcemanager.projects.setIamPolicy",
     "storage.buckets.setIamPolicy",
-    "sql.instances.insert",
-    "sql.users.insert",
+    "cloudresourcemanager.projects.setIamPolicy",
     "storage.objects.insert",
+    "workflows.projects.locations.workflows.create",
     "cloudfunctions.projects.locations.functions.generateUploadUrl",
     "cloudfunctions.projects.locations.functions.create",
-    "workflows.projects.locations.workflows.create",
+    "sql.instances.insert",
+    "sql.users.insert",
 )
+"""What makes something, in the order in which it is first needed."""
 
 
-@pytest.mark.parametrize("method", CREATES)
-def test_a_reply_that_is_lost_does_no_harm(cloud: Cloud, apply: Install, method: str) -> None:
-    """It was made, but nobody said so: the repeat finds it."""
-    cloud.lose_reply(method)
-
-    apply("--admin", OWNER)
-
-    assert set(apply().counts) == {"unchanged"}
-
-
-@pytest.mark.parametrize("method", CREATES)
-def test_a_bad_moment_is_waited_out(cloud: Cloud, apply: Install, method: str) -> None:
-    """503 is no reason to stop."""
-    cloud.fail(method, status=503)
+def test_replies_that_are_lost_do_no_harm(cloud: Cloud, apply: Install) -> None:
+    """Things were made, but nobody said so: the repeat finds each of them."""
+    for method in CREATES:
+        cloud.lose_reply(method)
 
     apply("--admin", OWNER)
 
     assert set(apply().counts) == {"unchanged"}
 
 
-@pytest.mark.parametrize("method", CREATES)
-def test_after_a_refusal_the_next_apply_goes_on(cloud: Cloud, apply: Install, method: str) -> None:
-    """A refusal ends the run with words that help; running it again completes it."""
-    cloud.fail(method, status=400, message="a rule of the organisation forbids it")
+def test_bad_moments_are_waited_out(cloud: Cloud, apply: Install) -> None:
+    """503 is no reason to stop, whichever API says it."""
+    for method in CREATES:
+        cloud.fail(method, status=503)
 
-    with pytest.raises(InstallError, match="a rule of the organisation forbids it"):
-        apply("--admin", OWNER)
+    apply("--admin", OWNER)
 
-    assert set(apply("--admin", OWNER).counts) <= {"created", "updated", "unchanged"}
     assert set(apply().counts) == {"unchanged"}
 
 
-def test_a_policy_that_moves_is_read_again(cloud: Cloud, apply: Install) -> None:
-    """Two installers at once: the slower one begins its cycle again."""
-    cloud.fail("cloudresourcemanager.projects.setIamPolicy", status=409, times=3)
+def test_after_a_refusal_the_next_apply_goes_on(cloud: Cloud, apply: Install) -> None:
+    """A refusal ends the run with words that help; running it again gets further each time."""
+    for method in CREATES[1::4]:
+        cloud.fail(method, status=400, message=f"a rule forbids {method}")
+        with pytest.raises(InstallError, match=f"a rule forbids {method}"):
+            apply("--admin", OWNER)
 
     apply("--admin", OWNER)
 
@@ -288,10 +282,8 @@ def test_the_table_of_rights_in_the_documentation_is_the_one_applied() -> None:
         )
 
 
-def test_nothing_secret_is_written_into_the_registry(cloud: Cloud, apply: Install) -> None:
+def test_nothing_secret_is_written_into_the_registry(ready: Cloud) -> None:
     """platform.json holds names and addresses only."""
-    apply("--admin", OWNER)
-
-    text = json.dumps(read(cloud, "platform.json")).lower()
+    text = json.dumps(read(ready, "platform.json")).lower()
 
     assert not any(word in text for word in ("password", "token", "private"))

@@ -13,11 +13,21 @@ from tests.workflows.stand_ins import Functions
 MOMENT = "2026-11-20T08:00:00Z"
 LIMIT = 6 * 3600.0
 
-IGNORED = {"operations", "executions", "stepEntries", "builds"}
-"""Collections that only record what was done."""
+IGNORED = {
+    "operations",
+    "executions",
+    "stepEntries",
+    "builds",
+    # Images are shared by all deployments, and stay.
+    "packages",
+    # What can still be brought back for 30 days, on purpose.
+    "deletedServiceAccounts",
+    "backups",
+}
+"""Collections that only record what was done, or hold what may stay."""
 
-RECORDS = {"logging", "workflowexecutions"}
-"""APIs that keep nothing else."""
+RECORDS = {"logging", "workflowexecutions", "sqladmin.latest"}
+"""What the cloud keeps for its own use only."""
 
 
 VOLATILE = {"etag", "updateTime", "updated", "metageneration", "uid", "lastModified"}

@@ -8,13 +8,12 @@ import pytest
 from tests.workflows.berth import Berth
 
 PROJECT = "berth-local"
-REGION = "europe-west1"
+ACCOUNTS = f"https://iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts"
 
 FOREIGN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "identity": (
-        f"https://iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts",
-        f"https://iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts"
-        f"/mlflow-demo@{PROJECT}.iam.gserviceaccount.com",
+        ACCOUNTS,
+        f"{ACCOUNTS}/mlflow-demo@{PROJECT}.iam.gserviceaccount.com",
         {"accountId": "mlflow-demo", "serviceAccount": {"displayName": "somebody's"}},
     ),
     "artifact_root": (
@@ -122,5 +121,5 @@ def test_the_claims_are_written_before_anything_is_made(berth: Berth) -> None:
 
     claim = berth.read("deployments/demo/claims/identity.json")
 
-    assert [step["name"] for step in claim["steps"]][0] == "service_account"
+    assert claim["steps"][0]["name"] == "service_account"
     assert "create" not in json.dumps([sorted(step) for step in claim["steps"]])
