@@ -5,18 +5,17 @@ output goes to a file, and line by line to whoever wants it.
 """
 
 import os
-import queue
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from localcloud import box
+from localcloud.spawner import GUARD, SPAWNER
 
 OnLine = Callable[[str, str], None]
 
@@ -26,88 +25,6 @@ _POLL_SECONDS = 0.03
 
 class ProcessError(Exception):
     """The process ended or was not ready in time; the message carries its last words."""
-
-
-class _Spawner:
-    """One thread that starts all children and never ends.
-
-    The kernel's "die with the parent" means the parent *thread*; children started from a pool's
-    worker would die when the pool lets that worker go.
-    """
-
-    def __init__(self) -> None:
-        self._wanted: queue.Queue[tuple[Callable[[], subprocess.Popen[bytes]], Future]] = (  # type: ignore[type-arg]
-            queue.Queue()
-        )
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def spawn(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-        with self._lock:
-            # After a fork (a test runner's, say) the thread exists in name only.
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name="spawner", daemon=True)
-                self._thread.start()
-        answer: Future[subprocess.Popen[bytes]] = Future()
-        self._wanted.put((start, answer))
-        return answer.result()
-
-    def _work(self) -> None:
-        while True:
-            start, answer = self._wanted.get()
-            try:
-                child = start()
-            except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
-                answer.set_exception(error)
-            else:
-                _GUARD.watch(child.pid)
-                answer.set_result(child)
-
-
-class _Guard:
-    """A small process that outlives this one just long enough to end what it leaves behind.
-
-    The kernel ends the children of a process that is killed, but not their children: the server
-    behind an entrypoint would go on, holding its port and its database connections. The guard
-    is told every child's process group, and when the pipe to it breaks, it kills them.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pipe: int | None = None
-        self._owner = 0
-
-    def watch(self, group: int) -> None:
-        """Take a process group into care."""
-        self._tell(f"+{group}\n")
-
-    def forget(self, group: int) -> None:
-        """Leave a process group alone: it has ended, and its number may be given again."""
-        self._tell(f"-{group}\n")
-
-    def _tell(self, line: str) -> None:
-        with self._lock:
-            if self._pipe is None or self._owner != os.getpid():
-                self._start()
-            assert self._pipe is not None
-            os.write(self._pipe, line.encode())
-
-    def _start(self) -> None:
-        reading, writing = os.pipe()
-        command = box.guard_argv()
-        os.posix_spawn(
-            command[0],
-            command,
-            {},
-            file_actions=[(os.POSIX_SPAWN_DUP2, reading, 0)],
-            setsid=True,
-        )
-        os.close(reading)
-        self._pipe, self._owner = writing, os.getpid()
-
-
-_GUARD = _Guard()
-_SPAWNER = _Spawner()
 
 
 class Process:
@@ -166,7 +83,7 @@ class Process:
         if self.alive:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._child = _SPAWNER.spawn(self._popen)
+        self._child = SPAWNER.spawn(self._popen)
         if self.on_line is not None:
             for name, stream in (("stdout", self._child.stdout), ("stderr", self._child.stderr)):
                 assert stream is not None
@@ -269,7 +186,7 @@ class Process:
     def _finish(self) -> None:
         self._kill_group()
         if self._child is not None:
-            _GUARD.forget(self._child.pid)
+            GUARD.forget(self._child.pid)
         for reader in self._readers:
             reader.join(timeout=2)
         self._readers.clear()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from localcloud.clock import RealClock
 from localcloud.cloud import OWNER, Cloud
 from localcloud.images import parse
-from localcloud.services import logging as cloudlogging
 from localcloud.services import cloudfunctions, run, secretmanager
+from localcloud.services import logging as cloudlogging
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

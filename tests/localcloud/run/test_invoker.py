@@ -72,7 +72,7 @@ def test_known_person_without_the_role_is_refused(closed: Cloud) -> None:
 
 
 def test_service_account_cannot_use_gclouds_audience(closed: Cloud) -> None:
-    """gcloud's own client id stands for any service only in a person's token."""
+    """The client id of gcloud stands for any service only in a person's token."""
     closed.grant(f"serviceAccount:{ACCOUNT}", "roles/run.invoker", on=FULL)
 
     assert ask(closed, closed.tokens.id_token(ACCOUNT, GCLOUD_CLIENT)).status == 401
