@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class Forwarder:
         # Waiting for an instance takes as long as a cold start; it must not hold up the loop.
         self._threads = ThreadPoolExecutor(64, thread_name_prefix="ingress")
         self._clients: dict[int, httpx.AsyncClient] = {}
+        # Every request is in the request log already.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
 
     def close(self) -> None:
         """Let go of the waiting threads."""

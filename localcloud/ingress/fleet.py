@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 900.0
-"""How long an instance without requests is kept, as on Google's side at most."""
+IDLE_SECONDS = 300.0
+"""How long an instance without requests is kept; Google says up to 15 minutes."""
 
 
 @dataclass(frozen=True)
