@@ -1,5 +1,6 @@
 """The two ways a workflow goes wrong: it cannot be deployed, or it raises while it runs."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,15 +64,12 @@ class WorkflowError(Exception):
 
 
 def summary(value: object) -> str:
-    """Say in one line what an error value is about."""
+    """Say in one line what an error value is about; the runtime's own errors have a message."""
     if isinstance(value, dict):
-        tags = value.get("tags")
         message = value.get("message")
-        if isinstance(tags, list) and tags and isinstance(tags[0], str):
-            named = str(message).startswith(f"{tags[0]}: ")
-            return str(message) if named else f"{tags[0]}: {message}"
-        return f"RuntimeError: {message if message is not None else value}"
-    return f'RuntimeError: "{value}"'
+        if isinstance(message, str) and isinstance(value.get("tags"), list):
+            return message
+    return f"RuntimeError: {json.dumps(value, ensure_ascii=False, default=str)}"
 
 
 def failure(tag: str, message: str, *more_tags: str, **fields: object) -> WorkflowError:

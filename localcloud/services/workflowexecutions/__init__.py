@@ -67,6 +67,8 @@ def create(call: Call) -> Resource:
             )
         key = f"{workflow_name}/executions/{uuid.uuid4()}"
         execution = {
+            # the service shows no argument as the JSON text null
+            "argument": "null",
             **wanted,
             "name": call.cloud.by_number(key),
             "createTime": call.now,

@@ -84,7 +84,7 @@ def _entry(event: dict[str, Any]) -> dict[str, Any]:
     payload: dict[str, Any] = {"@type": _ENGINE_TYPE, "functionName": event["function"]}
     severity = "INFO"
     if event["event"] == "call":
-        payload["begin"] = {"args": _plain(event["arguments"])}
+        payload["begin"] = {"args": _redacted(_plain(event["arguments"]))}
     elif event["event"] == "return":
         payload["succeeded"] = {"response": _plain(event["value"])}
     else:
@@ -96,6 +96,17 @@ def _entry(event: dict[str, Any]) -> dict[str, Any]:
     if place is not None:
         payload["sourceLine"] = place.line
     return {"severity": severity, "jsonPayload": payload}
+
+
+def _redacted(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Leave credentials out of the log, as the service does."""
+    headers = arguments.get("headers")
+    if isinstance(headers, dict):
+        arguments["headers"] = {
+            name: "[REDACTED]" if name.lower() == "authorization" else value
+            for name, value in headers.items()
+        }
+    return arguments
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal
 from typing import Any, Final
 
 from localcloud.workflows import limits
@@ -57,12 +58,11 @@ def string(x: Any) -> str:
     if type(x) is int:
         return str(x)
     if type(x) is float:
-        if x.is_integer() or not math.isfinite(x):
-            # Whether 2.0 becomes "2" or "2.0" is not documented; int(x) says which is meant.
-            raise value_error(
-                f"the text of the whole double {x} is not documented; use string(int(x))"
-            )
-        return repr(x)
+        if not math.isfinite(x):
+            raise value_error(f"{x} has no text")
+        # All digits and no exponent, as in the documented string(sys.now()); 2.0 is "2".
+        text = format(Decimal(repr(x)), "f")
+        return text.removesuffix(".0")
     raise type_error(f"string() takes an integer, a double or a boolean; got: {shown(x)}")
 
 

@@ -9,8 +9,9 @@ from localcloud.workflows.frames import Frame
 from localcloud.workflows.machine_view import Run
 from localcloud.workflows.stdlib.registry import blocking, context_function
 from localcloud.workflows.stdlib.time_ import parse_time
-from localcloud.workflows.values import copy, expect_type, shown, to_json
+from localcloud.workflows.values import copy, expect_type, shown, to_json, type_name
 
+_LOGGED: Final = (int, float, bool, str, list, dict)
 SEVERITIES: Final = (
     "DEFAULT",
     "DEBUG",
@@ -79,14 +80,12 @@ def log(frame: Frame, arguments: dict[str, Any]) -> Running:
     if "timeout" in arguments:
         expect_type(arguments["timeout"], float, "timeout")
     value = arguments[given[0]]
-    if given[0] == "text":
-        expect_type(value, str, "text")
-    elif given[0] == "json":
+    if given[0] == "json":
         expect_type(value, dict, "json")
-    elif type(value) is bytes:
-        raise type_error("data of sys.log must not be bytes")
+    if type(value) not in _LOGGED:
+        raise type_error(f"{given[0]} of sys.log cannot be a {type_name(value)}")
     entry: dict[str, Any] = {"severity": severity}
-    if type(value) is dict:
+    if type(value) is dict and given[0] != "text":
         to_json(value)
         entry["jsonPayload"] = copy(value)
     else:

@@ -3,7 +3,7 @@
 import codecs
 import re
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import re2
@@ -11,8 +11,6 @@ import re2
 from localcloud.workflows.errors import value_error
 from localcloud.workflows.stdlib.registry import function
 from localcloud.workflows.values import expect_type, shown
-
-_REFERENCE: Final = re.compile(r"\\[0-9]|\$[0-9{]")
 
 
 @lru_cache(maxsize=256)
@@ -100,12 +98,9 @@ def replace_all(source: Any, substr: Any, repl: Any) -> str:
 
 @function("text.replace_all_regex", "source", "regexp", "repl")
 def replace_all_regex(source: Any, regexp: Any, repl: Any) -> str:
-    """Replace all matches of a pattern by a text."""
+    """Replace all matches of a pattern by a text; groups cannot be referred to in it."""
     text: str = expect_type(source, str, "source")
     replacement: str = expect_type(repl, str, "repl")
-    if _REFERENCE.search(replacement):
-        # How groups are written in a replacement is not documented, so nothing looking like it.
-        raise value_error(f"references to groups in repl are not supported: {shown(repl)}")
     return str(_pattern(regexp).sub(lambda _match: replacement, text))
 
 

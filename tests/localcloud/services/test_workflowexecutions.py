@@ -316,11 +316,12 @@ def test_logs(desk: Desk, level: str, functions: list[str]) -> None:
     """sys.log always writes; calls are logged at the level of the execution."""
     desk.deploy(
         "- a: {call: sys.log, args: {text: hello, severity: NOTICE}}\n"
-        '- b: {call: http.get, args: {url: "https://nowhere.example/"}}',
+        '- b: {call: http.get, args: {url: "https://nowhere.example/", headers: {Authorization: s3cret}}}',
         callLogLevel="LOG_ALL_CALLS",
     )
     desk.run(callLogLevel=level)
     written = logging.entries(desk.cloud.store)
+    assert "s3cret" not in json.dumps(written)
     texts = [entry for entry in written if entry.get("textPayload") == "hello"]
     assert [entry["severity"] for entry in texts] == ["NOTICE"]
     assert texts[0]["resource"]["labels"]["workflow_id"] == "w"

@@ -39,7 +39,7 @@ def test_a_failure_has_a_caret(file: Path, capsys: pytest.CaptureFixture[str]) -
     file.write_text("- a: {assign: [{m: {}}]}\n- b:\n    return: ${m.x}\n")
     assert main(["run", str(file)]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == f"{file}:3:13: KeyError: key not found: x"
+    assert lines[0] == f"{file}:3:13: key not found: x"
     assert lines[-2:] == ["        return: ${m.x}", "                ^^^^^^"]
 
 
