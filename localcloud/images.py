@@ -116,7 +116,7 @@ class Images:
         place = self._place(digest)
         shutil.rmtree(place, ignore_errors=True)  # what a crash between the two moves left
         place.mkdir(parents=True)
-        root.rename(place / "root")
+        shutil.move(root, place / "root")  # a rename, unless the tree lies on another disk
         fresh = place / "image.new"
         fresh.write_text(json.dumps({"config": dict(config), "size": size}, indent=1))
         fresh.replace(place / "image.json")

@@ -1,6 +1,7 @@
 """The box in which a build's commands run: the image's files as they are, the host's read-only."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,27 @@ from localcloud import box, image_tree
 from localcloud.machines import base_images, build_capture
 
 CAPTURE = "/.capture"
+
+# What of this machine's settings a command sees, so that pip and uv reach the same package index.
+OF_INDEX = re.compile(r"(PIP|UV)_\w+|SOURCE_DATE_EPOCH")
+OF_NETWORK = re.compile(
+    r"(HTTPS?|NO|ALL|https?|no|all)_(PROXY|proxy)"
+    r"|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+)
+
+
+def passed_on() -> dict[str, str]:
+    """Return the settings of this machine that a build's commands see.
+
+    In a shell that was pointed at the local cloud, proxy and certificates are the local cloud's own:
+    there is no package index behind that door.
+    """
+    ours = "GCE_METADATA_HOST" in os.environ
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if OF_INDEX.fullmatch(key) or (OF_NETWORK.fullmatch(key) and not ours)
+    }
 
 
 def argv(

@@ -22,7 +22,7 @@ from localcloud.machines import base_images, build_box
 from localcloud.machines.builds import Built, Cancelled, Job, Outcome, StepFailed
 from localcloud.machines.docker_command import KNOWN, parse_build
 from localcloud.machines.dockerfile import DockerfileError
-from localcloud.machines.image_build import PASSED_ON, ImageBuild
+from localcloud.machines.image_build import ImageBuild
 from localcloud.process import Process
 
 DOCKER = re.compile(r"gcr\.io/cloud-builders/docker(?::[\w.-]+)?|docker(?::[\w.-]+)?")
@@ -219,8 +219,7 @@ def _run(
 ) -> int:
     """Run a command in the step's image, with the workspace where Cloud Build puts it."""
     step = steps.steps[number]
-    env = {key: value for key, value in os.environ.items() if PASSED_ON.fullmatch(key)}
-    env |= {"HOME": "/builder/home", "PATH": base_images.SYSTEM_PATH}
+    env = {**build_box.passed_on(), "HOME": "/builder/home", "PATH": base_images.SYSTEM_PATH}
     binds: dict[str, Path] = {}
     if base_images.PYTHON_IMAGE.fullmatch(step["name"]):
         root = steps.work / f"step-{number}"

@@ -19,12 +19,6 @@ from localcloud.machines.builds import Cancelled, StepFailed
 from localcloud.machines.dockerfile import Instruction, parse
 from localcloud.process import Process
 
-# What of this machine's settings a RUN sees, so that pip and uv reach the same package index.
-PASSED_ON = re.compile(
-    r"(PIP|UV)_\w+|(HTTPS?|NO|ALL|https?|no|all)_(PROXY|proxy)"
-    r"|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SOURCE_DATE_EPOCH"
-)
-
 Log = Callable[[str], None]
 
 
@@ -191,9 +185,8 @@ class _Run:
             )
 
     def _execute(self, line: list[str]) -> int:
-        passed = {key: value for key, value in os.environ.items() if PASSED_ON.fullmatch(key)}
         host = {"HOME": os.environ.get("HOME", "/"), "UV_LINK_MODE": "copy"}
-        env = {**host, **passed, **self.job.env, **self.declared, **self.stage.env}
+        env = {**host, **build_box.passed_on(), **self.job.env, **self.declared, **self.stage.env}
         process = Process(
             line,
             env=env,

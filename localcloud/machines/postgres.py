@@ -7,6 +7,7 @@ Each instance has a directory with ``data`` (copied from an initialised template
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -36,6 +37,8 @@ SETTINGS = {
     "max_connections": "100",
 }
 START_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
 
 
 class PostgresDatabases:
@@ -187,11 +190,15 @@ class PostgresDatabases:
                 raise DatabaseError(f"pg_dump failed: {run.stderr.strip()}")
 
     def resume(self) -> None:
-        """Start the servers that ran when the local cloud went down."""
+        """Start the servers that ran when the local cloud went down; one that cannot is logged."""
         for record in sorted(self._programs.home.glob("instances/*/instance.json")):
             known = json.loads(record.read_text())
             if known["runs"]:
-                self.start(known["instance"])
+                try:
+                    self.start(known["instance"])
+                except DatabaseError:
+                    # the others, and the rest of the local cloud, must come up all the same
+                    log.exception("the server of %s did not start", known["instance"])
 
     def close(self) -> None:
         """Stop all servers; they are started again by ``resume``."""
