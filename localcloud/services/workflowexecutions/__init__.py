@@ -78,7 +78,9 @@ def create(call: Call) -> Resource:
         if not full:
             execution["startTime"] = execution["createTime"]
         created = call.store.create(key, execution)
-    if not full:
+    if full:
+        runner.queued.append(key)
+    else:
         runner.start(key, created)
     return created
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -62,6 +63,7 @@ class Runner:
         self.cloud = cloud
         self.concurrent = CONCURRENT
         self.running: dict[str, Execution] = {}
+        self.queued: deque[str] = deque()
         self.engine = Engine(
             cloud.clock,
             self._send,
@@ -79,7 +81,8 @@ class Runner:
     def full(self, workflow: str) -> bool:
         """Say whether the region of a workflow has as many executions as it may have."""
         region = "/".join(workflow.split("/")[:4])
-        return sum(key.startswith(region + "/") for key in self.running) >= self.concurrent
+        # A copy, for executions come and go on other threads.
+        return sum(key.startswith(region + "/") for key in list(self.running)) >= self.concurrent
 
     def start(self, key: str, record: Resource, past: list[Resource] | None = None) -> None:
         """Start an execution, or go on with one whose journal is given."""
@@ -152,18 +155,22 @@ class Runner:
             if record["state"] == "ACTIVE" and key not in self.running:
                 past = [entry for _, entry in journal.under(key + "/")]
                 self.start(key, record, past)
+            elif record["state"] == "QUEUED":
+                self.queued.append(key)
         self._start_queued()
 
     def _start_queued(self) -> None:
         collection = self.cloud.store.of(API)
-        for key, record in collection.under("projects/"):
-            if record["state"] != "QUEUED":
-                continue
-            if self.full(key):
-                return
-            now = self.cloud.clock.rfc3339()
-            started = collection.put(key, {**record, "state": "ACTIVE", "startTime": now})
-            self.start(key, started)
+        while self.queued and not self.full(self.queued[0]):
+            try:
+                key = self.queued.popleft()
+            except IndexError:
+                return  # another thread has taken the last one
+            record = collection.find(key)
+            if record is not None and record["state"] == "QUEUED":
+                now = self.cloud.clock.rfc3339()
+                started = collection.put(key, {**record, "state": "ACTIVE", "startTime": now})
+                self.start(key, started)
 
     # -- ending --------------------------------------------------------------------------------
 
