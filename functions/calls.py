@@ -69,12 +69,23 @@ def received(request: Request, model: type[C]) -> tuple[C, Platform]:
     return call, place
 
 
+def _execution(name: str) -> str | None:
+    """Return the execution that works on a deployment, for the log: it holds the lease."""
+    try:
+        status = registry.read_status(name)
+    except problems.ProblemError:
+        # Without it a line is poorer; an answer must not depend on it.
+        return None
+    return None if status is None else status.document.execution
+
+
 def wanted(call: Call) -> Spec:
     """Return the spec that the workflow works on.
 
     Raises:
         ProblemError: 404 when there is none, 409 when a newer one has taken its place.
     """
+    logs.bind(execution=_execution(call.deployment))
     stored = registry.read_spec(call.deployment)
     if stored is None:
         raise problems.not_found(f"there is no deployment called {call.deployment}")

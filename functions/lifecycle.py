@@ -105,12 +105,11 @@ def _new_spec(asked: DeploymentRequest, caller: Caller, rules: Policy) -> Spec:
 def _next_spec(known: Known, asked: DeploymentRequest, caller: Caller, rules: Policy) -> Spec:
     """Make the spec of another attempt.
 
-    Cloud SQL may block the name of an instance that was removed, so after a removal the uid, which
-    is part of such names, is a new one. Where things may still be there, they keep their names.
+    The uid is part of the names of some things. What is still there keeps its name, or nobody
+    would find it again; where all is gone a new uid keeps clear of names that Cloud SQL blocks.
     """
     fresh = _new_spec(asked, caller, rules)
-    rolled_back = known.state == "FAILED" and known.spec.request.on_failure == "ROLLBACK"
-    uid = fresh.uid if rolled_back or known.state == "DELETED" else known.spec.uid
+    uid = known.spec.uid if registry.has_claims(known.spec.name) else fresh.uid
     return fresh.model_copy(update={"generation": known.spec.generation + 1, "uid": uid})
 
 
@@ -137,7 +136,8 @@ def _reason_to_begin_again(
             headers={"Retry-After": "10"},
         )
     different = admission.differences(known.spec.request, _as_first_asked(known, asked))
-    if state == "FAILED" and (not different or known.spec.request.on_failure == "ROLLBACK"):
+    # Other content is only safe where nothing is left that it would have to be changed into.
+    if state == "FAILED" and not (different and registry.has_claims(name)):
         return "it had failed"
     if different:
         raise problems.make(

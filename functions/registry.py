@@ -125,6 +125,20 @@ def history(name: str) -> list[Entry]:
     return sorted(_entries(found), key=lambda entry: entry.object_generation)
 
 
+def has_claims(name: str) -> bool:
+    """Say whether anything that was made for a deployment may still be there.
+
+    The workflow claims a part before it makes anything and drops the claim when all of it is gone.
+    """
+    found = clients.storage().list_blobs(
+        platform.bucket_name(),
+        prefix=f"{FOLDER}{name}/claims/",
+        max_results=1,
+        fields="items(name),nextPageToken",
+    )
+    return any(True for _ in found)
+
+
 def is_name(name: str) -> bool:
     """Say whether a deployment could be called so; nothing else may reach an object's name."""
     return re.fullmatch(NAME_PATTERN, name) is not None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from google.auth.credentials import Credentials
-    from httplib2 import Response  # type: ignore[import-untyped]  # it ships no types
+    from httplib2 import Response
 
 _TIMEOUT = 60.0
 

@@ -241,11 +241,23 @@ def test_after_a_failure_the_same_request_begins_again(berth: Berth) -> None:
     assert argument == {"deployment": "failed", "generation": 2}
 
 
+def test_after_a_clean_failure_other_content_may_be_asked_for(berth: Berth) -> None:
+    """What was wrong with the first request is often the reason to change it."""
+    ask(berth, "changed")
+    berth.report("changed", "FAILED")
+
+    answer = ask(berth, "changed", size="medium")
+
+    assert (answer.status_code, answer.json()["generation"]) == (202, 2)
+    assert answer.json()["request"]["size"] == "medium"
+
+
 def test_what_was_kept_of_a_failure_keeps_its_names(berth: Berth) -> None:
     """With KEEP the same request goes on from there; other content would strand what is there."""
     ask(berth, "kept", on_failure="KEEP")
     uid = spec(berth, "kept")["uid"]
     berth.report("kept", "FAILED")
+    berth.put("deployments/kept/claims/backend_store.json", {})
 
     other = ask(berth, "kept", on_failure="KEEP", size="medium")
     same = ask(berth, "kept", on_failure="KEEP")

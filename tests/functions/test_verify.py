@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -169,6 +170,20 @@ def test_the_password_is_nowhere_in_the_answer_or_the_log(berth: Berth) -> None:
     for hidden in (PASSWORD, basic("admin", PASSWORD).removeprefix("Basic ")):
         assert hidden not in str(proof)
         assert hidden not in log
+
+
+def test_every_line_names_deployment_and_execution(berth: Berth) -> None:
+    """Who looks for one provisioning in the log finds all that was done for it."""
+    serve(berth, "member")
+    berth.report("member", "PROVISIONING", execution="projects/1/executions/x")
+
+    prove(berth, "member")
+
+    text = (berth.logs / "verify.log").read_text().splitlines()
+    lines = [json.loads(line) for line in text if line.startswith("{")]
+    assert len(lines) > 1
+    for line in lines[-2:]:
+        assert (line["deployment"], line["execution"]) == ("member", "projects/1/executions/x")
 
 
 def test_an_overtaken_generation_is_refused(berth: Berth) -> None:
