@@ -124,6 +124,8 @@ def rights(names: Names) -> tuple[Right, ...]:
     buckets = f"resource.name.startsWith('projects/_/buckets/{names.project}-mlflow-')"
     secrets = f"resource.name.startsWith('projects/{names.number}/secrets/mlflow-')"
     uploads = "resource.name.startsWith('projects/_/buckets/gcf-v2-')"
+    # Google makes this repository with the first function, so nothing can be bound on it before.
+    built = f"resource.name.startsWith('{names.location}/repositories/gcf-artifacts')"
     grantable = (
         "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', [])"
         ".hasOnly(['roles/cloudsql.client'])"
@@ -159,6 +161,7 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("build", "roles/artifactregistry.writer", "images"),
         Right("build", "roles/storage.objectViewer", "source"),
         Right("build", "roles/storage.objectViewer", "project", ("berth-uploads", uploads)),
+        Right("build", "roles/artifactregistry.writer", "project", ("berth-functions", built)),
         Right("build", "roles/logging.logWriter", "project"),
     )
 

@@ -46,8 +46,32 @@ def check_runtime(runtime: str | None) -> None:
         raise invalid(f"Runtime {runtime} is not supported here; these are: {', '.join(RUNTIMES)}")
 
 
+def check_account(cloud: Cloud, function: Resource, account: str) -> None:
+    """Raise unless the build's account may read the source, push the image and write its log."""
+    _, project, _, region, _, short = function["name"].split("/")
+    source = f"gcf-v2-sources-{cloud.number}-{region}/objects/{short}/function-source.zip"
+    needs = (
+        ("storage", "objects.get", f"projects/_/buckets/{source}"),
+        (
+            "artifactregistry",
+            "repositories.uploadArtifacts",
+            f"projects/{project}/locations/{region}/repositories/gcf-artifacts",
+        ),
+        ("logging", "logEntries.create", f"projects/{project}"),
+    )
+    for api, what, resource in needs:
+        permission = f"{api}.{what}"
+        if not cloud.iam.allowed(f"serviceAccount:{account}", permission, api, resource):
+            raise BuildError(
+                "Could not build the function due to a missing permission on the build service "
+                f"account. If you didn't revoke that permission explicitly, this could be caused by "
+                f"a change in the organization policies. {account} lacks {permission} on {resource}."
+            )
+
+
 def build(cloud: Cloud, function: Resource, account: str, reference: str) -> str:
     """Build the function's image under *reference*; returns its digest."""
+    check_account(cloud, function, account)
     config = function["buildConfig"]
     folder = cloud.state / "functions"
     source, digest = _unpack(cloud, config["source"]["storageSource"], account, folder / "sources")

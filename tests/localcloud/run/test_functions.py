@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 FUNCTIONS = f"https://cloudfunctions.googleapis.com/v2/{PARENT}/functions"
 BUILDER = "builder@berth-local.iam.gserviceaccount.com"
+BUILDER_ROLES = (
+    "roles/artifactregistry.writer",
+    "roles/logging.logWriter",
+    "roles/storage.objectViewer",
+)
 REQUIREMENTS = "functions-framework==3.10.2\n"
 MAIN = """
 import importlib.util, json, os
@@ -43,6 +48,8 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def builder(cloud: Cloud, environments: Path) -> None:
     """Make the account that builds."""
     add_account(cloud, BUILDER)
+    for role in BUILDER_ROLES:
+        cloud.grant(f"serviceAccount:{BUILDER}", role)
     (cloud.state / "functions").mkdir()
     (cloud.state / "functions" / "environments").symlink_to(environments)
 
@@ -258,6 +265,20 @@ def test_deployer_must_act_as_both_accounts(cloud: Cloud, missing: str) -> None:
 
     assert answer.status == 403
     assert missing in answer.text
+
+
+@pytest.mark.parametrize("missing", BUILDER_ROLES)
+def test_builder_needs_all_three_roles(cloud: Cloud, owner: Caller, missing: str) -> None:
+    """An account of one's own that builds must read, push and log; the error says what it lacks."""
+    project = "//cloudresourcemanager.googleapis.com/projects/berth-local"
+    policy = cloud.iam.policy(project)
+    policy["bindings"] = [one for one in policy["bindings"] if one["role"] != missing]
+    cloud.iam.set_policy(project, policy)
+
+    operation = deployed(owner, "hello", function(uploaded(owner, GOOD)))
+
+    assert "missing permission on the build service account" in operation["error"]["message"]
+    assert f"{BUILDER} lacks" in operation["error"]["message"]
 
 
 def test_deleted_function_is_gone(cloud: Cloud, owner: Caller) -> None:
