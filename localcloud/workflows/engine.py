@@ -157,7 +157,16 @@ class Engine:
             if self._requests is None:
                 self._request(execution, key, effect)
             else:
-                self._requests.submit(self._request, execution, key, effect)
+                self._requests.submit(self._request_in_time, execution, key, effect)
+
+    def _request_in_time(self, execution: Execution, key: Key, request: HttpRequest) -> None:
+        # Whatever the transport does about its time-out, the workflow waits no longer.
+        due = self.clock.now() + request.timeout
+        timer = self.clock.call_at(due, lambda: execution.deliver(key, HttpFault("timeout")))
+        try:
+            self._request(execution, key, request)
+        finally:
+            timer.cancel()
 
     def _request(self, execution: Execution, key: Key, request: HttpRequest) -> None:
         outcome: HttpReply | HttpFault

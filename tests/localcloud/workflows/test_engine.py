@@ -62,6 +62,24 @@ def test_requests_of_branches_overlap(clock: RealClock) -> None:
     assert execution.error is None
 
 
+def test_a_server_that_never_answers(clock: RealClock) -> None:
+    """A time-out holds even if the transport does not keep it."""
+    forever = threading.Event()
+
+    def answer(_request: HttpRequest) -> HttpReply:
+        forever.wait(20)
+        return HttpReply(200, {}, b"")
+
+    engine = Engine(clock, answer)
+    execution = run(
+        engine, '- a: {call: http.get, args: {url: "https://x.example/", timeout: 0.1}}'
+    )
+    forever.set()
+    engine.close()
+    assert execution.error is not None
+    assert execution.error.value["tags"] == ["TimeoutError", "OSError"]
+
+
 def test_sleeping_needs_no_thread(clock: RealClock) -> None:
     """Two hundred sleeping executions do not take two hundred threads."""
     engine = Engine(clock, lambda _request: HttpReply(200, {}, b""))
