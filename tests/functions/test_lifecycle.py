@@ -1,8 +1,4 @@
-"""Asking for deployments and taking them away: repeats, races, conflicts and what runs meanwhile.
-
-The workflow is a stand-in that only waits: a test says what becomes of the deployment by writing
-status.json, as the workflow would.
-"""
+"""Asking for deployments: repeats, races, conflicts, and what is told about it."""
 
 from __future__ import annotations
 
@@ -13,46 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.cloud import Cloud
-from localcloud.services import cloudbuild, pubsub, storage, workflowexecutions, workflows
-from tests.functions.berth import Berth
-from tests.functions.conftest import make_platform
+from tests.functions.waiting import ask, executions, spec, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WAITS = """
-main:
-  params: [input]
-  steps:
-    - wait:
-        call: sys.sleep
-        args:
-          seconds: 86400
-"""
-SERVICES = [
-    cloudbuild.SERVICE,
-    pubsub.SERVICE,
-    storage.SERVICE,
-    workflowexecutions.SERVICE,
-    workflows.SERVICE,
-]
+    from tests.functions.berth import Berth
+
 START = "workflowexecutions.projects.locations.workflows.executions.create"
 
 
 @pytest.fixture(scope="module")
 def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
-    """The api with workflows behind it that wait, and a subscription to the topic."""
-    folder = tmp_path_factory.mktemp("berth")
-    cloud = Cloud(folder / "state", machines="paper", only=SERVICES)
-    with cloud.serve():
-        made = Berth(cloud, folder)
-        made.found(cloud.project)
-        _prepare(made)
-        made.start("api")
+    """The api with workflows behind it that wait."""
+    with waiting(tmp_path_factory.mktemp("berth")) as made:
         yield made
-        made.stop()
-    cloud.close()
 
 
 @pytest.fixture(autouse=True)
@@ -60,46 +31,6 @@ def every_fault_happens(berth: Berth) -> Iterator[None]:
     """A planned fault that never happened fails the test."""
     yield
     assert berth.cloud.unused_faults() == {}
-
-
-def _prepare(berth: Berth) -> None:
-    place = f"projects/{berth.cloud.project}/locations/europe-west1"
-    for name in ("provision", "teardown"):
-        url = f"https://workflows.googleapis.com/v1/{place}/workflows?workflowId=berth-{name}"
-        operation = json.loads(berth.google("POST", url, {"sourceContents": WAITS}).body)
-        while not operation.get("done"):
-            poll = f"https://workflows.googleapis.com/v1/{operation['name']}"
-            operation = json.loads(berth.google("GET", poll).body)
-        assert "error" not in operation, operation
-    topic = make_platform(project=berth.cloud.project).topic
-    berth.google("PUT", f"https://pubsub.googleapis.com/v1/{topic}", {})
-    subscription = f"projects/{berth.cloud.project}/subscriptions/all"
-    ordered = {"topic": topic, "enableMessageOrdering": True}
-    berth.google("PUT", f"https://pubsub.googleapis.com/v1/{subscription}", ordered)
-
-
-def ask(berth: Berth, name: str, *, who: str = "ana@example.com", **more: Any) -> Any:
-    """Ask for a deployment."""
-    body = {"name": name, "team": "risk", **more}
-    return berth.api("POST", "/v1/deployments", body, who=who)
-
-
-def executions(berth: Berth, name: str, workflow: str = "provision") -> list[dict[str, Any]]:
-    """Return the executions that were started for a deployment, newest first."""
-    parent = getattr(make_platform(project=berth.cloud.project).workflows, workflow)
-    url = f"https://workflowexecutions.googleapis.com/v1/{parent}/executions?view=FULL&pageToken="
-    found: list[dict[str, Any]] = []
-    token: str | None = ""
-    while token is not None:
-        page = json.loads(berth.google("GET", url + token).body)
-        found += page.get("executions", [])
-        token = page.get("nextPageToken") or None
-    return [one for one in found if one["labels"] == {"berth-deployment": name}]
-
-
-def spec(berth: Berth, name: str) -> Any:
-    """Return what the registry says is wanted."""
-    return berth.get(f"deployments/{name}/spec.json")
 
 
 def test_asking_is_202_and_says_where_to_look(berth: Berth) -> None:
@@ -278,101 +209,6 @@ def test_an_execution_that_vanished_is_replaced(berth: Berth) -> None:
 
     assert busy.json()["generation"] == 1
     assert (answer.status_code, answer.json()["generation"]) == (202, 2)
-
-
-def test_deleting_cancels_what_runs_and_starts_the_teardown(berth: Berth) -> None:
-    """202 in the middle of provisioning; the old execution is stopped."""
-    ask(berth, "away")
-    name = executions(berth, "away")[0]["name"]
-    berth.report("away", "PROVISIONING", execution=name)
-
-    answer = berth.api("DELETE", "/v1/deployments/away")
-
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["Location"] == "/v1/deployments/away"
-    assert (answer.json()["state"], answer.json()["generation"]) == ("DELETING", 2)
-    (running,) = executions(berth, "away")
-    assert running["state"] == "CANCELLED"
-    (teardown,) = executions(berth, "away", "teardown")
-    assert json.loads(teardown["argument"]) == {"deployment": "away", "generation": 2}
-    assert spec(berth, "away")["desired"] == "absent"
-
-
-def test_deleting_cancels_even_when_the_reply_to_its_write_is_lost(berth: Berth) -> None:
-    """The write took effect, so what follows from it must follow, the event included."""
-    ask(berth, "unheard")
-    name = executions(berth, "unheard")[0]["name"]
-    berth.report("unheard", "PROVISIONING", execution=name)
-    berth.cloud.lose_reply("storage.objects.insert")
-
-    answer = berth.api("DELETE", "/v1/deployments/unheard")
-
-    assert (answer.status_code, answer.json()["generation"]) == (202, 2)
-    assert executions(berth, "unheard")[0]["state"] == "CANCELLED"
-
-
-def test_deleting_twice_is_deleting_once(berth: Berth) -> None:
-    """The same answer; nothing more is started once the teardown has begun."""
-    ask(berth, "twice")
-    first = berth.api("DELETE", "/v1/deployments/twice")
-    execution = executions(berth, "twice", "teardown")[0]["name"]
-    berth.report("twice", "DELETING", generation=2, execution=execution)
-
-    second = berth.api("DELETE", "/v1/deployments/twice")
-
-    assert (first.status_code, second.status_code) == (202, 202)
-    assert second.json()["generation"] == 2
-    assert len(executions(berth, "twice", "teardown")) == 1
-
-
-@pytest.mark.parametrize("state", ["PENDING", "READY", "FAILED", "DELETED"])
-def test_deleting_is_legal_in_every_state(berth: Berth, state: str) -> None:
-    """Whatever it is doing, and even when it is gone."""
-    name = f"s-{state.lower()}"
-    berth.wish(name, desired="absent" if state == "DELETED" else "present")
-    if state != "PENDING":
-        berth.report(name, state)
-
-    answer = berth.api("DELETE", f"/v1/deployments/{name}")
-
-    assert answer.status_code == 202, answer.text
-    assert answer.json()["state"] == ("DELETED" if state == "DELETED" else "DELETING")
-
-
-def test_a_removal_that_failed_can_be_repeated(berth: Berth) -> None:
-    """DELETE again is the way, and POST says so."""
-    berth.wish("half", desired="absent", generation=2)
-    berth.report("half", "FAILED", generation=2)
-
-    asked = ask(berth, "half")
-    again = berth.api("DELETE", "/v1/deployments/half")
-
-    assert asked.status_code == 409
-    assert "DELETE again" in asked.json()["remedy"]
-    assert (again.status_code, again.json()["generation"]) == (202, 3)
-    assert len(executions(berth, "half", "teardown")) == 1
-
-
-def test_while_it_is_being_removed_it_cannot_be_asked_for(berth: Berth) -> None:
-    """409 says when to come back."""
-    berth.wish("going", desired="absent", generation=2)
-    berth.report("going", "DELETING", generation=2)
-
-    answer = ask(berth, "going")
-
-    assert answer.status_code == 409
-    assert "being removed" in answer.json()["detail"]
-
-
-def test_a_name_can_be_used_again_once_it_is_free(berth: Berth) -> None:
-    """After DELETED a new one begins, whoever asks, with a later generation."""
-    berth.wish("reborn", desired="absent", generation=2, team="fraud")
-    berth.report("reborn", "DELETED", generation=2, team="fraud")
-
-    answer = ask(berth, "reborn")
-
-    assert (answer.status_code, answer.json()["generation"]) == (202, 3)
-    assert answer.json()["team"] == "risk"
 
 
 def test_every_wish_is_announced_once(berth: Berth) -> None:
