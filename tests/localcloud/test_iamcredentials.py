@@ -49,14 +49,14 @@ def test_access_token_is_the_accounts(cloud: Cloud, ask: Ask, trusted: str) -> N
 @pytest.mark.parametrize("verb", ["generateAccessToken", "generateIdToken", "signJwt", "signBlob"])
 def test_even_the_owner_may_not_impersonate(ask: Ask, account: str, verb: str) -> None:
     """roles/owner does not contain the right to mint tokens."""
-    body = {
+    bodies: dict[str, dict[str, Any]] = {
         "generateAccessToken": {"scope": SCOPE},
         "generateIdToken": {"audience": "x"},
         "signJwt": {"payload": "{}"},
         "signBlob": {"payload": "aGk="},
-    }[verb]
+    }
 
-    response = _act(ask, account, verb, body, who="owner@example.com")
+    response = _act(ask, account, verb, bodies[verb], who="owner@example.com")
 
     assert response.status == 403
     assert "iam.serviceAccounts." in response.json()["error"]["message"]

@@ -1,0 +1,174 @@
+"""What the command line promises: up, down, again, side by side, and after a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localcloud.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+def _run(*arguments: str, state: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "localcloud", *arguments, "--state", str(state)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+
+def _pid(state: Path) -> int:
+    return int(json.loads((state / "daemon.json").read_text())["pid"])
+
+
+def _gone(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The state folder of a running daemon."""
+    state = tmp_path_factory.mktemp("daemon") / "state"
+    done = _run("up", state=state)
+    assert done.returncode == 0, done.stderr
+    yield state
+    _run("down", state=state)
+
+
+def test_up_again_is_harmless(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second up finds the first and starts nothing."""
+    pid = _pid(up)
+
+    assert main(["up", "--state", str(up)]) == 0
+
+    assert "already up" in capsys.readouterr().out
+    assert _pid(up) == pid
+
+
+def test_state_folder_keeps_to_itself(up: Path) -> None:
+    """Keys are private and nothing of it can be committed by accident."""
+    assert (up / ".gitignore").read_text() == "*\n"
+    for secret in ("daemon.json", "keys/access.key", "keys/ca.key"):
+        if (up / secret).exists():
+            assert (up / secret).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [([], "project-id: berth-local"), (["--format", "project-number"], "123456789012\n")],
+)
+def test_status_says_where(
+    up: Path, capsys: pytest.CaptureFixture[str], form: list[str], words: str
+) -> None:
+    """All of it for people, one field for scripts."""
+    assert main(["status", "--state", str(up), *form]) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_status_refuses_unknown_fields(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt field lists those there are."""
+    assert main(["status", "--state", str(up), "--format", "colour"]) == 1
+    assert "project-number" in capsys.readouterr().err
+
+
+def test_env_makes_clients_find_it(up: Path) -> None:
+    """A shell with the exports can call an API as the account, with curl alone."""
+    script = f"""
+eval "$({sys.executable} -m localcloud env --state {up})"
+TOKEN=$({sys.executable} -m localcloud token owner@example.com --access --state {up})
+curl -sS -H "Authorization: Bearer $TOKEN" \
+  https://cloudresourcemanager.googleapis.com/v3/projects/$GOOGLE_CLOUD_PROJECT
+test -f "$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE" && test -n "$CLOUDSDK_PROXY_PORT"
+"""
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["projectId"] == "berth-local"
+
+
+def test_token_is_good_for_gcloud_by_default(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Like gcloud auth print-identity-token."""
+    from localcloud.clock import RealClock
+    from localcloud.tokens import GCLOUD_CLIENT, Tokens
+
+    main(["token", "ana@example.com", "--state", str(up)])
+
+    claims = Tokens(up / "keys", RealClock()).verify_id_token(capsys.readouterr().out.strip())
+    assert claims is not None
+    assert (claims["email"], claims["aud"]) == ("ana@example.com", GCLOUD_CLIENT)
+
+
+def test_another_project_needs_another_folder(
+    up: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What a folder was made with cannot be changed by a flag."""
+    (tmp_path / "settings.json").write_text((up / "settings.json").read_text())
+
+    assert main(["up", "--project", "other", "--state", str(tmp_path)]) == 1
+    assert "belongs to project berth-local" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["env"], ["link", "https://x.run.app"], ["calls"]])
+def test_questions_need_a_daemon(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """The error says how to start it."""
+    assert main([*command, "--state", str(tmp_path)]) == 1
+    assert "localcloud up" in capsys.readouterr().err
+
+
+def test_down_without_up_is_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Stopping nothing is no error; status tells by its exit code."""
+    assert main(["down", "--state", str(tmp_path)]) == 0
+    assert main(["status", "--state", str(tmp_path)]) == 3
+    assert "was not up" in capsys.readouterr().out
+
+
+def test_second_life_side_by_side(up: Path, tmp_path: Path) -> None:
+    """Two folders run at once; after kill -9 up works again, on the same door; down is final."""
+    state = tmp_path / "state"
+    (state).mkdir()
+    # a daemon that died long ago left these behind
+    (state / "daemon.json").write_text((up / "daemon.json").read_text())
+    (state / "daemon.lock").write_text("1\n")
+    assert _run("up", state=state).returncode == 0
+    first = json.loads((state / "daemon.json").read_text())
+    assert _pid(up) != first["pid"]
+
+    os.kill(first["pid"], signal.SIGKILL)
+    assert _gone(first["pid"])
+    again = _run("up", state=state)
+
+    assert "local cloud up" in again.stdout
+    second = json.loads((state / "daemon.json").read_text())
+    assert second["pid"] != first["pid"]
+    assert second["port"] == first["port"]
+    assert _run("reset", state=state).returncode == 0
+    assert _gone(second["pid"])
+    assert not state.exists()
