@@ -92,7 +92,7 @@ def wanted(call: Call) -> Spec:
     spec = stored.document
     if spec.generation != call.generation or spec.desired != "present":
         raise problems.make(
-            "superseded",
+            "overtaken",
             f"generation {call.generation} of {call.deployment} is no longer wanted; "
             f"generation {spec.generation} is, {spec.desired}",
         )

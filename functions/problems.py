@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "method-not-allowed": (405, "The method is not allowed here"),
     "conflict": (409, "The deployment exists with other content"),
     "busy": (409, "Another operation is in progress"),
-    "superseded": (409, "The request has been overtaken by a newer one"),
+    "overtaken": (409, "The request has been overtaken by a newer one"),
     "name-taken": (409, "The name is taken"),
     "too-large": (413, "The body is too large"),
     "headers-too-large": (431, "The headers are too large"),
