@@ -130,6 +130,11 @@ class Berth:
         """Want a deployment, provision it, and let time run until all is quiet."""
         return self.finish(name, self.launch("provision", name, self.want(name, **options)))
 
+    def carry_out(self, name: str = "demo") -> Outcome:
+        """Provision what is wanted, and let time run until all is quiet."""
+        generation = self.read(f"deployments/{name}/spec.json")["generation"]
+        return self.finish(name, self.launch("provision", name, generation))
+
     def tear_down(self, name: str = "demo") -> Outcome:
         """Want it gone, tear it down, and let time run until all is quiet."""
         generation = self.want(name, desired="absent")

@@ -98,30 +98,33 @@ def test_the_table_names_every_method_that_provisioning_uses(berth: Berth) -> No
 @pytest.mark.parametrize("status", [429, 503])
 def test_bad_moments_are_waited_out(berth: Berth, status: int) -> None:
     """Every method is refused once before its effect: the same again, and all is well."""
+    berth.want("demo")
     for method in (*POOLED, *BOOKKEEPING):
         berth.cloud.fail(method, status=status)
 
-    made = berth.provision()
+    made = berth.carry_out()
 
     assert is_ready(made), made.error
 
 
 def test_errors_after_the_effect_are_no_failures(berth: Berth) -> None:
     """It was done each time, but the answer said otherwise: a look tells."""
+    berth.want("demo")
     for method in (*POOLED, *BOOKKEEPING):
         berth.cloud.fail(method, status=503, after=True)
 
-    made = berth.provision()
+    made = berth.carry_out()
 
     assert is_ready(made), made.error
 
 
 def test_lost_replies_are_no_failures(berth: Berth) -> None:
     """It was done each time, but nobody said so: a look tells."""
+    berth.want("demo")
     for method in (*POOLED, *BOOKKEEPING):
         berth.cloud.lose_reply(method)
 
-    made = berth.provision()
+    made = berth.carry_out()
 
     assert is_ready(made), made.error
 
@@ -129,9 +132,10 @@ def test_lost_replies_are_no_failures(berth: Berth) -> None:
 @pytest.mark.parametrize("method", [*LONG_RUNNING, *BOOKKEEPING])
 def test_one_lost_reply_is_no_failure(berth: Berth, method: str) -> None:
     """Alone, too: here an operation is under way whose name nobody knows."""
+    berth.want("demo")
     berth.cloud.lose_reply(method)
 
-    made = berth.provision()
+    made = berth.carry_out()
 
     assert is_ready(made), made.error
 

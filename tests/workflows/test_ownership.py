@@ -13,7 +13,7 @@ ACCOUNTS = f"https://iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts"
 FOREIGN: dict[str, tuple[str, str, dict[str, Any]]] = {
     "identity": (
         ACCOUNTS,
-        f"{ACCOUNTS}/mlflow-demo@{PROJECT}.iam.gserviceaccount.com",
+        f"{ACCOUNTS}/mlflow-demo%40{PROJECT}.iam.gserviceaccount.com",
         {"accountId": "mlflow-demo", "serviceAccount": {"displayName": "somebody's"}},
     ),
     "artifact_root": (
