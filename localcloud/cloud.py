@@ -81,6 +81,7 @@ class Cloud:
         self.clock = clock if clock is not None else RealClock()
         virtual = isinstance(self.clock, VirtualClock)
         self.latency: dict[str, float] = dict(latency.TYPICAL) if virtual else {}
+        self.propagation = {"policies": 0.0, "services": 0.0}
         self.quotas: dict[str, int] = {"iam.serviceAccounts": 100}
         state.mkdir(parents=True, exist_ok=True)
         self.store = Store(state / "store.sqlite")
@@ -214,11 +215,18 @@ class Cloud:
         """Tell whether an API is enabled in the project."""
         return self.store.of("serviceusage").find(self._service_name(host)) is not None
 
-    def enable(self, *hosts: str) -> None:
-        """Enable APIs, such as ``run.googleapis.com``, without a call."""
+    def usable(self, host: str) -> bool:
+        """Tell whether calls of an API are answered: a while after it was enabled."""
+        found = self.store.of("serviceusage").find(self._service_name(host))
+        delay = self.propagation["services"]
+        return found is not None and found.get("since", 0.0) + delay <= self.clock.now()
+
+    def enable(self, *hosts: str, since: float = 0.0) -> None:
+        """Enable APIs, such as ``run.googleapis.com``, without a call; long ago, unless told."""
         for host in hosts:
             name = self._service_name(host)
-            self.store.of("serviceusage").put(name, {"name": name, "state": "ENABLED"})
+            if not self.enabled(host):
+                self.store.of("serviceusage").put(name, {"name": name, "since": since})
 
     def disable(self, *hosts: str) -> None:
         """Disable APIs without a call."""

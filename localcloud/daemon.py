@@ -165,6 +165,9 @@ def run(state: Path) -> None:
         finally:
             (state / "daemon.json").unlink(missing_ok=True)
             cloud.close()
+        logging.shutdown()
+        # Python would wait for worker threads, and one may be waiting for something of its own
+        os._exit(0)
 
 
 def settings(state: Path) -> Settings:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 256 * 1024
 _WORKERS = 128
+_WITHOUT_BODY = frozenset({204, 304})
 
 
 class Protocol(HttpToolsProtocol):
@@ -153,7 +154,7 @@ async def _send(response: Response, method: str, send: Send) -> None:
         (name.lower().encode("latin-1"), str(value).encode("latin-1", "replace"))
         for name, value in response.headers.items()
     ]
-    if "content-length" not in names:
+    if "content-length" not in names and response.status not in _WITHOUT_BODY:
         headers.append((b"content-length", str(size).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if method == "HEAD":

@@ -242,7 +242,7 @@ class Pipeline:
         return json_response(200, found or {})
 
     def _enabled(self, service: Service) -> None:
-        if self._cloud.enabled(service.host):
+        if self._cloud.usable(service.host):
             return
         title = self._cloud.router.document(service).title
         number = self._cloud.number

@@ -116,6 +116,13 @@ class Collection:
         )
         return json.loads(rows[0][0]) if rows else None
 
+    def raw(self, name: str) -> str | None:
+        """Give a resource as the text it is stored as, for callers that keep what they parsed."""
+        rows = self._store.read(
+            "select body from resources where api = ? and name = ?", self._api, name
+        )
+        return str(rows[0][0]) if rows else None
+
     def put(self, name: str, resource: Resource) -> Resource:
         """Write a resource whether or not it was there; its place in the order stays."""
         body = json.dumps(resource, separators=(",", ":"))

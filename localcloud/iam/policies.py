@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError, aborted, error_info, invalid
 from localcloud.iam import predefined
+from localcloud.iam.bindings import arranged
 from localcloud.iam.conditions import Circumstances, compile_condition
+from localcloud.iam.propagation import InEffect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +29,6 @@ _MEMBER = re.compile(
     r"|deleted:(user|serviceAccount|group):[^@:\s]+@[^@:\s?]+\?uid=\d+"
     r"|principal(Set)?://[^\s]+"
 )
-_CONVENIENCE = {"projectOwner": "owner", "projectEditor": "editor", "projectViewer": "viewer"}
 _EMPTY_ETAG = "ACAB"
 _CONDITIONAL_VERSION = 3
 _BY_NUMBER = frozenset({"secretmanager"})
@@ -40,6 +41,7 @@ class Iam:
         """Keep policies in the cloud's store."""
         self._cloud = cloud
         self._policies = cloud.store.of("iam.policies")
+        self._in_effect = InEffect(cloud)
 
     # -- asking ---------------------------------------------------------------------------
 
@@ -95,38 +97,17 @@ class Iam:
         )
 
     def _bound(self, member: str, permission: str, full: str, found: Circumstances) -> bool:
-        policy = self._policies.find(full)
-        if policy is None:
+        text = self._in_effect.text(full)
+        if text is None:
             return False
-        for binding in policy.get("bindings", []):
-            if not any(self._matches(entry, member) for entry in binding.get("members", [])):
-                continue
-            if not self.role_grants(binding["role"], permission):
-                continue
-            condition = binding.get("condition")
-            if condition is None or compile_condition(condition["expression"])(found):
-                return True
-        return False
 
-    def _matches(self, entry: str, member: str) -> bool:
-        if entry == "allUsers":
-            return True
-        if member == "allUsers":
-            return False
-        if entry == "allAuthenticatedUsers" or entry.lower() == member.lower():
-            return True
-        kind, _, rest = entry.partition(":")
-        if kind == "domain":
-            return member.startswith("user:") and member.lower().endswith("@" + rest.lower())
-        if kind in _CONVENIENCE:
-            return self._has_basic_role(member, f"roles/{_CONVENIENCE[kind]}")
-        return False
+        def basic(role: str) -> bool:
+            project = self._in_effect.text(_PROJECTS + self._cloud.project)
+            return project is not None and arranged(project).has(member, role)
 
-    def _has_basic_role(self, member: str, role: str) -> bool:
-        policy = self._policies.find(_PROJECTS + self._cloud.project) or {}
         return any(
-            binding["role"] == role and member in binding["members"]
-            for binding in policy.get("bindings", [])
+            self.role_grants(role, permission)
+            for role in arranged(text).roles(member, found, basic=basic)
         )
 
     def role_grants(self, role: str, permission: str) -> bool:
@@ -196,16 +177,19 @@ class Iam:
             configs = policy.get("auditConfigs") if audit else current.get("auditConfigs")
             if configs:
                 stored["auditConfigs"] = configs
-            return self._policies.put(key, stored)
+            before = self._policies.raw(key)
+            kept = self._policies.put(key, stored)
+            self._in_effect.changed(key, before)
+            return kept
 
     def forget(self, full: str) -> None:
         """Drop the policy of a resource that is gone, and of everything below it."""
         key = self._key(full)
         with self._cloud.store.lock():
-            for name, _ in self._policies.under(key + "/"):
-                self._policies.delete(name)
-            if self._policies.find(key) is not None:
-                self._policies.delete(key)
+            for name, _ in [*self._policies.under(key + "/"), (key, None)]:
+                if self._policies.find(name) is not None:
+                    self._policies.delete(name)
+                self._in_effect.at_once(name)
 
     def forget_account(self, email: str, unique_id: str) -> None:
         """Mark a deleted account in every policy; a new one of that name inherits nothing."""
@@ -229,6 +213,7 @@ class Iam:
                 if changed:
                     policy["etag"] = self._next_etag()
                     self._policies.put(name, policy)
+                    self._in_effect.at_once(name)
 
     def modified_roles(self, full: str, policy: Policy) -> list[str]:
         """List the roles whose members differ between the present policy and a new one."""

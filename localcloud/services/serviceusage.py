@@ -107,7 +107,7 @@ def _enable(call: Call, hosts: Sequence[str], response: str) -> Resource:
     _must_exist(hosts)
 
     def work() -> Resource:
-        call.cloud.enable(*hosts)
+        call.cloud.enable(*hosts, since=call.cloud.clock.now())
         shown = [_shown(call, host) for host in hosts]
         return {"services": shown} if response.startswith("Batch") else {"service": shown[0]}
 

@@ -10,6 +10,7 @@ from localcloud.cloud import OWNER, Cloud
 from localcloud.errors import ApiError
 
 if TYPE_CHECKING:
+    from localcloud.clock import VirtualClock
     from tests.localcloud.conftest import Ask
 
 PROJECT = "//cloudresourcemanager.googleapis.com/projects/berth-local"
@@ -214,6 +215,46 @@ def test_forgotten_policies_are_gone_below_too(cloud: Cloud) -> None:
 
     assert not _may(cloud, name=NAME + "/versions/1")
     assert cloud.iam.policy(SECRET + "b")["bindings"]
+
+
+def test_bindings_take_effect_after_their_propagation(cloud: Cloud, clock: VirtualClock) -> None:
+    """With a delay a grant can be read at once, and holds later; so does its removal."""
+    cloud.propagation["policies"] = 120
+    cloud.grant(ANA, ACCESSOR, on=SECRET)
+    seen = [_may(cloud)]
+    clock.advance(119)
+    seen.append(_may(cloud))
+    clock.advance(1)
+    seen.append(_may(cloud))
+    cloud.iam.set_policy(SECRET, {"bindings": []})
+    seen.append(_may(cloud))
+    clock.advance(120)
+    seen.append(_may(cloud))
+
+    assert seen == [False, False, True, True, False]
+
+
+def test_later_changes_do_not_hold_up_earlier_ones(cloud: Cloud, clock: VirtualClock) -> None:
+    """Each state of a policy comes into effect at its own time."""
+    cloud.propagation["policies"] = 100
+    cloud.grant(ANA, ACCESSOR, on=SECRET)
+    clock.advance(60)
+    cloud.grant("user:bo@example.com", ACCESSOR, on=SECRET)
+    clock.advance(40)
+
+    assert (_may(cloud), _may(cloud, "user:bo@example.com")) == (True, False)
+    clock.advance(60)
+    assert _may(cloud, "user:bo@example.com")
+
+
+def test_deleted_resources_lose_their_grants_at_once(cloud: Cloud) -> None:
+    """A name that is used again does not bring old rights back, delay or not."""
+    cloud.grant(ANA, ACCESSOR, on=SECRET)
+    cloud.propagation["policies"] = 100
+    cloud.iam.set_policy(SECRET, {"bindings": []})
+    cloud.iam.forget(SECRET)
+
+    assert not _may(cloud)
 
 
 def test_delegated_admin_may_only_give_some_roles(cloud: Cloud, ask: Ask) -> None:

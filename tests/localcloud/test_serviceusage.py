@@ -31,6 +31,21 @@ def test_batch_is_an_operation_of_its_time(cloud: Cloud, ask: Ask, clock: Virtua
     assert cloud.enabled(SQL)
 
 
+def test_enabled_is_not_yet_usable(cloud: Cloud, ask: Ask, clock: VirtualClock) -> None:
+    """With a delay the finished operation comes before the first answered call."""
+    cloud.propagation["services"] = 30
+    host = "secretmanager.googleapis.com"
+    ask("POST", f"{URL}/{host}:enable", {})
+    clock.advance(40)
+    assert ask("GET", f"{URL}/{host}").json()["state"] == "ENABLED"
+
+    early = ask("GET", f"{host}/v1/projects/berth-local/secrets")
+    clock.advance(30)
+
+    assert early.json()["error"]["details"][0]["reason"] == "SERVICE_DISABLED"
+    assert ask("GET", f"{host}/v1/projects/berth-local/secrets").status == 200
+
+
 def test_repeat_is_done_at_once(cloud: Cloud, ask: Ask) -> None:
     """What is enabled already needs no operation."""
     cloud.enable(RUN)
