@@ -6,6 +6,7 @@ Cloud.
 """
 
 import argparse
+import base64
 import os
 import subprocess
 import sys
@@ -32,7 +33,7 @@ PARTS = (
 )
 POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 900
-MARKS = {"DONE": "✓", "FAILED": "✗", "REMOVED": "–"}
+MARKS = {"DONE": "✓", "FAILED": "✗", "REMOVED": "-"}
 
 
 class LocalCloud:
@@ -83,11 +84,10 @@ class Api:
 
 def part_line(part: str, status: dict[str, Any]) -> str:
     """Return one line of progress: part, mark, seconds, what was made."""
-    times = [status.get("started"), status.get("finished")]
+    started, finished = status.get("started"), status.get("finished")
     seconds = ""
-    if all(times):
-        started, finished = (datetime.fromisoformat(value) for value in times)
-        taken = (finished - started).total_seconds()
+    if started and finished:
+        taken = (datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds()
         seconds = f"{taken:.1f} s" if taken < 10 else f"{taken:.0f} s"  # noqa: PLR2004 - a style
     return f"  {part:<17} {MARKS[status['state']]}  {seconds:<6}  {status.get('summary') or ''}".rstrip()
 
@@ -99,12 +99,10 @@ def seconds_since(moment: float) -> str:
 
 def admin_password(project: str, name: str) -> str:
     """Return the password of the deployment's administrator, as the owner of the project may."""
-    session = AuthorizedSession(google.auth.default()[0])
+    session = AuthorizedSession(google.auth.default()[0])  # type: ignore[no-untyped-call]  # not typed there
     secret = f"projects/{project}/secrets/mlflow-{name}-admin-password/versions/latest:access"
     answer = session.get(f"https://secretmanager.googleapis.com/v1/{secret}", timeout=30)
     answer.raise_for_status()
-    import base64
-
     return base64.b64decode(answer.json()["payload"]["data"]).decode()
 
 

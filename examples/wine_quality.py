@@ -41,7 +41,7 @@ MODEL = "wine_quality"
 ALIAS = "champion"
 
 
-class ProbabilityOfGood(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow ships no types
+class ProbabilityOfGood(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]  # lazily loaded
     """Answers with the probability that a wine is good, not with a class."""
 
     def __init__(self, classifier: RandomForestClassifier) -> None:
