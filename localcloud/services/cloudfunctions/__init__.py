@@ -70,5 +70,6 @@ SERVICE = Service(
     required={f"{_AT}.functions.create": ("buildConfig", "buildConfig.runtime")},
     # The upload URL is one of Cloud Storage's; see sources.UPLOAD.
     hosts=("storage.googleapis.com",),
+    on_start=functions.resume,
     extra={sources.UPLOAD: sources.upload},
 )

@@ -16,6 +16,7 @@ from localcloud.services.run.preflight import default_account
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from localcloud.cloud import Cloud
     from localcloud.service import Call
     from localcloud.store import Resource
 
@@ -100,6 +101,19 @@ def delete(call: Call) -> Resource:
         call.cloud.iam.forget(f"//{call.service.host}/{name}")
 
     return _start(call, name, "DELETE", work, "google.protobuf.Empty")
+
+
+def resume(cloud: Cloud) -> None:
+    """Conclude what was interrupted when the local cloud was stopped."""
+    store = cloud.store.of("cloudfunctions")
+    for name, function in store.under("projects/"):
+        if function.get("state") == "DELETING":
+            deployment.remove(cloud, function)
+            store.delete(name)
+        elif function.get("state") == "DEPLOYING":
+            message = "The deployment was interrupted: the local cloud was stopped meanwhile."
+            said = {"severity": "ERROR", "type": "DeploymentFailed", "message": message}
+            store.put(name, function | {"state": "FAILED", "stateMessages": [said]})
 
 
 def _chosen(body: Resource) -> Resource:

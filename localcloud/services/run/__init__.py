@@ -2,7 +2,7 @@
 
 from localcloud.iam.methods import iam_methods
 from localcloud.service import Service
-from localcloud.services.run import executions, jobs, operations, revisions, services
+from localcloud.services.run import executions, jobs, operations, recovery, revisions, services
 
 _AT = "run.projects.locations"
 
@@ -77,5 +77,5 @@ SERVICE = Service(
         f"{_AT}.jobs.create": ("template.template",),
     },
     hosts=("*-run.googleapis.com",),
-    on_start=lambda cloud: cloud.ingress.resume(),
+    on_start=recovery.resume,
 )

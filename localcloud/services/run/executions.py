@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from localcloud.clock import VirtualClock
@@ -230,6 +231,14 @@ def _conclude(cloud: Cloud, name: str, outcomes: list[tuple[Resource, str]]) -> 
     if bad:
         raise failed(message)
     return execution
+
+
+def interrupt(cloud: Cloud, name: str) -> None:
+    """Conclude an execution whose tasks ended with the local cloud."""
+    trouble = "The container was terminated because the local cloud was stopped."
+    tasks = cloud.store.of("run").children(f"{name}/tasks/")
+    with suppress(ApiError):  # it always is a failure; nobody waits for this operation any more
+        _conclude(cloud, name, [(task, trouble) for task in tasks])
 
 
 def _is_cancelled(task: Resource) -> bool:

@@ -13,6 +13,7 @@ from localcloud.services.run import executions, names, operations, preflight, te
 from localcloud.services.run.conditions import FAILED, RECONCILING, SUCCEEDED, condition
 
 if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
     from localcloud.service import Call
     from localcloud.store import Resource
 
@@ -175,32 +176,34 @@ def _apply(call: Call, current: Resource) -> Resource:
         return operations.finished(call, name, changed, operations.JOB)
     call.store.put(name, changed)
     generation = changed["generation"]
-    return operations.start(call, changed, lambda: _settle(call, name, generation), operations.JOB)
+    return operations.start(
+        call, changed, lambda: settle(call.cloud, name, generation), operations.JOB
+    )
 
 
-def _settle(call: Call, name: str, generation: str) -> Resource | None:
+def settle(cloud: Cloud, name: str, generation: str) -> Resource | None:
     """See that the job could run: its image is there and its secrets can be read."""
-    job = call.store.find(name)
+    store = cloud.store.of("run")
+    job = store.find(name)
     if job is None or job["generation"] != generation:
         return job
     template = job["template"]["template"]
     refusal: ContainerError | None = None
     try:
-        preflight.resolve_images(call.cloud, template)
-        preflight.check_secrets(call.cloud, template)
+        preflight.resolve_images(cloud, template)
+        preflight.check_secrets(cloud, template)
     except ContainerError as error:
         refusal = error
+    now = cloud.clock.rfc3339()
 
     def mark(one: Resource) -> Resource:
         state, message = (FAILED, str(refusal)) if refusal else (SUCCEEDED, "")
         reason = refusal.reason if refusal else ""
-        one["terminalCondition"] = condition(
-            "Ready", state, call.now, reason=reason, message=message
-        )
+        one["terminalCondition"] = condition("Ready", state, now, reason=reason, message=message)
         one |= {"reconciling": False, "observedGeneration": one["generation"]}
         return one | {"etag": names.etag(one)}
 
-    settled = call.store.update(name, mark)
+    settled = store.update(name, mark)
     if refusal is not None:
         raise executions.failed(str(refusal))
     return settled

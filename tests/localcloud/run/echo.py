@@ -184,7 +184,7 @@ def push(cloud: Cloud, reference: str, tree: Path, config: Mapping[str, Any]) ->
     return str(image.digest)
 
 
-def build(cloud: Cloud, folder: Path) -> str:
+def build(cloud: Cloud, folder: Path, *, flavour: str = "plain") -> str:
     """Push the echo image."""
     tree = folder / "tree"
     shutil.rmtree(tree, ignore_errors=True)
@@ -194,7 +194,7 @@ def build(cloud: Cloud, folder: Path) -> str:
     config = {
         "Entrypoint": [sys.executable, "-S", "/app/serve.py"],
         "WorkingDir": "/app",
-        "Env": ["FLAVOUR=plain"],
+        "Env": [f"FLAVOUR={flavour}"],
         "User": "65532",
     }
     return push(cloud, IMAGE, tree, config)

@@ -23,7 +23,7 @@ MIB = 2**20
 @pytest.fixture
 def client(cloud: Cloud, owner: Caller) -> Iterator[httpx.Client]:
     """Return an HTTP client that goes through the door, with an open service behind it."""
-    owner.deploy("hello", {**service(timeout="2s"), "invokerIamDisabled": True})
+    owner.deploy("hello", {**service(), "invokerIamDisabled": True})
     env = cloud.environment("friend@example.com")
     trust = ssl.create_default_context(cafile=env["SSL_CERT_FILE"])
     with httpx.Client(proxy=env["HTTPS_PROXY"], verify=trust, trust_env=False, timeout=20) as made:
@@ -78,8 +78,11 @@ def test_large_response_of_known_length_is_refused(client: httpx.Client) -> None
     assert client.get(f"{HOST}/large").status_code == 500
 
 
-def test_timeout_is_a_504(client: httpx.Client) -> None:
+def test_timeout_is_a_504(client: httpx.Client, owner: Caller) -> None:
     """A request above the service's timeout is given up."""
+    body = {**service(timeout="1s"), "invokerIamDisabled": True}
+    owner.done(owner("PATCH", f"{PARENT}/services/hello", body))
+
     assert client.get(f"{HOST}/sleep=5").status_code == 504
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from localcloud.services.logging import entries
-from tests.localcloud.run.echo import ACCOUNT, PARENT, Caller, add_account, open_cloud, service
+from tests.localcloud.run.echo import PARENT, Caller, build, service
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -318,19 +318,6 @@ def test_sidecar_starts_first_and_shares_a_volume(cloud: Cloud, owner: Caller) -
     eventually(lambda: cloud.request("GET", f"{HOST}/read=/shared/mark").text.endswith("here\n"))
 
 
-def test_service_is_there_after_a_restart(cloud: Cloud, owner: Caller, tmp_path: Path) -> None:
-    """A stopped cloud leaves no process; started again, the service serves from zero."""
-    owner.deploy("hello", open_service())
-    before = seen(cloud)["pid"]
-    cloud.ingress.close()
-    eventually(lambda: not (tmp_path.parent / f"/proc/{before}").exists())
-
-    again = open_cloud(tmp_path / "state")
-    with again.serve():
-        assert seen(again)["pid"] != before
-        again.close()
-
-
 def test_deleted_service_is_gone(cloud: Cloud, owner: Caller) -> None:
     """Deleting stops the process, forgets the policy and frees the name."""
     owner.deploy("hello", open_service())
@@ -345,14 +332,15 @@ def test_deleted_service_is_gone(cloud: Cloud, owner: Caller) -> None:
 
 
 def test_image_moved_later_changes_no_revision(cloud: Cloud, owner: Caller, tmp_path: Path) -> None:
-    """A revision keeps the digest its tag meant when it was made."""
-    add_account(cloud, ACCOUNT)
+    """A revision keeps the digest its tag meant when it was made, also from zero."""
     revision = owner.deploy("hello", open_service())["response"]["latestReadyRevision"]
+    pinned = owner("GET", revision).json()["containerStatuses"][0]["imageDigest"]
 
-    statuses = owner("GET", revision).json()["containerStatuses"]
+    moved = build(cloud, tmp_path, flavour="other")
+    cloud.ingress.fleet.retire(revision)
 
-    assert statuses[0]["imageDigest"].partition("@")[2].startswith("sha256:")
-    del tmp_path
+    assert moved not in pinned
+    assert seen(cloud)["env"]["FLAVOUR"] == "plain"
 
 
 def test_requests_during_a_cold_start_share_the_instance(cloud: Cloud, owner: Caller) -> None:
