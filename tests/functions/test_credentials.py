@@ -18,6 +18,9 @@ from tests.functions.berth import OWNER, Berth
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# One process for all of them: they share a local cloud.
+pytestmark = pytest.mark.xdist_group("functions-credentials")
+
 POOL = "berth-pool-1"
 NAMES = ("one", "two", "three")
 
@@ -236,6 +239,7 @@ def test_googles_refusal_is_passed_on_in_its_words(berth: Berth) -> None:
 
 def test_an_error_that_quotes_the_password_is_cleaned(berth: Berth) -> None:
     """Answers end up in executions, which many may read."""
+    assert ask(berth, "two", "db_password").status_code == 200
     password = value(berth, "mlflow-two-db-password")
     berth.cloud.fail("sql.users.update", 400, message=f"Invalid value: {password}")
 

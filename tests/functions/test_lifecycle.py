@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from tests.functions.berth import Berth
 
+# One process for all of them: they share a local cloud.
+pytestmark = pytest.mark.xdist_group("functions-lifecycle")
+
 START = "workflowexecutions.projects.locations.workflows.executions.create"
 
 

@@ -13,6 +13,9 @@ from tests.functions.berth import Berth
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# One process for all of them: they share a local cloud.
+pytestmark = pytest.mark.xdist_group("functions-reading")
+
 TEAMS = ("risk", "fraud", "ghosts")
 
 

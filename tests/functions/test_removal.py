@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tests.functions.berth import Berth
 
 
+# One process for all of them: they share a local cloud.
+pytestmark = pytest.mark.xdist_group("functions-removal")
+
+
 @pytest.fixture(scope="module")
 def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
     """The api with workflows behind it that wait."""

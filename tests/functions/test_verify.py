@@ -16,6 +16,9 @@ from tests.functions.tracking import Tracking, basic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# One process for all of them: they share a local cloud.
+pytestmark = pytest.mark.xdist_group("functions-verify")
+
 PASSWORD = "a-made-up-password-of-the-tests"
 SUFFIXES = ("-123456789012.europe-west1.run.app", "-x7k2abcdeq-ew.a.run.app")
 
