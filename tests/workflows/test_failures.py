@@ -263,13 +263,13 @@ def test_what_is_kept_can_be_resumed_at_every_step(berth: Berth) -> None:
 def test_an_instance_that_cannot_be_made_is_taken_back(berth: Berth) -> None:
     """A dedicated instance that fails leaves nothing, not even half of itself."""
     before = berth.resources()
-    for _ in range(2):
-        berth.cloud.fail_operation("sql.instances.insert", "RESOURCE_EXHAUSTED", "no capacity")
+    berth.cloud.fail_operation("sql.instances.insert", "RESOURCE_EXHAUSTED", "no capacity")
 
     failed = berth.provision(placement="dedicated")
 
     assert failed.state == "FAILED"
     assert failed.error["part"] == "backend_store"
+    assert "no capacity" in failed.status["problem"]["cause"]
     assert berth.resources() == before
 
 

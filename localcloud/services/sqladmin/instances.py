@@ -146,11 +146,14 @@ def _change(call: Call, after: Resource) -> Resource:
 
     def work() -> None:
         servers = machine(call)
-        if new["activationPolicy"] == "NEVER":
+        # An instance that could not be made has no server, but settings that can be changed: its
+        # protection has to come off before it can be deleted.
+        there = before["state"] != "FAILED"
+        if there and new["activationPolicy"] == "NEVER":
             servers.stop(connection)
-        if tiers.server_options(new) != tiers.server_options(old):
+        if there and tiers.server_options(new) != tiers.server_options(old):
             servers.configure(connection, tiers.server_options(new))
-        if new["activationPolicy"] == "ALWAYS":
+        if there and new["activationPolicy"] == "ALWAYS":
             servers.start(connection)
         call.store.update(key, lambda found: {**after, "state": found["state"]})
 
