@@ -1,110 +1,26 @@
-"""One local cloud with Berth installed into it by its own command, shared by these tests."""
+"""One local cloud with Berth installed into it by its own command, shared by these tests.
 
-import os
-import re
-import sqlite3
-import subprocess
-import sys
+MLflow takes ten seconds to start, so there are few deployments, and each goes through its whole
+life here: `door` (by password) stays; `members` (by IAM) is refused, made, used and removed.
+"""
+
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-ROOT = Path(__file__).parents[2]
-PROJECT = "berth-test"
-REGION = "europe-west1"
-HISTORY = ("/operations/", "/executions/", "/builds/")
-"""What Google keeps of things done: records, not resources."""
+from tests.end_to_end.holdings import Holdings, holdings
+from tests.end_to_end.installation import ANA, PROJECT, REGION, ROOT, Installation
 
-
-class Installation:
-    """Berth in a local cloud of its own, called the way its users call it."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.environment = {
-            name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
-        }
-
-    def run(self, *command: str, timeout: float = 300) -> str:
-        """Return what a Python module prints; show everything when it fails."""
-        ended = subprocess.run(
-            [sys.executable, *command],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert ended.returncode == 0, f"{command}: {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-        return ended.stdout.strip()
-
-    def cloud(self, *words: str) -> str:
-        """Return what `python -m localcloud WORDS` prints."""
-        return self.run("-m", "localcloud", *words, "--state", str(self.state))
-
-    def start(self) -> None:
-        """Start the local cloud and take over the variables that lead Google's clients to it."""
-        self.cloud("up", "--project", PROJECT, "--region", REGION)
-        exports = re.findall(r"^export (\w+)=(.*)$", self.cloud("env"), flags=re.MULTILINE)
-        self.environment.update({name: value.strip("'\"") for name, value in exports})
-        self.number = self.cloud("status", "--format", "project-number")
-
-    def install(self, *options: str) -> str:
-        """Run the installer; return what it prints."""
-        policy = str(ROOT / "examples" / "policy.yaml")
-        command = ["apply", "--project", PROJECT, "--region", REGION, "--policy", policy, *options]
-        return self.run("-m", "install", *command, timeout=600)
-
-    def session(self, token: str | None = None) -> requests.Session:
-        """Return a session that goes through the local cloud's door, as Google's clients do."""
-        session = requests.Session()
-        session.trust_env = False
-        session.proxies = {"https": self.environment["HTTPS_PROXY"]}
-        session.verify = self.environment["REQUESTS_CA_BUNDLE"]
-        if token is not None:
-            session.headers["Authorization"] = f"Bearer {token}"
-        return session
-
-    def api(
-        self, method: str, path: str, body: Any = None, *, caller: str = "ana@example.com"
-    ) -> requests.Response:
-        """Call Berth's api as *caller*."""
-        url = f"https://berth-api-{self.number}.{REGION}.run.app{path}"
-        return self.session(self.cloud("token", caller)).request(method, url, json=body, timeout=60)
-
-    def wait(self, name: str, *until: str, seconds: float = 300) -> dict[str, Any]:
-        """Return the deployment once its state is one of *until*."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            deployment: dict[str, Any] = self.api("GET", f"/v1/deployments/{name}").json()
-            if deployment["state"] in until:
-                return deployment
-            time.sleep(0.5)
-        pytest.fail(f"{name} is {deployment['state']}, not {until}, after {seconds} s: {deployment}")
-
-    def google(self, url: str, **options: Any) -> Any:
-        """Return the JSON answer of one of Google's APIs, asked as the owner of the project."""
-        token = self.cloud("token", "owner@example.com", "--access")
-        answer = self.session(token).get(url, timeout=60, **options)
-        assert answer.ok, answer.text
-        return answer.json()
-
-    def resources(self) -> dict[tuple[str, str], str]:
-        """Return everything the local cloud holds, by API and name."""
-        rows: dict[tuple[str, str], str] = {}
-        for file in self.state.glob("*.sqlite*"):
-            if file.suffix != ".sqlite":
-                continue
-            with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as database:
-                for api, name, body in database.execute("select api, name, body from resources"):
-                    if not any(part in name for part in HISTORY):
-                        rows[api, name] = body
-        return rows
+PUBSUB = f"https://pubsub.googleapis.com/v1/projects/{PROJECT}"
+EVERYTHING = f"{PUBSUB}/subscriptions/everything"
+DOOR = {"name": "door", "team": "risk", "access": {"mode": "basic_auth"}}
+AT_ONCE = 20
 
 
 @pytest.fixture(scope="session")
@@ -116,4 +32,107 @@ def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         installation.install()
         yield installation
     finally:
-        installation.cloud("down")
+        installation.stop()
+
+
+@dataclass(frozen=True)
+class News:
+    """Who listens from the beginning."""
+
+    example: Path
+    """What examples/subscriber.py prints."""
+    filtered: str
+    """A subscription that lets pass what concerns the team risk."""
+
+
+@pytest.fixture(scope="session")
+def news(berth: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[News]:
+    """Subscriptions that are there before anything happens."""
+    printed = tmp_path_factory.mktemp("news") / "printed.txt"
+    topic = f"projects/{PROJECT}/topics/berth-events"
+    berth.google(EVERYTHING, "PUT", json={"topic": topic, "enableMessageOrdering": True})
+    filtered = berth.program("subscribe", PROJECT, "of-risk", "risk")["name"]
+    example = str(ROOT / "examples" / "subscriber.py")
+    options = ("--project", PROJECT, "--subscription", "example", "--team", "risk", "--once")
+    with printed.open("w") as output:
+        listening = berth.begin(output, example, *options)
+    deadline = time.monotonic() + 30
+    while "example" not in str(berth.google(f"{PUBSUB}/subscriptions")):
+        assert time.monotonic() < deadline, printed.read_text()
+        time.sleep(0.1)
+    yield News(printed, filtered)
+    listening.terminate()
+    listening.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def asked(berth: Installation, news: News) -> list[requests.Response]:  # noqa: ARG001 - first
+    """The answers to the same request, sent twenty times at once."""
+    token = berth.token(ANA)
+
+    def post(_: int) -> requests.Response:
+        session = berth.session(token)
+        return session.post(f"{berth.api_url}/v1/deployments", json=DOOR, timeout=60)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(post, range(AT_ONCE)))
+
+
+@pytest.fixture(scope="session")
+def door(berth: Installation, asked: list[requests.Response]) -> dict[str, Any]:  # noqa: ARG001
+    """The deployment that was asked for twenty times: READY, with a login."""
+    deployment = berth.wait("door", "READY", "FAILED")
+    assert deployment["state"] == "READY", deployment
+    return deployment
+
+
+@dataclass(frozen=True)
+class Obstructed:
+    """A deployment that failed because something was in its way."""
+
+    before: Holdings
+    obstacle: dict[str, Any]
+    deployment: dict[str, Any]
+    after: Holdings
+
+
+@pytest.fixture(scope="session")
+def obstructed(berth: Installation, door: dict[str, Any]) -> Obstructed:  # noqa: ARG001 - quiet
+    """A request whose bucket's name is taken by a bucket of somebody else's."""
+    before = holdings(berth)
+    obstacle = berth.google(
+        f"https://storage.googleapis.com/storage/v1/b?project={PROJECT}",
+        "POST",
+        json={"name": f"{PROJECT}-mlflow-members", "location": REGION},
+    )
+    berth.post("members")
+    deployment = berth.wait("members", "READY", "FAILED")
+    return Obstructed(before, obstacle, deployment, holdings(berth))
+
+
+@pytest.fixture(scope="session")
+def members(berth: Installation, obstructed: Obstructed) -> dict[str, Any]:
+    """The same request again, after the obstacle has been removed: READY."""
+    berth.google(obstructed.obstacle["selfLink"], "DELETE")
+    berth.post("members")
+    deployment = berth.wait("members", "READY", "FAILED")
+    assert deployment["state"] == "READY", deployment
+    return deployment
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A deployment that is gone."""
+
+    deployment: dict[str, Any]
+    passwords: list[str]
+    """What it kept secret while it lived."""
+    after: Holdings
+
+
+@pytest.fixture(scope="session")
+def removed(berth: Installation, members: dict[str, Any]) -> Removed:  # noqa: ARG001 - READY before
+    """The deployment `members`, removed; what the cloud holds then."""
+    passwords = [berth.password("members", "db-password")]
+    deployment = berth.delete("members")
+    return Removed(deployment, passwords, holdings(berth))

@@ -1,0 +1,85 @@
+"""The local cloud stops, dies and comes back; what runs on it does the same."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.installation import Installation
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
+
+SEARCH = "/api/2.0/mlflow/experiments/search?max_results=50"
+
+
+def running(berth: Installation) -> list[str]:
+    """Return the command lines of all processes that have to do with this local cloud."""
+    state = str(berth.state).encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes()
+            if state in line or state in (process / "environ").read_bytes():
+                found.append(line.replace(b"\0", b" ").decode())
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def nothing_runs(berth: Installation, *, within: float) -> bool:
+    """Wait a moment for the last ones to end."""
+    deadline = time.monotonic() + within
+    while left := running(berth):
+        if time.monotonic() > deadline:
+            pytest.fail("\n".join(left))
+        time.sleep(0.1)
+    return True
+
+
+def experiments(berth: Installation, door: dict[str, Any], password: str) -> set[str]:
+    """Return the names of the experiments, which lie in the real database."""
+    answer = berth.session().get(door["url"] + SEARCH, auth=("admin", password), timeout=120)
+    assert answer.status_code == 200, answer.text
+    return {entry["name"] for entry in answer.json()["experiments"]}
+
+
+def make_experiment(berth: Installation, door: dict[str, Any], password: str, name: str) -> None:
+    """Make something that a restart could lose."""
+    answer = berth.session().post(
+        door["url"] + "/api/2.0/mlflow/experiments/create",
+        json={"name": name},
+        auth=("admin", password),
+        timeout=120,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_nothing_keeps_running_after_down(berth: Installation, door: dict[str, Any]) -> None:
+    """`down` stops everything; `up` brings the deployment back, with what was in it."""
+    password = berth.password("door")
+    make_experiment(berth, door, password, "before down")
+
+    berth.stop()
+    stopped = nothing_runs(berth, within=1)
+    berth.start()
+
+    assert stopped
+    assert "before down" in experiments(berth, door, password)
+    assert berth.show("door")["state"] == "READY"
+
+
+def test_a_killed_cloud_comes_back(berth: Installation, door: dict[str, Any]) -> None:
+    """kill -9 loses nothing that was answered, and leaves nothing running."""
+    password = berth.password("door")
+    make_experiment(berth, door, password, "before the crash")
+
+    os.kill(int(berth.cloud("status", "--format", "pid")), signal.SIGKILL)
+    ended = nothing_runs(berth, within=15)
+    berth.start()
+
+    assert ended
+    assert {"before down", "before the crash"} <= experiments(berth, door, password)
+    assert berth.show("door")["state"] == "READY"
