@@ -60,7 +60,11 @@ class Ingress:
         The caller check stays. With *account* every request carries that account's ID token,
         as ``gcloud run services proxy`` does it.
         """
-        return self.links.open(url, account)
+        parts = urlsplit(url)
+        host, path = (parts.hostname or "").lower(), parts.path
+        if not self.is_mounted(host) and self.hosts.find(host, path or "/") is None:
+            raise LookupError(f"no service answers at {url}; is it the whole https URL?")
+        return self.links.open(host, account) + path.rstrip("/")
 
     def resume(self) -> None:
         """Bring back minimum instances and links after a restart."""

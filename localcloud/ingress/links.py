@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -32,9 +31,8 @@ class Links:
         self._lock = threading.Lock()
         self._servers: dict[str, tuple[uvicorn.Server, threading.Thread]] = {}
 
-    def open(self, url: str, account: str | None = None) -> str:
-        """Return the loopback URL of an https URL; *account* has its ID token added."""
-        host = (urlsplit(url).hostname or url).lower()
+    def open(self, host: str, account: str | None = None) -> str:
+        """Return the loopback URL of a host; *account* has its ID token added."""
         store = self._cloud.store.of(_COLLECTION)
         name = f"links/{host}" + (f"/as/{account}" if account else "")
         with self._lock:

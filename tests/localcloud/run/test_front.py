@@ -168,3 +168,15 @@ class TestLink:
         cloud.ingress.links.close()
 
         assert cloud.ingress.link(HOST) == link
+
+    @pytest.mark.parametrize("url", ["hello", HOST.replace("hello", "nobody"), "https://x.example"])
+    def test_link_to_nothing_is_refused(self, cloud: Cloud, url: str) -> None:
+        """A link is made only for an address where a service answers."""
+        with pytest.raises(LookupError, match="no service answers at"):
+            cloud.ingress.link(url)
+
+    def test_link_keeps_the_path(self, cloud: Cloud, client: httpx.Client) -> None:
+        """A link to a page leads to the page."""
+        del client
+
+        assert cloud.ingress.link(f"{HOST}/a/b").endswith("/a/b")
