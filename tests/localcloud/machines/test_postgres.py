@@ -78,6 +78,9 @@ def test_cloudsqlsuperuser_is_no_superuser(databases: PostgresDatabases) -> None
     """Its members may do much, but not read the server's files or become cloudsqladmin."""
     databases.set_user(POOL, Login("admin@p.iam", iam=True, roles=(SUPERUSER_ROLE,)))
     assert "permission denied" in run(databases, "SELECT pg_read_file('/etc/passwd')")
+    assert "permission denied" in run(
+        databases, "SET ROLE cloudsqlsuperuser; SELECT pg_read_file('/etc/passwd')"
+    )
     assert "permission denied" in run(databases, "SET ROLE cloudsqladmin")
     assert "permission denied" in run(databases, "SET SESSION AUTHORIZATION cloudsqladmin")
     assert "permission denied" in run(databases, "CREATE ROLE mine NOLOGIN")

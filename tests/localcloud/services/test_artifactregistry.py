@@ -157,6 +157,27 @@ def test_deleting_frees_the_disk(  # noqa: D103
     assert not image.root.exists()
 
 
+def test_an_image_held_elsewhere_stays(
+    cloud: Cloud, repositories: Any, clock: VirtualClock, tmp_path: Path
+) -> None:
+    """Two packages may hold the same image; the last one to let go frees the disk."""
+    digest = pushed(cloud, tmp_path, "one", "1")
+    root = tmp_path / "other"
+    root.mkdir()
+    (root / "file").write_text("1")
+    other = parse(f"{IMAGE}-other:one")
+    assert other is not None
+    assert push(cloud, other, Built(root, {}), f"user:{OWNER}").digest == digest
+
+    repositories.packages().delete(name=f"{NAME}/packages/server").execute()
+    clock.run_until_idle()
+    assert cloud.images.find(f"{IMAGE}-other:one").root.exists()
+    repositories.packages().delete(name=f"{NAME}/packages/server-other").execute()
+    clock.run_until_idle()
+
+    assert cloud.images.by_digest(digest) is None
+
+
 def test_rights_are_the_repositorys(cloud: Cloud, repositories: Any, tmp_path: Path) -> None:
     """A reader reads, cannot push, and sees nothing of other repositories."""
     pushed(cloud, tmp_path, "one", "1")

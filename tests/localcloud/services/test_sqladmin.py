@@ -410,6 +410,32 @@ def test_execute_sql_has_conditions(cloud: Cloud, pool: Any, clock: VirtualClock
     assert error.value.status_code == 403
 
 
+def test_execute_sql_needs_the_right_to_log_in(cloud: Cloud, sql: Any, clock: VirtualClock) -> None:
+    """The right to call the method is not the right to log in as an IAM user."""
+    cloud.enable("iam.googleapis.com")
+    role = {"roleId": "caller", "role": {"includedPermissions": ["cloudsql.instances.executeSql"]}}
+    client(cloud, "iam", "v1").projects().roles().create(
+        parent=f"projects/{P}", body=role
+    ).execute()
+    cloud.grant("user:eve@example.com", f"projects/{P}/roles/caller")
+    flags = [{"name": "cloudsql.iam_authentication", "value": "on"}]
+    wanted = body(settings={"dataApiAccess": "ALLOW_DATA_API", "databaseFlags": flags})
+    sql.instances().insert(project=P, body=wanted).execute()
+    clock.run_until_idle()
+    user = {"name": "eve@example.com", "type": "CLOUD_IAM_USER"}
+    sql.users().insert(project=P, instance="pool", body=user).execute()
+    clock.run_until_idle()
+    statement = {"database": "postgres", "sqlStatement": "SELECT 1", "autoIamAuthn": True}
+    eve = client(cloud, "sqladmin", "v1", "eve@example.com").instances()
+    call = eve.executeSql(project=P, instance="pool", body=statement)
+
+    with pytest.raises(HttpError, match=r"cloudsql\.instances\.login"):
+        call.execute()
+
+    cloud.grant("user:eve@example.com", "roles/cloudsql.instanceUser")
+    assert call.execute()["results"]
+
+
 def test_rights_are_per_instance_and_kind(cloud: Cloud, pool: Any) -> None:
     """A client may look and connect, but change nothing."""
     cloud.grant("user:eve@example.com", "roles/cloudsql.client")
