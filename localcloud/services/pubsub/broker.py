@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from localcloud.clock import rfc3339
 from localcloud.errors import already_exists, not_found
 from localcloud.services.pubsub import messages
 from localcloud.services.pubsub.journal import Journal
@@ -224,17 +225,29 @@ class Broker:
             self._write_snapshot(snapshot)
 
     def snapshot(self, name: str) -> Snapshot:
-        """Return a snapshot; 404 if there is none."""
+        """Return a snapshot; 404 if there is none, or none any more."""
         with self.lock:
+            self.drop_expired()
             return _found(self.snapshots, name)
+
+    def drop_expired(self) -> None:
+        """Delete the snapshots whose time is over."""
+        now = rfc3339(self.clock.now())
+        with self.lock:
+            late = [s for s in self.snapshots.values() if s.resource.get("expireTime", now) < now]
+            for snapshot in late:
+                self._forget_snapshot(snapshot)
 
     def delete_snapshot(self, name: str) -> None:
         """Delete a snapshot and what only it kept."""
-        with self.lock, self.journal.transaction():
-            topic = self.snapshot(name).resource["topic"]
-            del self.snapshots[name]
-            self.journal.remove(name)
-            self._trim(topic)
+        with self.lock:
+            self._forget_snapshot(self.snapshot(name))
+
+    def _forget_snapshot(self, snapshot: Snapshot) -> None:
+        with self.journal.transaction():
+            del self.snapshots[snapshot.resource["name"]]
+            self.journal.remove(snapshot.resource["name"])
+            self._trim(snapshot.resource["topic"])
             self.journal.drop_unheld()
 
     def seek_time(self, name: str, when: float) -> None:

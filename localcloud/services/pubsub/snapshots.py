@@ -41,7 +41,9 @@ def get(call: Call) -> Resource:
 
 def list_all(call: Call) -> Resource:
     """Show a project's snapshots."""
-    return page(call, in_project(call, broker_of(call.cloud).snapshots), "snapshots")
+    broker = broker_of(call.cloud)
+    broker.drop_expired()
+    return page(call, in_project(call, broker.snapshots), "snapshots")
 
 
 def patch(call: Call) -> Resource:

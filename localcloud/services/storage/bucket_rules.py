@@ -9,11 +9,9 @@ from localcloud.services.storage import views
 from localcloud.services.storage.shelf import Resource
 
 SETTABLE = (
-    "autoclass",
     "billing",
     "cors",
     "defaultEventBasedHold",
-    "encryption",
     "hierarchicalNamespace",
     "iamConfiguration",
     "labels",
@@ -28,6 +26,9 @@ SETTABLE = (
     "website",
 )
 """What a caller may say about a bucket besides its name and place."""
+
+_UNKNOWN = ("autoclass", "customPlacementConfig", "encryption", "ipFilter")
+"""Settings that are not carried out here, and so are refused."""
 
 _DAY = 86_400
 _WEEK = 7 * _DAY
@@ -61,13 +62,25 @@ def settle(resource: Resource, before: Resource, now: float) -> Resource:
     return settled
 
 
+def refuse_unknown(body: Resource) -> None:
+    """Refuse a bucket with a setting that would be kept and never carried out."""
+    for key in _UNKNOWN:
+        if body.get(key):
+            raise ApiError(501, f"The field {key} is not known here.", reason="notImplemented")
+
+
+def check_class(value: object) -> None:
+    """Refuse a storage class that there is not."""
+    if value not in _CLASSES:
+        raise _invalid(f"The specified storage class '{value}' is not valid.")
+
+
 def _invalid(message: str) -> ApiError:
     return ApiError(400, message, reason="invalid")
 
 
 def _storage_class(value: Any, _before: Any, _now: float) -> Any:
-    if value not in _CLASSES:
-        raise _invalid(f"The specified storage class '{value}' is not valid.")
+    check_class(value)
     return value
 
 

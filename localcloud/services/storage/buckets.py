@@ -200,6 +200,7 @@ def _project(call: Call) -> str:
 
 
 def _refuse_acls(call: Call) -> None:
+    bucket_rules.refuse_unknown(call.body)
     for key in ("predefinedAcl", "predefinedDefaultObjectAcl"):
         if call.get(key):
             raise acl_refusal()

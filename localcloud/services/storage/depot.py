@@ -199,9 +199,14 @@ class Depot:
 def append(part: Path, source: Path, *, offset: int, skip: int) -> int:
     """Put *source* from byte *skip* on at *offset* of *part*, synced, and return the new length.
 
-    Bytes beyond *offset* are of a chunk that was never acknowledged: they are overwritten.
+    *part* must be there. Bytes beyond *offset* are of a chunk that was never acknowledged: they are overwritten.
     """
-    with part.open("r+b" if part.exists() else "w+b") as file, source.open("rb") as chunk:
+    if offset == 0 and skip == 0 and part.stat().st_dev == source.stat().st_dev:
+        # The first chunk, which often is all there is: nothing is copied.
+        sync(source)
+        source.replace(part)
+        return part.stat().st_size
+    with part.open("r+b") as file, source.open("rb") as chunk:
         file.truncate(offset)
         file.seek(offset)
         chunk.seek(skip)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from localcloud.errors import ApiError
-from localcloud.services.storage import names, shelf, views
+from localcloud.services.storage import bucket_rules, names, shelf, views
 from localcloud.services.storage.depot import Depot
 from localcloud.services.storage.shelf import Bucket, Entry, Resource
 
@@ -39,12 +39,14 @@ def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Res
     The caller holds the transaction in which it has checked its preconditions.
     """
     names.check_object_name(name)
+    storage_class = given.get("storageClass") or bucket.resource["storageClass"]
+    bucket_rules.check_class(storage_class)
     before = shelf.live_entry(depot, bucket, name)
     if before is not None:
         retire(depot, bucket, before)
     now = views.stamp(depot.now())
     resource: Resource = {
-        "storageClass": given.get("storageClass") or bucket.resource["storageClass"],
+        "storageClass": storage_class,
         "size": str(content.size),
         "crc32c": content.crc32c,
         "timeCreated": now,

@@ -15,9 +15,11 @@ from localcloud.services.storage.shelf import Bucket, Entry
 
 def get(call: Call) -> Resource | Download:
     """Show an object's metadata, or with ``alt=media`` send its bytes."""
+    refuse_keys(call)
     depot = depot_of(call.cloud)
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])
+        _refuse_public(call, bucket)
         if call.get("softDeleted"):
             found = shelf.deleted_entry(depot, bucket, call["object"], required_generation(call))
         else:
@@ -54,6 +56,7 @@ def list_all(call: Call) -> Resource:
     depot = depot_of(call.cloud)
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])
+        _refuse_public(call, bucket)
         if deleted:
             shelf.drop_expired(depot)
         return listing.page(depot, bucket, wanted)
@@ -136,6 +139,20 @@ def content_of(depot: Depot, entry: Entry) -> generations.Content:
         entry.resource.get("md5Hash"),
         entry.resource.get("componentCount"),
     )
+
+
+def refuse_keys(call: Call) -> None:
+    """Refuse encryption with a key of the caller's, which would otherwise be passed over."""
+    if any(name.startswith("x-goog-encryption-") for name in call.headers):
+        message = "Customer-supplied encryption keys are not known here."
+        raise ApiError(501, message, reason="notImplemented")
+
+
+def _refuse_public(call: Call, bucket: Bucket) -> None:
+    prevention = bucket.resource["iamConfiguration"]["publicAccessPrevention"]
+    if call.caller.anonymous and prevention == "enforced":
+        message = "Anonymous caller does not have access: public access prevention is enforced."
+        raise ApiError(401, message, reason="required")
 
 
 def required_generation(call: Call) -> int:

@@ -90,6 +90,7 @@ def receive(depot: Depot, session: Session, chunk: Chunk, source: Path | None) -
         if source is not None and chunk.start + chunk.size > received:
             part = depot.part(session.id)
             skip = received - chunk.start
+            part.touch()
             received = depots.append(part, source, offset=received, skip=skip)
             with depot.transaction():
                 depot.execute("UPDATE sessions SET received = ? WHERE id = ?", received, session.id)

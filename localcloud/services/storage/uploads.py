@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from localcloud.errors import ApiError
-from localcloud.service import Call, Reply, Resource
+from localcloud.service import Call, Reply, Resource, Upload
 from localcloud.services.storage import checksums, generations, names, sessions, shelf, views
 from localcloud.services.storage.buckets import acl_refusal
 from localcloud.services.storage.depot import sync
 from localcloud.services.storage.depots import depot_of
 from localcloud.services.storage.generations import Content
-from localcloud.services.storage.objects import check_overwrite
+from localcloud.services.storage.objects import check_overwrite, refuse_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ def insert(call: Call) -> Resource | Reply:
     """Take an upload of any kind."""
     if call.get("kmsKeyName"):
         raise ApiError(501, "Customer-managed keys are not known here.", reason="notImplemented")
+    refuse_keys(call)
     if call.get("upload_id"):
         return _continue(call)
     if call.get("predefinedAcl") or call.body.get("acl"):
@@ -46,9 +47,12 @@ def insert(call: Call) -> Resource | Reply:
     if call.upload is None:
         message = "Upload requests must include an uploadType URL parameter and a URL path beginning with /upload/"
         raise ApiError(400, message, reason="wrongUrlForUpload")
-    sums = checksums.Sums(call.upload.crc32c, call.upload.md5)
-    kind = call.upload.content_type
+    kind, sums = call.upload.content_type, _sums(call.upload)
     return _store(call, call.body, call.upload.path, sums=sums, content_type=kind)
+
+
+def _sums(upload: Upload) -> checksums.Sums:
+    return checksums.Sums(upload.crc32c, upload.md5)
 
 
 def _store(
@@ -118,12 +122,14 @@ def _continue(call: Call) -> Resource | Reply:
             return Reply(_INCOMPLETE, b"", span)
         part = depot.part(session.id)
         part.touch()
+        whole = call.upload is not None and call.upload.size == part.stat().st_size
         call.params |= session.request["params"]
         return _store(
             call,
             session.request["metadata"],
             part,
-            sums=checksums.of_file(part),
+            # What came in one piece was summed up while it arrived.
+            sums=_sums(call.upload) if whole and call.upload else checksums.of_file(part),
             content_type=session.request["contentType"],
             session=session,
         )

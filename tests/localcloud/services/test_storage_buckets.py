@@ -13,6 +13,7 @@ from google.api_core.exceptions import (
     NotFound,
     PreconditionFailed,
 )
+from google.auth.exceptions import InvalidOperation
 from google.cloud import storage
 
 if TYPE_CHECKING:
@@ -237,3 +238,47 @@ def test_what_is_not_known_is_refused(bucket: Bucket) -> None:
     """A method without a handler is a 501 that names it."""
     with pytest.raises(GoogleAPICallError, match=r"storage\.notifications\.list"):
         list(bucket.list_notifications())
+
+
+def test_the_public_reads_what_is_opened_to_it(bucket: Bucket) -> None:
+    """A caller without a token reads what allUsers may, unless prevention is enforced."""
+    bucket.blob("x").upload_from_string("open")
+    stranger = storage.Client.create_anonymous_client()
+    theirs = stranger.bucket(bucket.name).blob("x")
+    # A 401, at which the client tries to get a better token, and cannot.
+    with pytest.raises(InvalidOperation):
+        theirs.download_as_bytes()
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings.append({"role": "roles/storage.objectViewer", "members": ["allUsers"]})
+    bucket.set_iam_policy(policy)
+
+    assert theirs.download_as_bytes() == b"open"
+    bucket.iam_configuration.public_access_prevention = "enforced"
+    bucket.patch()
+    with pytest.raises(InvalidOperation):
+        theirs.download_as_bytes()
+    stranger.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("autoclass", {"enabled": True}), ("encryption", {"defaultKmsKeyName": "projects/p/key"})],
+)
+def test_settings_that_would_do_nothing_are_refused(
+    client: Client, field: str, value: object
+) -> None:
+    """What would only be kept, and is more than a label, is a 501 that names it."""
+    made = client.bucket("does-nothing")
+    made._patch_property(field, value)
+
+    with pytest.raises(GoogleAPICallError, match=field):
+        client.create_bucket(made)
+
+
+def test_keys_of_the_callers_own_are_refused(bucket: Bucket) -> None:
+    """Bytes somebody wants encrypted with his key are not stored in the clear."""
+    blob = bucket.blob("x", encryption_key=b"k" * 32)
+
+    with pytest.raises(GoogleAPICallError, match="encryption keys"):
+        blob.upload_from_string("secret")
+    assert bucket.get_blob("x") is None

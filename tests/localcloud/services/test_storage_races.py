@@ -124,7 +124,7 @@ threading.Event().wait()
 
 def test_nothing_acknowledged_is_lost_over_kill_9(tmp_path: Path) -> None:
     """Whatever was answered with 200 before the process was killed is there afterwards."""
-    child = subprocess.Popen(  # noqa: S603 - our own program
+    child = subprocess.Popen(
         [sys.executable, "-c", _WRITER, str(tmp_path / "state")],
         stdout=subprocess.PIPE,
         text=True,
@@ -177,7 +177,7 @@ bucket.blob("x").upload_from_filename(sys.argv[2])
 bucket.blob("chunks", chunk_size=8 << 20).upload_from_filename(sys.argv[2])
 bucket.blob("x").download_to_filename(sys.argv[2] + ".back")
 """
-    server = subprocess.Popen(  # noqa: S603 - our own program
+    server = subprocess.Popen(
         [sys.executable, "-c", driver, str(tmp_path / "state")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -191,7 +191,7 @@ bucket.blob("x").download_to_filename(sys.argv[2] + ".back")
         name, _, value = line.strip().partition("=")
         environment[name] = value
     token = line.strip().removeprefix("token=")
-    subprocess.run(  # noqa: S603 - our own program
+    subprocess.run(
         [sys.executable, "-c", client, token, str(tmp_path / "file")], env=environment, check=True
     )
     grown, _ = server.communicate("\n")
