@@ -3,6 +3,9 @@
 from localcloud.iam.methods import iam_methods
 from localcloud.service import Service
 from localcloud.services.run import executions, jobs, operations, recovery, revisions, services
+from localcloud.services.run.knative import SERVICE as SERVICE_V1
+
+__all__ = ["SERVICE", "SERVICE_V1"]
 
 _AT = "run.projects.locations"
 

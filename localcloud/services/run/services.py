@@ -78,14 +78,15 @@ def listed(call: Call) -> Resource:
     parent = call.cloud.by_id(call["parent"])
     if parent.endswith("/-"):
         prefix = parent[:-1]
-        found = [one for name, one in call.store.under(prefix) if _is_service(name)]
+        found = [one for name, one in call.store.under(prefix) if is_service(name)]
     else:
         names.check_region(parent.rpartition("/")[2])
         found = call.store.children(f"{parent}/services/")
     return page(call, found, "services")
 
 
-def _is_service(name: str) -> bool:
+def is_service(name: str) -> bool:
+    """Tell whether a name in the store is a service's, and not one of something in it."""
     parts = name.split("/")
     return len(parts) == 6 and parts[4] == "services"  # noqa: PLR2004 - projects/p/locations/r/…
 
