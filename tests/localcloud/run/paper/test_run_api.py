@@ -212,6 +212,21 @@ class TestPatch:
         assert (made["generation"], made["reconciling"]) == ("3", False)
         assert made["latestReadyRevision"] == made["latestCreatedRevision"]
 
+    def test_earlier_change_does_not_answer_for_a_later_one(
+        self, owner: Caller, clock: VirtualClock
+    ) -> None:
+        """The operation of a good change does not fail with the error of a bad one after it."""
+        created(owner, clock)
+        bad = service()
+        bad["template"]["containers"][0]["image"] = f"{IMAGE}:nope"
+
+        good_operation = owner("PATCH", NAME, service(env={"A": "1"})).json()["name"]
+        bad_operation = owner("PATCH", NAME, bad).json()["name"]
+        clock.run_until_idle()
+
+        assert "error" not in owner("GET", good_operation).json()
+        assert "not found" in owner("GET", bad_operation).json()["error"]["message"]
+
 
 class TestDelete:
     """What deleting services and revisions promises."""
