@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _PLACEHOLDER = re.compile(r"\{(\+?)([^}*]+)(\*?)\}")
+_ID = re.compile(r'"id": "([^"]+)"')
 _NOISE = frozenset({"description", "enumDescriptions", "scopes", "parameterOrder", "deprecated"})
 
 
@@ -50,16 +51,12 @@ class Document:
             raise LookupError(f"there is no discovery document {api}.{version}")
 
     def names(self, method_id: str) -> bool:
-        """Tell, without reading the whole document, whether it has a method."""
-        return f'"id": "{method_id}"' in self._text
+        """Tell, without parsing the document, whether it has a method."""
+        return method_id in self._ids
 
     @cached_property
-    def _text(self) -> str:
-        return self.file.read_text()
-
-    def forget_text(self) -> None:
-        """Let the text go once its method ids have been checked."""
-        self.__dict__.pop("_text", None)
+    def _ids(self) -> frozenset[str]:
+        return frozenset(_ID.findall(self.file.read_text()))
 
     @cached_property
     def raw(self) -> dict[str, Any]:

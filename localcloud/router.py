@@ -128,7 +128,6 @@ def check(service: Service) -> None:
     missing = sorted(service.handlers.keys() - service.permissions.keys())
     if missing:
         raise LookupError(f"{label}: no permission is given for {', '.join(missing)}")
-    found.forget_text()
 
 
 def _own_host(host: str) -> str:
