@@ -73,6 +73,47 @@ REFUSED = {
         "- a: {parallel: {shared: [x], for: {value: v, in: [1], steps: [{c: {assign: [{x: 1}]}}]}}}",
         "shared variable 'x' is not defined",
     ),
+    "assignment to what is not shared": (
+        (
+            "- i: {assign: [{x: 1}]}\n"
+            "- a: {parallel: {for: {value: v, in: [1], steps: [{c: {assign: [{x: 2}]}}]}}}"
+        ),
+        "not listed in 'shared'",
+    ),
+    "result into what is not shared": (
+        (
+            "- i: {assign: [{x: 1}]}\n"
+            "- a: {parallel: {for: {value: v, in: [1], steps: [{c: {call: text.to_upper, "
+            "args: {source: a}, result: x}}]}}}"
+        ),
+        "not listed in 'shared'",
+    ),
+    "element of what is not shared": (
+        (
+            "- i: {assign: [{x: {}}]}\n"
+            "- a: {parallel: {for: {value: v, in: [1], steps: [{c: {assign: [{x.k: 2}]}}]}}}"
+        ),
+        "not listed in 'shared'",
+    ),
+    "shared by the inner step only": (
+        (
+            "- i: {assign: [{x: 1}]}\n"
+            "- a: {parallel: {for: {value: v, in: [1], steps: [{b: {parallel: {shared: [x], "
+            "for: {value: w, in: [1], steps: [{c: {assign: [{x: 2}]}}]}}}}]}}}"
+        ),
+        "not listed in 'shared'",
+    ),
+    "variable of another branch": (
+        "- a: {parallel: {branches: [{b: {assign: [{x: 1}]}}, {c: {assign: [{y: '${x}'}]}}]}}",
+        "symbol 'x'",
+    ),
+    "variable of a branch afterwards": (
+        (
+            "- a: {parallel: {for: {value: v, in: [1], steps: [{c: {assign: [{x: 2}]}}]}}}\n"
+            "- d: {return: '${x}'}"
+        ),
+        "symbol 'x'",
+    ),
     "return out of a branch": (
         "- a: {parallel: {for: {value: v, in: [1], steps: [{c: {return: 1}}]}}}",
         "cannot leave a branch",

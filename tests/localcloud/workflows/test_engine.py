@@ -113,6 +113,20 @@ def test_a_busy_execution_gives_way(clock: RealClock) -> None:
     assert busy.state in ("CANCELLED", "FAILED")
 
 
+def test_turns_are_taken(bench: Bench) -> None:
+    """A long computation is interrupted for others."""
+    order: list[str] = []
+    loop = "- a: {assign: [{n: 0}]}\n- b: {switch: [{condition: '${n == 9000}', next: end}]}\n"
+    for name, source in (
+        ("long", loop + "- c: {assign: [{n: '${n + 1}'}], next: b}"),
+        ("short", "- a: {return: 1}"),
+    ):
+        execution = bench.start(source)
+        execution.on_end.append(lambda _execution, name=name: order.append(name))  # type: ignore[misc]
+    bench.clock.run_until_idle()
+    assert order == ["short", "long"]
+
+
 def test_a_callback_is_taken_by_who_waits(bench: Bench) -> None:
     """The request arrives as the result of the wait."""
     execution = bench.start(AWAIT)

@@ -46,6 +46,20 @@ def test_context_and_trace_lead_to_the_place(bench: Bench) -> None:
     }
 
 
+def test_a_routine_is_once_in_the_trace(bench: Bench) -> None:
+    """However deep a step is nested, its routine has one line, that of the innermost step."""
+    execution = bench.run("""
+        - outer:
+            for:
+              value: v
+              in: [1]
+              steps:
+                - middle: {switch: [{condition: true, steps: [{inner: {raise: no}}]}]}
+    """)
+    assert execution.error is not None
+    assert [element.step for element in execution.error.trace] == ["inner"]
+
+
 def test_an_http_error_shows_its_map(bench: Bench) -> None:
     """The context of an HTTP error goes on with what the server said."""
     bench.answers[KEY] = [(404, {"reason": "gone"})]

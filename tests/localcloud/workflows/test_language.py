@@ -45,6 +45,21 @@ PROGRAMS: dict[str, tuple[str, Any]] = {
         """,
         [31, 4],
     ),
+    "nor does it see its elements change": (
+        """
+        - a: {assign: [{l: [1, 2]}, {n: 0}]}
+        - b: {for: {value: v, in: "${l}", steps: [{c: {assign: [{"l[1]": 50}, {n: "${n + v}"}]}}]}}
+        - d: {return: "${n}"}
+        """,
+        3,
+    ),
+    "only texts and integers are keys": (
+        """
+        - a: {assign: [{m: {1: one}}, {t: true}]}
+        - b: {return: ["${t in m}", "${[1] in m}", "${1 in m}", "${\\"1\\" in m}"]}
+        """,
+        [False, False, True, False],
+    ),
     "an empty list is no iteration": (
         """
         - a: {assign: [{n: 0}]}

@@ -67,6 +67,27 @@ def test_nested_parallel_steps_do_not_block_each_other(bench: Bench) -> None:
     assert bench.result(source) == 150
 
 
+def test_twenty_run_at_once_in_all_steps_together(bench: Bench) -> None:
+    """Branches of different steps share the limit of the execution."""
+    source = """
+        - a:
+            parallel:
+              for:
+                value: v
+                range: [1, 5]
+                steps:
+                  - b:
+                      parallel:
+                        for:
+                          value: w
+                          range: [1, 10]
+                          steps: [{c: {call: sys.sleep, args: {seconds: 10}}}]
+    """
+    begun = bench.clock.now()
+    bench.result(source)
+    assert bench.clock.now() - begun == 30
+
+
 def test_the_third_level_is_too_deep(bench: Bench) -> None:
     """Nesting has a limit, also through a subworkflow."""
     source = """
