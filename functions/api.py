@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from functions import (
@@ -144,6 +145,13 @@ def _visible(request: Request, name: str) -> Known:
 
 
 def _accepted(known: Known) -> Answer:
+    """Answer with what was accepted: the same to all who ask the same, however far it is by then.
+
+    How far it is, is what GET at the Location says. A deployment that has come to rest is shown
+    as it is.
+    """
+    if known.state in deployments.AT_WORK:
+        known = replace(known, status=None)
     body = deployments.shown(known, platform.load()).document()
     return Answer(202, body, {"Location": f"{DEPLOYMENTS}/{known.spec.name}"})
 

@@ -72,6 +72,20 @@ def test_twenty_at_once_make_one(berth: Berth) -> None:
     assert spec(berth, "twenty")["generation"] == 1
 
 
+def test_a_repeat_hears_what_the_first_one_heard(berth: Berth) -> None:
+    """POST tells what was accepted; how far it is by now is for GET to say."""
+    first = ask(berth, "steady")
+    execution = executions(berth, "steady")[0]["name"]
+    berth.report(
+        "steady", "PROVISIONING", execution=execution, parts={"identity": {"state": "DONE"}}
+    )
+
+    second = ask(berth, "steady")
+
+    assert second.json() == first.json()
+    assert berth.api("GET", "/v1/deployments/steady").json()["state"] == "PROVISIONING"
+
+
 def test_a_colleague_repeats_the_same(berth: Berth) -> None:
     """Who asks first is a member; the same request of another of the team changes nothing."""
     ask(berth, "shared")
