@@ -16,6 +16,7 @@ from localcloud.workflows.effects import Running
 from localcloud.workflows.errors import DeployError, failure, type_error, value_error
 from localcloud.workflows.execution_calls import run_workflow, wait_for_execution
 from localcloud.workflows.frames import Frame
+from localcloud.workflows.http_calls import with_query
 from localcloud.workflows.polling import POLLED, wait_for_job, wait_for_operation
 from localcloud.workflows.values import expect_type, shown
 
@@ -116,7 +117,8 @@ def _connector(
     name: str, document: Document, service: str, version: str, method: Document
 ) -> Connector:
     own = method.get("parameters", {})
-    parameters = [*own, *document.get("parameters", {}), "connector_params"]
+    # Google's Firestore sample passes further parameters of the method in a map, as http calls do.
+    parameters = [*own, *document.get("parameters", {}), "connector_params", "query"]
     if "request" in method or "mediaUpload" in method:
         parameters.append("body")
     if "mediaUpload" in method:
@@ -198,11 +200,13 @@ class _Method:
         for key, value in arguments.items():
             if key in in_path or key in _OWN_ARGUMENTS or value is None:
                 continue
-            if key == "location" and "location" not in own:
+            if key in ("location", "query") and key not in own:
                 continue
             every = value if type(value) is list else [value]
             pairs += [(key, _text(item, key)) for item in every]
-        return f"{url}?{urlencode(pairs, quote_via=quote)}" if pairs else url
+        if pairs:
+            url = f"{url}?{urlencode(pairs, quote_via=quote)}"
+        return url if "query" in own else with_query(url, arguments.get("query"))
 
 
 def _text(value: Any, key: str) -> str:

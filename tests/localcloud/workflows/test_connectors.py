@@ -109,6 +109,15 @@ def insert(**params: Any) -> str:
     return call("sqladmin.v1.instances.insert", project="p", body={"name": "i"}, **more)
 
 
+def test_a_map_of_query_parameters(bench: Bench) -> None:
+    """Further parameters may stand in a map, as Google's Firestore sample has them."""
+    documents = "projects/p/databases/(default)/documents"
+    bench.answers[f"POST https://firestore.googleapis.com/v1/{documents}/c"] = [(200, {})]
+    name = "firestore.v1.projects.databases.documents.createDocument"
+    bench.result(call(name, parent=documents, collectionId="c", query={"documentId": "d"}, body={}))
+    assert bench.requests[0].url.endswith("/c?documentId=d")
+
+
 def test_a_failed_operation(bench: Bench) -> None:
     """The error carries the operation and what it says."""
     failed = {
