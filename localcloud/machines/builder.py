@@ -71,6 +71,10 @@ class DockerBuilder:
         """Remove what is left of a build after its images were pushed."""
         shutil.rmtree(self._work(build), ignore_errors=True)
 
+    def tidy(self) -> None:
+        """Remove what builds have left that the end of the local cloud interrupted."""
+        shutil.rmtree(self._state / "work", ignore_errors=True)
+
     def _work(self, build: str) -> Path:
         return self._state / "work" / build
 

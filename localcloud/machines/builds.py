@@ -84,3 +84,6 @@ class Builder(Protocol):
 
     def discard(self, build: str) -> None:
         """Remove what is left of a build after its images were pushed."""
+
+    def tidy(self) -> None:
+        """Remove what builds have left that the end of the local cloud interrupted."""

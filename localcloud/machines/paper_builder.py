@@ -37,5 +37,8 @@ class PaperBuilder:
         """Remove the empty trees."""
         shutil.rmtree(self._work(build), ignore_errors=True)
 
+    def tidy(self) -> None:
+        """Leave nothing to remove."""
+
     def _work(self, build: str) -> Path:
         return Path(tempfile.gettempdir()) / f"localcloud-paper-build-{build}"

@@ -41,4 +41,5 @@ SERVICE = Service(
     {method: handler for method, (handler, _) in METHODS.items()},
     permissions={method: needs for method, (_, needs) in METHODS.items()},
     resource=_project,
+    on_start=lambda cloud: cloud.machines.builder.tidy(),
 )

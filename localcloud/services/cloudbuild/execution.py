@@ -67,7 +67,9 @@ class Execution:
             outcome = self._outcome(Path(folder))
         if outcome.status == "SUCCESS":
             outcome = self._push(outcome)
-        self.cloud.machines.builder.discard(self.build["id"])
+        # later: removing tens of thousands of files takes seconds, and nobody waits for it
+        builder, clock = self.cloud.machines.builder, self.cloud.clock
+        clock.call_at(clock.now(), lambda: builder.discard(self.build["id"]))
         return self._finish(outcome)
 
     def _outcome(self, folder: Path) -> Outcome:
