@@ -60,6 +60,7 @@ class Process:
         self.on_line = on_line
         self.stop_signal = stop_signal
         self._child: subprocess.Popen[bytes] | None = None
+        self._over = False
         self._readers: list[threading.Thread] = []
         self._log_lock = threading.Lock()
 
@@ -84,6 +85,7 @@ class Process:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._child = SPAWNER.spawn(self._popen)
+        self._over = False
         if self.on_line is not None:
             for name, stream in (("stdout", self._child.stdout), ("stderr", self._child.stderr)):
                 assert stream is not None
@@ -120,8 +122,8 @@ class Process:
 
     def stop(self, grace: float = 10.0, *, ask: signal.Signals | None = None) -> int | None:
         """Ask it to end, insist after *grace* seconds; whatever it left behind goes too."""
-        if self._child is None:
-            return None
+        if self._child is None or self._over:
+            return self.exit_code  # its number may belong to somebody else by now
         if self.alive and grace > 0:
             self._child.send_signal(ask or self.stop_signal)
             self.wait(grace)
@@ -184,6 +186,9 @@ class Process:
             os.killpg(self._child.pid, signal.SIGKILL)
 
     def _finish(self) -> None:
+        if self._over:
+            return
+        self._over = True
         self._kill_group()
         if self._child is not None:
             GUARD.forget(self._child.pid)

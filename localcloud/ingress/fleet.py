@@ -7,9 +7,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from localcloud.ingress.pool import NoInstanceError, Pool
+from localcloud.ingress.pool import ClosedError, NoInstanceError, Pool
 from localcloud.machines.workload import ContainerError
 from localcloud.services.run import traffic
 
@@ -58,10 +59,15 @@ class Fleet:
 
     def acquire(self, revision: str, *, timeout: float) -> Lease:
         """Return an instance with room for one more request, starting it if need be."""
-        pool = self.pool(revision)
-        instance = pool.acquire(time.monotonic() + timeout)
-        # To the very pool: a revision that is retired meanwhile waits for this.
-        return Lease(instance, lambda: pool.release(instance))
+        deadline = time.monotonic() + timeout
+        while True:
+            pool = self.pool(revision)
+            try:
+                instance = pool.acquire(deadline)
+            except ClosedError:
+                continue  # retired between the two lines above; NoInstanceError if it is gone
+            # To the very pool: a revision that is retired meanwhile waits for this.
+            return Lease(instance, partial(pool.release, instance))
 
     def settle(self, service: str) -> None:
         """After a change: stop what requests no longer reach, keep minimum instances warm."""
@@ -82,18 +88,23 @@ class Fleet:
                 log.warning("%s has too few instances: %s", revision, error)
 
     def retire(self, revision: str) -> None:
-        """Stop a revision's instances once their requests have ended."""
-        with self._lock:
-            pool = self._pools.pop(revision, None)
+        """Stop a revision's instances once their requests have ended; nobody waits for it."""
+        pool = self._take(revision)
         if pool is not None:
-            pool.close()
+            threading.Thread(target=pool.close, args=(pool.longest,), daemon=True).start()
 
     def remove(self, service: str) -> None:
         """Stop every instance of a service that is gone."""
         with self._lock:
             gone = [name for name in self._pools if name.startswith(f"{service}/")]
         for revision in gone:
-            self.retire(revision)
+            pool = self._take(revision)
+            if pool is not None:
+                pool.close()
+
+    def _take(self, revision: str) -> Pool | None:
+        with self._lock:
+            return self._pools.pop(revision, None)
 
     def resume(self) -> None:
         """Bring minimum instances back after a restart, without holding anybody up."""

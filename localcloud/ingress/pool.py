@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from localcloud.machines.workload import ContainerError, Workload
-from localcloud.services.run import names
+from localcloud.services.run import names, templates
 
 if TYPE_CHECKING:
     from localcloud.clock import Timer
@@ -30,6 +30,13 @@ class NoInstanceError(Exception):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ClosedError(NoInstanceError):
+    """The pool was closed meanwhile; the revision, if it is still there, has another by now."""
+
+    def __init__(self) -> None:
+        super().__init__("The revision is gone.", status=404)
 
 
 class Pool:
@@ -108,7 +115,7 @@ class Pool:
         with self._changed:
             if self._closed:
                 instance.stop()
-                raise NoInstanceError("The revision is gone.", status=404)
+                raise ClosedError
             self._instances[instance.id] = instance
             self._busy[instance.id] = 0
             self._used[instance.id] = time.monotonic()
@@ -144,14 +151,14 @@ class Pool:
             self._waiting += 1
             try:
                 while True:
+                    if self._closed:
+                        raise ClosedError
                     instance = self._with_room(concurrency)
                     if instance is not None:
                         self._busy[instance.id] += 1
                         return instance
                     if self._failures > failures:
                         raise NoInstanceError(self._last_failure, status=503)
-                    if self._closed:
-                        raise NoInstanceError("The revision is gone.", status=404)
                     self._grow(most, concurrency)
                     now = time.monotonic()
                     if (not self._starting and now > patience) or now > deadline:
@@ -171,11 +178,17 @@ class Pool:
                 self._used[instance.id] = time.monotonic()
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """Let requests end, then stop every instance."""
+    @property
+    def longest(self) -> float:
+        """How long a request of this revision may take, in seconds."""
+        revision = self._cloud.store.of("run").find(self._revision) or {}
+        return templates.seconds(revision.get("timeout", "300s"))
+
+    def close(self, patience: float = _WAIT_SECONDS) -> None:
+        """Let requests end for so many seconds, then stop every instance."""
         with self._changed:
             self._closed = True
-            until = time.monotonic() + _WAIT_SECONDS
+            until = time.monotonic() + patience
             while any(self._busy.values()) and time.monotonic() < until:
                 self._changed.wait(0.2)
             instances = list(self._instances.values())

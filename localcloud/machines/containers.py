@@ -101,6 +101,11 @@ class BoxInstance:
         """Whether every container of it still runs."""
         return all(one.process.alive for one in self.containers)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was stopped; an instance that died by itself still needs to be."""
+        return self._stopped.is_set()
+
     def start(self) -> None:
         """Start all containers, each after those it depends on."""
         byname = {one.spec.get("name", ""): one for one in self.containers}
@@ -223,6 +228,9 @@ class BoxContainers:
             raise
         instance = BoxInstance(name, containers, folder)
         with self._lock:
+            gone = [key for key, one in self._instances.items() if one.is_over]
+            for key in gone:
+                del self._instances[key]
             self._instances[f"{workload.name}#{name}"] = instance
         for warning in made.warnings:
             self._heard(workload, name)("stderr", warning)

@@ -157,6 +157,20 @@ def test_new_revision_takes_over(cloud: Cloud, owner: Caller) -> None:
     assert after["env"]["K_REVISION"] != before["env"]["K_REVISION"]
 
 
+def test_request_in_hand_ends_in_the_old_revision(cloud: Cloud, owner: Caller) -> None:
+    """A deployment neither cuts off a running request nor waits for it."""
+    old = owner.deploy("hello", open_service())["response"]["latestReadyRevision"]
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(seen, cloud, "/sleep=3")
+        time.sleep(0.3)
+
+        owner.done(owner("PATCH", f"{PARENT}/services/hello", open_service(env={"A": "b"})))
+
+        assert not slow.done()
+        assert slow.result()["env"]["K_REVISION"] == old.rpartition("/")[2]
+    assert seen(cloud)["env"]["A"] == "b"
+
+
 def test_tag_reaches_its_revision(cloud: Cloud, owner: Caller) -> None:
     """A tagged revision has an address of its own, whatever its share."""
     first = owner.deploy("hello", open_service())["response"]["latestReadyRevision"]
