@@ -364,10 +364,14 @@ def _json_body(request: Request) -> Any:
             f"Invalid JSON payload received. Unsupported content type {kind}; use application/json.",
         )
     try:
-        return json.loads(request.body)
+        parsed = json.loads(request.body)
+        # half of a surrogate pair can be escaped in JSON and is still no character
+        if b"\\ud" in request.body.lower():
+            json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         where = str(error) if isinstance(error, ValueError) else "too deeply nested"
         raise ApiError(400, f"Invalid JSON payload received. {where}") from None
+    return parsed
 
 
 def _reply(reply: Reply) -> Response:

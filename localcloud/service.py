@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -99,7 +98,7 @@ class Call:
         try:
             padded = value + "=" * (-len(value) % 4)
             return base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise invalid("Invalid value (TYPE_BYTES): Base64 decoding failed") from None
 
 

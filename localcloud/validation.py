@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -260,7 +259,7 @@ def _is_base64(value: str) -> bool:
     try:
         padded = value + "=" * (-len(value) % 4)
         base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True)
-    except binascii.Error:
+    except ValueError:  # which is also what anything outside ASCII raises
         return False
     return True
 

@@ -295,7 +295,7 @@ def _without_condition(binding: dict[str, Any]) -> dict[str, Any]:
 
 def _members(policy: Policy) -> set[tuple[str, str, str]]:
     return {
-        (binding["role"], member, (binding.get("condition") or {}).get("expression", ""))
+        (binding.get("role", ""), member, (binding.get("condition") or {}).get("expression", ""))
         for binding in policy.get("bindings", [])
         for member in binding.get("members", [])
     }

@@ -78,6 +78,9 @@ def _check_one(draft: Draft) -> None:
             f"The value for attributes_count is too large. You passed {len(draft.attributes)} in "
             f"the request, but the maximum value is {_MOST_ATTRIBUTES}."
         )
+    for text in (draft.key, *draft.attributes, *draft.attributes.values()):
+        if not text.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise invalid("Attributes and ordering keys must be valid UTF-8.")
     for key, value in draft.attributes.items():
         if not key or len(key.encode()) > _LONGEST_KEY or key.startswith("goog"):
             raise invalid(f"Invalid attribute key: '{key}'.")

@@ -81,6 +81,9 @@ def subscription(body: Resource) -> Resource:
     """Return a subscription's settings, checked and completed."""
     _refuse_unknown(body)
     settled = _only(body, SUBSCRIPTION_FIELDS + SUBSCRIPTION_FIXED)
+    if body.get("expirationPolicy") == {}:
+        # A policy without a time means that the subscription never expires.
+        settled["expirationPolicy"] = {}
     for rule in _RULES:
         rule(settled)
     return settled | {"state": "ACTIVE"}

@@ -76,12 +76,19 @@ def delete(call: Call) -> None:
     call.cloud.iam.forget(f"//pubsub.googleapis.com/{name}")
 
 
+def _moment(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text.upper()).timestamp()
+    except (OverflowError, ValueError) as error:
+        raise invalid(f"Invalid seek time: {text}.") from error
+
+
 def seek(call: Call) -> Resource:
     """Take a subscription back, or forward, to a time or a snapshot."""
     broker = broker_of(call.cloud)
     name = by_id(call, "subscription")
     if "time" in call.body:
-        broker.seek_time(name, datetime.fromisoformat(call.body["time"]).timestamp())
+        broker.seek_time(name, _moment(call.body["time"]))
     elif "snapshot" in call.body:
         snapshot = call.cloud.by_id(call.body["snapshot"])
         call.require("pubsub.snapshots.seek", snapshot)

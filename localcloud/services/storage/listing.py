@@ -103,7 +103,7 @@ def _start(wanted: Wanted) -> tuple[str, int]:
     try:
         name, generation = json.loads(base64.urlsafe_b64decode(wanted.token))
         return str(name), int(generation)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ApiError(400, "Invalid page token.", reason="invalid") from error
 
 

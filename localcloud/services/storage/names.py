@@ -42,7 +42,9 @@ def check_object_name(name: object) -> str:
     if not isinstance(name, str) or not name:
         raise ApiError(400, "Required", reason="required")
     size = len(name.encode("utf-8", "surrogatepass"))
-    if name in {".", ".."} or "\r" in name or "\n" in name or "\0" in name:
+    # Half of a pair of surrogates is no character, and nothing that can be written in UTF-8.
+    halves = any("\ud800" <= sign <= "\udfff" for sign in name)
+    if halves or name in {".", ".."} or "\r" in name or "\n" in name or "\0" in name:
         raise ApiError(400, f"Disallowed unicode characters present in object name '{name}'")
     if name.startswith(".well-known/acme-challenge/") or size > _LONGEST_OBJECT:
         message = "The specified object name is not valid."
