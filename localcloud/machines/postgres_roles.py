@@ -86,8 +86,12 @@ def set_user(admin: Admin, login: Login, *, revoke: bool) -> None:
         if login.attributes:
             admin.execute(sql.SQL("ALTER ROLE {} CREATEDB CREATEROLE").format(name))
         if login.password is not None:
+            # hashed here: what the server logs of a statement must not show a password
+            hashed = admin.pgconn.encrypt_password(
+                login.password.encode(), login.name.encode(), b"scram-sha-256"
+            )
             admin.execute(
-                sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(login.password))
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(hashed.decode()))
             )
         for role in login.roles:
             admin.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), name))

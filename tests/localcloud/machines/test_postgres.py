@@ -155,6 +155,18 @@ def test_a_failed_user_change_leaves_nothing(databases: PostgresDatabases) -> No
         databases.drop_user(POOL, "half")
 
 
+def test_no_password_reaches_the_servers_log(databases: PostgresDatabases, state: Path) -> None:
+    """Slow and failing statements are logged with their text, so it must not hold a password."""
+    databases.configure(POOL, {"log_statement": "all", "log_min_duration_statement": "0"})
+    databases.set_user(POOL, Login("quiet", password="a very secret word"))
+    with pytest.raises(DatabaseError):
+        databases.set_user(POOL, Login("quiet", password="another secret", roles=("none",)))
+    log = next(state.glob("postgres/instances/*/log")).read_text()
+    assert 'ALTER ROLE "quiet" PASSWORD' in log
+    assert "secret" not in log
+    databases.configure(POOL, {})
+
+
 def test_roles_are_added_or_replaced(databases: PostgresDatabases) -> None:
     """Revoke takes what is not named; without it roles only grow."""
     databases.set_user(POOL, Login("changing", roles=("pg_monitor",)))
