@@ -103,7 +103,7 @@ def _broker(file: Path) -> Iterator[tuple[tuple[str, str], Any]]:
 
 def _databases(berth: Installation) -> Iterator[tuple[tuple[str, str], Any]]:
     """Ask each PostgreSQL itself what databases and roles it has, and who may do what."""
-    servers = PostgresDatabases(berth.state / "databases" / "postgres")
+    servers = PostgresDatabases(berth.state / "databases")
     for file in (berth.state / "databases").glob("**/instance.json"):
         instance = json.loads(file.read_text())["instance"]
         assert instance.startswith(PROJECT)
