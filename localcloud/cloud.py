@@ -14,6 +14,7 @@ from localcloud.clock import Clock, RealClock, VirtualClock
 from localcloud.faults import Faults
 from localcloud.iam import Iam
 from localcloud.issuer import Issuer
+from localcloud.limits import Limits
 from localcloud.machines import Machines
 from localcloud.operations import Operations
 from localcloud.pipeline import Pipeline
@@ -86,6 +87,7 @@ class Cloud:
         state.mkdir(parents=True, exist_ok=True)
         self.store = Store(state / "store.sqlite")
         self.faults = Faults()
+        self.limits = Limits(self.clock)
         self.calls = CallLog()
         self.tokens = Tokens(state / "keys", self.clock, usable=self.account_usable)
         self.iam = Iam(self)
@@ -270,6 +272,11 @@ class Cloud:
         """Plan that a method has its effect and its answer never arrives."""
         self._known(method)
         self.faults.lose_reply(method, times=times)
+
+    def limit(self, method: str, most: int, *, seconds: float = 60.0) -> None:
+        """Answer 429 to more than so many calls of a method within so many seconds."""
+        self._known(method)
+        self.limits.set(method, most, seconds=seconds)
 
     def unused_faults(self) -> dict[str, int]:
         """Count planned faults that never happened; empty at the end of a good test."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Metadata:
         self._cloud = cloud
         self._servers: dict[str, asyncio.Server] = {}
         self._lock = asyncio.Lock()
+        self._ports = cloud.store.of("metadata.ports")
 
     async def port(self, email: str) -> int:
         """Give the port that answers for an identity, opening it if need be."""
@@ -49,8 +50,22 @@ class Metadata:
                 ) -> None:
                     await self._converse(email, reader, writer)
 
-                self._servers[email] = await asyncio.start_server(answer, "127.0.0.1", 0)
+                self._servers[email] = await self._listen(email, answer)
             return int(self._servers[email].sockets[0].getsockname()[1])
+
+    async def resume(self) -> None:
+        """Open the ports of the last time again, for shells that still have them exported."""
+        for email, _ in self._ports.under(""):
+            await self.port(email)
+
+    async def _listen(self, email: str, answer: Any) -> asyncio.Server:
+        remembered = (self._ports.find(email) or {}).get("port", 0)
+        try:
+            server = await asyncio.start_server(answer, "127.0.0.1", remembered)
+        except OSError:
+            server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        self._ports.put(email, {"port": server.sockets[0].getsockname()[1]})
+        return server
 
     async def close(self) -> None:
         """Stop listening."""

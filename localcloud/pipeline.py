@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import json
 import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from localcloud import answers, fields, validation
+from localcloud import answers, fields, refusals, validation
 from localcloud.calls import CallRecord
-from localcloud.errors import ApiError, error_info
+from localcloud.errors import ApiError
 from localcloud.router import Route, UnknownRouteError
 from localcloud.service import Call, Reply
 from localcloud.tokens import ANONYMOUS, unauthenticated
@@ -37,11 +35,6 @@ log = logging.getLogger(__name__)
 MOST_JSON = 20 * 1024 * 1024
 """How large a JSON body may be; uploads have no limit here."""
 
-_NOT_FOUND = "The requested URL <code>{path}</code> was not found on this server."
-_NOT_ALLOWED = (
-    "The request method <code>{verb}</code> is inappropriate for the URL <code>{path}</code>."
-)
-
 
 class Pipeline:
     """Takes requests for API hosts to handlers and answers back."""
@@ -56,7 +49,7 @@ class Pipeline:
         try:
             route = self._cloud.router.find(request.host, verb, request.raw_path)
         except UnknownRouteError as error:
-            return _page(error.status, verb, request.path)
+            return refusals.page(error.status, verb, request.path)
         progress = _Progress()
         try:
             if request.upload is None and is_upload(request, route):
@@ -197,6 +190,7 @@ class Pipeline:
         )
         progress.resource = call.resource
         self._authorise(call, needs)
+        cloud.limits.take(method.id)
         fault = cloud.faults.take(method.id)
         if fault is not None and not fault.after and fault.error is not None:
             raise fault.error
@@ -245,24 +239,7 @@ class Pipeline:
         if self._cloud.usable(service.host):
             return
         title = self._cloud.router.document(service).title
-        number = self._cloud.number
-        link = f"https://console.developers.google.com/apis/api/{service.host}/overview?project={number}"
-        raise ApiError(
-            403,
-            f"{title} has not been used in project {number} before or it is disabled. Enable it by "
-            f"visiting {link} then retry. If you enabled this API recently, wait a few minutes for "
-            "the action to propagate to our systems and retry.",
-            reason="accessNotConfigured" if service.errors == "legacy" else None,
-            details=[
-                error_info(
-                    "SERVICE_DISABLED",
-                    service=service.host,
-                    consumer=f"projects/{number}",
-                    serviceTitle=title,
-                    activationUrl=link,
-                )
-            ],
-        )
+        raise refusals.service_disabled(service, title=title, number=self._cloud.number)
 
     def _authorise(self, call: Call, needs: Needs) -> None:
         if not needs.permissions:
@@ -279,12 +256,7 @@ class Pipeline:
             if call.caller.anonymous and not self._cloud.iam.allowed(
                 call.caller.member, permission, needs.api or call.service.api, resource
             ):
-                raise ApiError(
-                    401,
-                    f"Anonymous caller does not have {permission} access to the resource. "
-                    f"Permission '{permission}' denied on resource (or it may not exist).",
-                    reason="required" if call.service.errors == "legacy" else None,
-                )
+                raise refusals.anonymous(call.service, permission)
             self._cloud.iam.check(
                 call.caller.member,
                 permission,
@@ -380,14 +352,3 @@ def _reply(reply: Reply) -> Response:
     if reply.body is None:
         return Response(reply.status, dict(reply.headers))
     return json_response(reply.status, reply.body, reply.headers)
-
-
-def _page(status: int, verb: str, path: str) -> Response:
-    name = {404: "Not Found", 405: "Method Not Allowed"}[status]
-    words = _NOT_FOUND if status == 404 else _NOT_ALLOWED  # noqa: PLR2004 - HTTP
-    text = words.format(path=html.escape(quote(path)), verb=html.escape(verb))
-    body = (
-        f"<!DOCTYPE html>\n<html lang=en>\n<title>Error {status} ({name})!!1</title>\n"
-        f"<p><b>{status}.</b> <ins>That's an error.</ins>\n<p>{text} <ins>That's all we know.</ins>\n"
-    )
-    return Response(status, {"content-type": "text/html; charset=UTF-8"}, body.encode())

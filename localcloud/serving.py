@@ -100,6 +100,7 @@ class Serving:
 
     async def _main(self) -> None:
         self._metadata = Metadata(self._cloud)
+        await self._metadata.resume()
         grpc = GrpcDoor(self._cloud)
         door = Door(self.authority, serves=self.serves)
         config = uvicorn.Config(

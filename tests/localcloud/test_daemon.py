@@ -49,6 +49,11 @@ def _gone(pid: int) -> bool:
     return False
 
 
+def _metadata(state: Path) -> str:
+    lines = _run("env", state=state).stdout.splitlines()
+    return next(line for line in lines if "GCE_METADATA_HOST" in line)
+
+
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The state folder of a running daemon."""
@@ -151,7 +156,7 @@ def test_down_without_up_is_harmless(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_second_life_side_by_side(up: Path, tmp_path: Path) -> None:
-    """Two folders run at once; after kill -9 up works again, on the same door; down is final."""
+    """Two folders run at once; after kill -9 up works again, on the same ports; down is final."""
     state = tmp_path / "state"
     (state).mkdir()
     # a daemon that died long ago left these behind
@@ -161,6 +166,7 @@ def test_second_life_side_by_side(up: Path, tmp_path: Path) -> None:
     first = json.loads((state / "daemon.json").read_text())
     assert _pid(up) != first["pid"]
 
+    before = _metadata(state)
     os.kill(first["pid"], signal.SIGKILL)
     assert _gone(first["pid"])
     again = _run("up", state=state)
@@ -169,6 +175,7 @@ def test_second_life_side_by_side(up: Path, tmp_path: Path) -> None:
     second = json.loads((state / "daemon.json").read_text())
     assert second["pid"] != first["pid"]
     assert second["port"] == first["port"]
+    assert _metadata(state) == before
     assert _run("reset", state=state).returncode == 0
     assert _gone(second["pid"])
     assert not state.exists()

@@ -302,6 +302,21 @@ def test_refused_calls_use_up_no_fault(cloud: Cloud, ask: Ask) -> None:
     assert ask("GET", f"{SECRETS}/a").status == 500
 
 
+def test_too_many_calls_are_429_for_a_while(cloud: Cloud, ask: Ask, clock: VirtualClock) -> None:
+    """A rate limit says how long to wait, and waiting that long helps."""
+    cloud.limit(GET, 2, seconds=60)
+    statuses = [ask("GET", f"{SECRETS}/a").status for _ in range(2)]
+
+    refused = ask("GET", f"{SECRETS}/a")
+    clock.advance(60)
+
+    assert statuses == [404, 404]
+    assert refused.status == 429
+    assert refused.json()["error"]["details"][0]["reason"] == "RATE_LIMIT_EXCEEDED"
+    assert refused.headers["retry-after"] == "60"
+    assert ask("GET", f"{SECRETS}/a").status == 404
+
+
 def test_fault_on_unknown_method_is_refused(cloud: Cloud) -> None:
     """A misspelt method id would make a test that proves nothing."""
     with pytest.raises(LookupError, match=r"secretmanager\.projects\.secret\.get"):
