@@ -207,6 +207,8 @@ class PostgresDatabases:
         for instance in names:
             with self._lock(instance):
                 self._halt(instance)
+                # not in stop(): containers keep the directory bound while a server restarts
+                shutil.rmtree(self._programs.runtime(instance), ignore_errors=True)
 
     def _home(self, instance: str) -> Path:
         digest = hashlib.sha256(instance.encode()).hexdigest()[:8]

@@ -219,6 +219,7 @@ def test_data_and_passwords_survive_a_restart_and_a_kill(
     databases.start(POOL)
     assert databases.execute(POOL, select).results[0].rows == (("7",),)
     databases.close()
+    assert not databases.socket_directory(POOL).exists()
     successor = PostgresDatabases(state)
     successor.resume()
     assert successor.execute(POOL, select).results[0].rows == (("7",),)
@@ -230,11 +231,13 @@ def test_data_and_passwords_survive_a_restart_and_a_kill(
 
 
 def test_settings_reach_the_server(databases: PostgresDatabases) -> None:
-    """Database flags are options of the server; changing them restarts it."""
+    """Database flags are options of the server; changing them restarts it in its directory."""
+    place = databases.socket_directory(POOL).stat().st_ino
     databases.set_user(POOL, Login("admin@p.iam", iam=True, roles=(SUPERUSER_ROLE,)))
     databases.configure(POOL, {"max_connections": "37"})
     outcome = databases.execute(POOL, Statement("postgres", "SHOW max_connections", "admin@p.iam"))
     assert outcome.results[0].rows == (("37",),)
+    assert databases.socket_directory(POOL).stat().st_ino == place
 
 
 def test_a_dump_holds_every_database(databases: PostgresDatabases, tmp_path: Path) -> None:
