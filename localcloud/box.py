@@ -21,7 +21,9 @@ import signal
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -79,6 +81,12 @@ def is_launched(command: Sequence[str]) -> bool:
     """Tell whether *command* already starts with the launcher."""
     launcher = _launcher()
     return list(command[: len(launcher)]) == launcher
+
+
+MARK = "LOCALCLOUD_PROCESS"
+"""The environment variable by which the descendants of one child are told."""
+
+_GLANCE_SECONDS = 0.01
 
 
 def guard_argv() -> list[str]:
@@ -304,17 +312,45 @@ def _execute(command: list[str], workdir: str | None) -> NoReturn:
         sys.exit(CANNOT_EXECUTE)
 
 
+def end_family(group: int, mark: str) -> None:
+    """Kill a process group, and all who left it for a session of their own.
+
+    An init such as dumb-init gives its child one. What still tells them is their environment.
+    """
+    with suppress(OSError):  # nobody of it is left
+        os.killpg(group, signal.SIGKILL)
+    wanted = f"{MARK}={mark}".encode()
+    # More than once: one that was being forked while we looked is found the next time.
+    while strays := [number for number in _processes() if wanted in _environment(number)]:
+        for number in strays:
+            with suppress(OSError):  # it has ended by itself
+                os.kill(number, signal.SIGKILL)
+        time.sleep(_GLANCE_SECONDS)
+
+
+def _processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _environment(number: int) -> list[bytes]:
+    """Return what a process was started with; nothing once it is dead or if it is another's."""
+    try:
+        return Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
 def _guard() -> NoReturn:
-    """Read process groups, one a line, until the pipe breaks; then kill those still named."""
-    groups: set[int] = set()
+    """Read process groups and marks, one pair a line, until the pipe breaks; then end the rest."""
+    groups: dict[int, str] = {}
     for line in sys.stdin:
-        change = groups.add if line.startswith("+") else groups.discard
-        change(int(line[1:]))
-    for group in groups:
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except OSError:
-            continue  # it has ended by itself
+        group, _, mark = line[1:].strip().partition(" ")
+        if line.startswith("+"):
+            groups[int(group)] = mark
+        else:
+            groups.pop(int(group), None)
+    for number, mark in groups.items():
+        end_family(number, mark)
     sys.exit(0)
 
 

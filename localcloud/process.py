@@ -5,12 +5,12 @@ output goes to a file, and line by line to whoever wants it.
 """
 
 import os
+import secrets
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -59,6 +59,7 @@ class Process:
         self.cwd = cwd
         self.on_line = on_line
         self.stop_signal = stop_signal
+        self._mark = secrets.token_hex(8)
         self._child: subprocess.Popen[bytes] | None = None
         self._over = False
         self._readers: list[threading.Thread] = []
@@ -84,7 +85,7 @@ class Process:
         if self.alive:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._child = SPAWNER.spawn(self._popen)
+        self._child = SPAWNER.spawn(self._popen, self._mark)
         self._over = False
         if self.on_line is not None:
             for name, stream in (("stdout", self._child.stdout), ("stderr", self._child.stderr)):
@@ -148,11 +149,12 @@ class Process:
 
     def _popen(self) -> subprocess.Popen[bytes]:
         # A session of its own: a Ctrl-C at the terminal is the daemon's business, and stop()
-        # can reach the whole family.
+        # can reach the whole family; the mark is for those who leave it.
+        environment = {**self.env, box.MARK: self._mark}
         if self.on_line is not None:
             return subprocess.Popen(
                 self.argv,
-                env=self.env,
+                env=environment,
                 cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -162,7 +164,7 @@ class Process:
         with self.log.open("ab") as file:
             return subprocess.Popen(
                 self.argv,
-                env=self.env,
+                env=environment,
                 cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -182,8 +184,7 @@ class Process:
     def _kill_group(self) -> None:
         if self._child is None:
             return
-        with suppress(ProcessLookupError, PermissionError):  # nobody of the family is left
-            os.killpg(self._child.pid, signal.SIGKILL)
+        box.end_family(self._child.pid, self._mark)
 
     def _finish(self) -> None:
         if self._over:

@@ -20,30 +20,32 @@ class Spawner:
     """
 
     def __init__(self) -> None:
-        self._wanted: queue.Queue[tuple[Start, Future[subprocess.Popen[bytes]]]] = queue.Queue()
+        self._wanted: queue.Queue[tuple[Start, str, Future[subprocess.Popen[bytes]]]] = (
+            queue.Queue()
+        )
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def spawn(self, start: Start) -> subprocess.Popen[bytes]:
-        """Call *start* on the one thread; returns what it started."""
+    def spawn(self, start: Start, mark: str) -> subprocess.Popen[bytes]:
+        """Call *start* on the one thread; returns what it started, which carries *mark*."""
         with self._lock:
             # After a fork (a test runner's, say) the thread exists in name only.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="spawner", daemon=True)
                 self._thread.start()
         answer: Future[subprocess.Popen[bytes]] = Future()
-        self._wanted.put((start, answer))
+        self._wanted.put((start, mark, answer))
         return answer.result()
 
     def _work(self) -> None:
         while True:
-            start, answer = self._wanted.get()
+            start, mark, answer = self._wanted.get()
             try:
                 child = start()
             except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
                 answer.set_exception(error)
             else:
-                GUARD.watch(child.pid)
+                GUARD.watch(child.pid, mark)
                 answer.set_result(child)
 
 
@@ -52,7 +54,7 @@ class Guard:
 
     The kernel ends the children of a process that is killed, but not their children: the server
     behind an entrypoint would go on, holding its port and its database connections. The guard
-    is told every child's process group, and when the pipe to it breaks, it kills them.
+    is told every child's process group and mark, and when the pipe to it breaks, it kills them.
     """
 
     def __init__(self) -> None:
@@ -60,9 +62,9 @@ class Guard:
         self._pipe: int | None = None
         self._owner = 0
 
-    def watch(self, group: int) -> None:
-        """Take a process group into care."""
-        self._tell(f"+{group}\n")
+    def watch(self, group: int, mark: str) -> None:
+        """Take a process group, and whoever carries its mark, into care."""
+        self._tell(f"+{group} {mark}\n")
 
     def forget(self, group: int) -> None:
         """Leave a process group alone: it has ended, and its number may be given again."""

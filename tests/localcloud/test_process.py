@@ -135,15 +135,29 @@ def test_child_survives_the_thread_that_started_it(
     assert process.alive
 
 
+def test_a_child_in_a_session_of_its_own_goes_too(tmp_path: Path, processes: list[Process]) -> None:
+    """Such as what dumb-init starts: it must not survive a dumb-init that was killed."""
+    mark = tmp_path / "pid"
+    script = f"setsid sleep 60 & echo $! > {mark}.new; mv {mark}.new {mark}; wait"
+    process = shell(script, tmp_path, processes, ready=mark.exists)
+    process.start(timeout=5)
+
+    process.stop(grace=0)
+
+    stat = Path(f"/proc/{mark.read_text().strip()}/stat")
+    assert not stat.exists() or stat.read_text().split()[2] in "ZX"
+
+
 def test_stop_before_start_is_nothing(tmp_path: Path, processes: list[Process]) -> None:
     """Stopping what never ran is no error."""
     assert shell("true", tmp_path, processes).stop() is None
 
 
-def test_grandchildren_die_with_the_daemon(tmp_path: Path) -> None:
-    """When the daemon is killed, the server behind an entrypoint goes as well."""
+@pytest.mark.parametrize("apart", ["", "setsid "])
+def test_grandchildren_die_with_the_daemon(tmp_path: Path, apart: str) -> None:
+    """When the daemon is killed, the server behind an entrypoint goes, in whatever session."""
     mark = tmp_path / "pid"
-    script = f"sleep 60 & echo $! > {mark}.new; mv {mark}.new {mark}; wait"
+    script = f"{apart}sleep 60 & echo $! > {mark}.new; mv {mark}.new {mark}; wait"
     daemon = (
         "import os, signal, sys, pathlib\n"
         "sys.path.insert(0, sys.argv[1])\n"
