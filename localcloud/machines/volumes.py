@@ -97,15 +97,17 @@ def _sql(
         project, _, instance = connection.split(":")
         name = f"projects/{project}/instances/{instance}"
         found = _socket_directory(cloud, connection)
-        allowed = cloud.iam.allowed(member, "cloudsql.instances.connect", "sqladmin", name)
+        allowed = cloud.enabled("sqladmin.googleapis.com") and cloud.iam.allowed(
+            member, "cloudsql.instances.connect", "sqladmin", name
+        )
         if found is None or not allowed:
             # As on Google's side the container starts all the same, and its connections fail.
             found = at / connection
             found.mkdir(parents=True)
             made.warnings.append(
                 f"Cloud SQL connection failed. Please ensure that the account {workload.account} "
-                f"has access to {connection} (role roles/cloudsql.client), and that the instance "
-                "exists and runs."
+                f"has access to {connection} (role roles/cloudsql.client), that the API "
+                "sqladmin.googleapis.com is enabled, and that the instance exists and runs."
             )
         sockets[connection] = found
     made.readonly[volume["name"]] = dict(sockets)

@@ -64,6 +64,17 @@ def test_operation_ends_with_the_execution(owner: Caller) -> None:
     assert latest["name"] == found["name"].rpartition("/")[2]
 
 
+def test_waiting_returns_the_finished_operation(owner: Caller) -> None:
+    """operations.wait gives the operation when it is done, or as it is after the timeout."""
+    made(owner, job("now"))
+    name = owner("POST", f"{JOB}:run", {}).json()["name"]
+
+    at_once = owner("POST", f"{name}:wait", {"timeout": "0s"}).json()
+    later = owner("POST", f"{name}:wait", {"timeout": "20s"}).json()
+
+    assert (at_once["done"], later["done"]) == (False, True)
+
+
 def test_output_is_logged(cloud: Cloud, owner: Caller) -> None:
     """A task's output is in the log under the job and the execution."""
     made(owner, job("now"))

@@ -178,6 +178,15 @@ class TestCloudSql:
 
         assert read(pool, f"/cloudsql/{SQL}").endswith("[]")
 
+    def test_disabled_api_shows_nothing(self, pool: Cloud, owner: Caller) -> None:
+        """With the Cloud SQL Admin API off, nobody connects, whatever his role."""
+        pool.grant(f"serviceAccount:{ACCOUNT}", "roles/cloudsql.client")
+        pool.disable("sqladmin.googleapis.com")
+
+        owner.deploy("hello", self.body())
+
+        assert read(pool, f"/cloudsql/{SQL}").endswith("[]")
+
     def test_unknown_instance_has_no_socket(self, cloud: Cloud, owner: Caller) -> None:
         """A connection name of nothing mounts an empty directory, as on Google's side."""
         owner.deploy("hello", self.body())
