@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from functions import certificates, problems
+from schemas.access import member_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,12 +47,6 @@ class Caller:
     def domain(self) -> str:
         """The part of the address behind the @."""
         return self.email.rpartition("@")[2]
-
-
-def member_of(email: str) -> str:
-    """Write an address as IAM does; service accounts are told by their domain."""
-    robot = email.endswith(".gserviceaccount.com")
-    return f"{'serviceAccount' if robot else 'user'}:{email}"
 
 
 def verified(authorization: str | None, audiences: Collection[str]) -> Caller:

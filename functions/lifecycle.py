@@ -14,7 +14,6 @@ from functions import (
     admission,
     deployments,
     events,
-    identity,
     launch,
     logs,
     policy,
@@ -22,6 +21,7 @@ from functions import (
     registry,
 )
 from functions.deployments import Known
+from schemas.access import member_of
 from schemas.deployment import Spec
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _reason_to_begin_again(
 
 def _as_first_asked(known: Known, asked: DeploymentRequest) -> DeploymentRequest:
     """Complete a request as the first one was completed, whoever of the team repeats it."""
-    return admission.with_requester(asked, identity.member_of(known.spec.created_by))
+    return admission.with_requester(asked, member_of(known.spec.created_by))
 
 
 def _require_same_team(

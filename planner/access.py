@@ -5,7 +5,7 @@ from collections.abc import Callable
 from planner import grants, secret
 from planner.observed import Observed
 from planner.target import Target, account
-from schemas.access import BasicAuth, IamAccess
+from schemas.access import BasicAuth, IamAccess, member_of
 from schemas.plan import Grant, PartPlan
 
 INVOKER = "roles/run.invoker"
@@ -44,17 +44,27 @@ def _enter(target: Target, policy: grants.Policy, name: str, *, member: str) -> 
 def _by_password(target: Target) -> PartPlan:
     access = target.request.access
     assert isinstance(access, BasicAuth)
+    policy = grants.of_secret(target, "admin-password")
+    requester = member_of(target.spec.created_by)
     return PartPlan(
         part="access",
         summary=f"login {access.admin_username}, password in {target.secret('admin-password')}",
         steps=(
             # Everybody reaches the login; verify needs the password to prove that it opens.
             grants.grant(
-                grants.of_secret(target, "admin-password"),
+                policy,
                 "verify_may_read_admin_password",
                 role=secret.ACCESSOR,
                 member=account(target.platform.accounts.verify),
                 title=f"verify may read {target.secret('admin-password')}",
+            ),
+            # The first login is made with it; whoever asked hands it on as the team sees fit.
+            grants.grant(
+                policy,
+                "requester_may_read_admin_password",
+                role=secret.ACCESSOR,
+                member=requester,
+                title=f"{requester} may read {target.secret('admin-password')}",
             ),
         ),
     )

@@ -54,3 +54,9 @@ class BasicAuth(Model):
 
 Access = Annotated[IamAccess | BasicAuth, Field(discriminator="mode")]
 """The access modes offered."""
+
+
+def member_of(email: str) -> str:
+    """Return an address as IAM names its owner; service accounts are told by their domain."""
+    kind = "serviceAccount" if email.endswith(".gserviceaccount.com") else "user"
+    return f"{kind}:{email}"

@@ -26,10 +26,12 @@ def test_verify_is_bound_once_even_if_it_is_named(platform: Platform) -> None:
 
 
 def test_behind_a_login_nobody_is_bound_on_the_service(platform: Platform) -> None:
-    """Everybody reaches the login; verify may read the password that opens it."""
+    """Everybody reaches the login; verify and who asked may read the password that opens it."""
     plan = part(platform, "access", **BASIC_AUTH)
-    assert names(plan) == ["verify_may_read_admin_password"]
-    assert "mlflow-demo-admin-password" in grant(plan, "verify_may_read_admin_password").write.url
+    assert names(plan) == ["verify_may_read_admin_password", "requester_may_read_admin_password"]
+    assert grant(plan, "requester_may_read_admin_password").member == "user:ana@example.com"
+    for name in names(plan):
+        assert "mlflow-demo-admin-password" in grant(plan, name).write.url
 
 
 def test_a_part_that_does_not_exist_is_refused(platform: Platform) -> None:
