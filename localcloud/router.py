@@ -56,6 +56,7 @@ class Router:
     def __init__(self, services: Iterable[Service]) -> None:
         """Check the services' tables against their documents; a wrong one stops the program."""
         self.services = list(services)
+        self._hosts: dict[str, list[Service]] = {}
         for service in self.services:
             check(service)
 
@@ -104,12 +105,18 @@ class Router:
         raise UnknownRouteError(405 if wrong_verb else 404)
 
     def _of(self, host: str) -> list[Service]:
-        own = _own_host(host)
-        return [
-            service
-            for service in self.services
-            if service.host == own or any(fnmatchcase(host, extra) for extra in service.hosts)
-        ]
+        if host not in self._hosts:
+            own = _own_host(host)
+            found = [
+                service
+                for service in self.services
+                if service.host == own or any(fnmatchcase(host, extra) for extra in service.hosts)
+            ]
+            if not found:
+                # what callers invent is not worth remembering
+                return []
+            self._hosts[host] = found
+        return self._hosts[host]
 
 
 def check(service: Service) -> None:

@@ -129,6 +129,30 @@ def test_token_is_good_for_gcloud_by_default(up: Path, capsys: pytest.CaptureFix
     assert (claims["email"], claims["aud"]) == ("ana@example.com", GCLOUD_CLIENT)
 
 
+def test_logs_and_calls_show_what_happened(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was written can be read, by service too, and calls are listed with their result."""
+    script = f"""
+eval "$({sys.executable} -m localcloud env --state {up})"
+TOKEN=$({sys.executable} -m localcloud token owner@example.com --access --state {up})
+for NAME in demo other; do
+  curl -sSf -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+    https://logging.googleapis.com/v2/entries:write -d '{{"entries": [{{
+      "logName": "projects/berth-local/logs/x", "severity": "ERROR", "textPayload": "hello",
+      "resource": {{"type": "cloud_run_revision", "labels": {{"service_name": "'$NAME'"}}}}}}]}}'
+done
+"""
+    subprocess.run(["bash", "-c", script], cwd=ROOT, check=True, capture_output=True)
+
+    assert main(["logs", "--service", "demo", "--state", str(up)]) == 0
+    logged = capsys.readouterr().out.splitlines()
+    assert main(["calls", "--state", str(up)]) == 0
+    called = capsys.readouterr().out
+
+    assert len(logged) == 1
+    assert logged[0].endswith("ERROR    demo: hello")
+    assert "200 logging.entries.write projects/berth-local owner@example.com" in called
+
+
 def test_another_project_needs_another_folder(
     up: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
