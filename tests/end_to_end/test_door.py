@@ -1,8 +1,6 @@
 """The way through with a password: from the link in a browser to a model trained and loaded."""
 
-import os
 import shutil
-import subprocess
 from typing import Any
 
 import pytest
@@ -131,26 +129,16 @@ def test_the_page_of_another_site_may_not_call_it(link: str, password: str) -> N
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
 def test_a_real_browser_shows_the_experiments(
-    link: str, password: str, tmp_path_factory: pytest.TempPathFactory
+    berth: Installation, link: str, password: str
 ) -> None:
-    """The page's own scripts run, call the server and show what they got."""
-    home = tmp_path_factory.mktemp("browser")
-    address = link.replace("http://", f"http://admin:{password}@") + "/#/experiments"
+    """It asks for the login; the page's own scripts call the server and show what they got."""
+    shown = berth.program(
+        "browser",
+        str(CHROMIUM),
+        f"{link}/#/experiments",
+        "wine quality",
+        BROWSER_USER="admin",
+        BROWSER_PASSWORD=password,
+    )["shown"]
 
-    ended = subprocess.run(
-        [
-            str(CHROMIUM),
-            *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-            f"--user-data-dir={home}",
-            "--virtual-time-budget=20000",
-            "--dump-dom",
-            address,
-        ],
-        env={"PATH": os.environ["PATH"], "HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-
-    assert "wine quality" in ended.stdout, ended.stderr[-2000:]
+    assert "wine quality" in shown
