@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from localcloud.workflows import blocks, calls, operators, parallel, retries
@@ -64,6 +65,12 @@ def compile_source(text: str) -> Program:
     for name, routine in source.routines.items():
         _Compiler(program).routine(routine, program.routines[name])
     return program
+
+
+@lru_cache(maxsize=64)
+def compiled(text: str) -> Program:
+    """Compile a source once; a program keeps nothing of its executions, so all can share it."""
+    return compile_source(text)
 
 
 def _announce(routine: Routine) -> RoutineCode:

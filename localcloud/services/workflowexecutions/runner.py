@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from localcloud.clock import VirtualClock, rfc3339
 from localcloud.services.workflowexecutions import callbacks, entries, logs
 from localcloud.transport import ConnectionFailed, ReplyLost
-from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.compiler import compiled
 from localcloud.workflows.effects import HttpReply, HttpRequest
 from localcloud.workflows.engine import Engine, TokenError, TransportError
 from localcloud.workflows.errors import DeployError, WorkflowError
@@ -23,7 +23,6 @@ from localcloud.workflows.values import from_json, to_json
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.service import Resource
-    from localcloud.workflows.evaluator import Program
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +73,6 @@ class Runner:
             write_log=lambda execution, entry: logs.write(cloud, execution, entry),
         )
         self.engine.callback_taken = lambda _execution, url: callbacks.taken(cloud, url)
-        self._programs: dict[str, Program] = {}
 
     # -- starting ------------------------------------------------------------------------------
 
@@ -88,7 +86,7 @@ class Runner:
         """Start an execution, or go on with one whose journal is given."""
         workflow = self._revision(key, record)
         try:
-            program = self._program(workflow)
+            program = compiled(workflow["sourceContents"])
         except (DeployError, KeyError) as error:
             self._fail(key, f"the revision of the workflow cannot be run: {error}")
             return
@@ -119,12 +117,6 @@ class Runner:
         name = key.partition("/executions/")[0]
         revision = f"{name}/revisions/{record['workflowRevisionId']}"
         return self.cloud.store.of("workflows.revisions").find(revision) or {}
-
-    def _program(self, workflow: Resource) -> Program:
-        source = workflow["sourceContents"]
-        if source not in self._programs:
-            self._programs[source] = compile_source(source)
-        return self._programs[source]
 
     def _settings(self, key: str, record: Resource, workflow: Resource) -> Settings:
         parts = key.split("/")

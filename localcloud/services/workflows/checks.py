@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError, invalid
-from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.compiler import compiled
 from localcloud.workflows.errors import DeployError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _DESCRIPTION_MOST = 1000
 def check_deployment(call: Call, workflow: Resource) -> Resource:
     """Give the workflow as it will be stored, or refuse it."""
     try:
-        compile_source(workflow.get("sourceContents", ""))
+        compiled(workflow.get("sourceContents", ""))
     except DeployError as error:
         raise invalid(str(error)) from error
     check_labels(workflow.get("labels", {}))
