@@ -9,8 +9,6 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from localcloud.transport import ConnectionFailed
 
 if TYPE_CHECKING:
@@ -110,21 +108,29 @@ class Pushers:
         span = float(resource["ackDeadlineSeconds"])
         try:
             status = self._post(endpoint, headers, body, span)
-        except (ConnectionFailed, httpx.HTTPError, OSError) as error:
+        except (ConnectionFailed, OSError) as error:
             log.info("push to %s failed: %s", endpoint, error)
             return False
         return status in _ACKNOWLEDGES
 
     def _post(self, endpoint: str, headers: dict[str, str], body: bytes, span: float) -> int:
         if urlsplit(endpoint).hostname in _LOOPBACK:
-            # Straight to a listener of this machine, past any proxy of the environment.
-            answer = httpx.post(
-                endpoint, content=body, headers=headers, timeout=span, trust_env=False
-            )
-            return answer.status_code
+            return _post_directly(endpoint, headers, body, span)
         return self._cloud.request(
             "POST", endpoint, headers=headers, body=body, timeout=span
         ).status
+
+
+def _post_directly(endpoint: str, headers: dict[str, str], body: bytes, span: float) -> int:
+    """Send to a listener of this machine, past any proxy of the environment."""
+    # Imported here, since few clouds ever push to loopback and the import is slow.
+    import httpx
+
+    try:
+        answer = httpx.post(endpoint, content=body, headers=headers, timeout=span, trust_env=False)
+    except httpx.HTTPError as error:
+        raise ConnectionFailed(str(error)) from error
+    return answer.status_code
 
 
 def _wrapped(resource: dict[str, Any], handed: Handed) -> tuple[dict[str, str], bytes]:

@@ -358,6 +358,18 @@ def test_all_is_there_after_a_restart(broker: Broker, clock: VirtualClock, tmp_p
     again.close()
 
 
+def test_the_journal_keeps_only_what_is_needed(broker: Broker) -> None:
+    """Messages nobody wants, or all have acknowledged, leave nothing behind."""
+    subscribe(broker, filter='attributes.team = "risk"')
+    publish(broker, "unwanted", team="other")
+    publish(broker, "wanted", team="risk")
+    assert [message.data for message, _ in broker.journal.messages()] == [b"wanted"]
+
+    broker.acknowledge(SUB, [broker.take(SUB, 1)[0].ack_id])
+
+    assert list(broker.journal.messages()) == []
+
+
 def test_numbers_are_never_given_twice(broker: Broker, clock: VirtualClock, tmp_path: Path) -> None:
     """Message ids grow, over a restart too, even when nobody keeps the messages."""
     first = broker.publish(TOPIC, [Draft(b"x", {})] * 3)
