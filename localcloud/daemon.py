@@ -24,8 +24,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_BUNDLE = "/keys/ca.pem"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
+
+
+EXPORTED = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "CURL_CA_BUNDLE",
+    "HTTPLIB2_CA_CERTS",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "NODE_EXTRA_CA_CERTS",
+    "GCE_METADATA_HOST",
+    "GCE_METADATA_ROOT",
+    "GCE_METADATA_IP",
+    "GOOGLE_CLOUD_PROJECT",
+)
+"""What `env` sets for clients, gcloud's own variables aside."""
 
 
 class DaemonError(Exception):
@@ -90,7 +110,6 @@ def up(state: Path, *, project: str | None, region: str | None) -> tuple[Running
     if running is not None:
         return running, False
     _prepare(state, project=project, region=region)
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with (state / "daemon.log").open("ab") as output:
         started = subprocess.Popen(
             [sys.executable, "-m", "localcloud", "daemon", "--state", str(state)],
@@ -98,7 +117,7 @@ def up(state: Path, *, project: str | None, region: str | None) -> tuple[Running
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=environment,
+            env=_environment(),
         )
     deadline = time.monotonic() + _START_SECONDS
     try:
@@ -174,6 +193,18 @@ def settings(state: Path) -> Settings:
     """Give what a state folder was made with, or the defaults."""
     file = state / "settings.json"
     return Settings(**json.loads(file.read_text())) if file.exists() else Settings()
+
+
+def _environment() -> dict[str, str]:
+    """Give the daemon the machine's environment, not the one that `env` made for its clients.
+
+    A shell that exported `env` may start it again; its builds must still reach the real network.
+    """
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    if kept.get("SSL_CERT_FILE", "").endswith(_BUNDLE):
+        for name in EXPORTED:
+            kept.pop(name, None)
+    return kept
 
 
 def _prepare(state: Path, *, project: str | None = None, region: str | None = None) -> None:

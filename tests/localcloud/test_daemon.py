@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from localcloud.__main__ import main
+from localcloud.cloud import Cloud
+from localcloud.daemon import EXPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +129,30 @@ def test_token_is_good_for_gcloud_by_default(up: Path, capsys: pytest.CaptureFix
     claims = Tokens(up / "keys", RealClock()).verify_id_token(capsys.readouterr().out.strip())
     assert claims is not None
     assert (claims["email"], claims["aud"]) == ("ana@example.com", GCLOUD_CLIENT)
+
+
+def test_daemon_does_not_take_itself_for_google(up: Path) -> None:
+    """Started from a shell that exported `env`, it still sees the machine's own network."""
+    script = f"""
+eval "$({sys.executable} -m localcloud env --state {up})"
+{sys.executable} -m localcloud down --state {up}
+{sys.executable} -m localcloud up --state {up}
+"""
+    subprocess.run(["bash", "-c", script], cwd=ROOT, check=True, capture_output=True)
+
+    environment = Path(f"/proc/{_pid(up)}/environ").read_bytes().split(b"\0")
+
+    names = {entry.partition(b"=")[0].decode() for entry in environment}
+    assert names & set(EXPORTED) == set()
+    assert "PATH" in names
+
+
+def test_exported_variables_are_known(tmp_path: Path) -> None:
+    """What child processes get is exactly what a daemon started from such a shell drops."""
+    cloud = Cloud(tmp_path, only=[])
+    with cloud.serve():
+        assert set(cloud.environment("owner@example.com")) == set(EXPORTED)
+    cloud.close()
 
 
 def test_logs_and_calls_show_what_happened(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
