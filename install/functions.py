@@ -81,6 +81,10 @@ class Function:
             "serviceConfig": {
                 "serviceAccountEmail": self.names.account(self.name),
                 "availableMemory": "512M",
+                # A whole CPU is what more than one request at once needs; by default each caller
+                # would start an instance of his own, and wait for it.
+                "availableCpu": "1",
+                "maxInstanceRequestConcurrency": 16,
                 "timeoutSeconds": TIMEOUTS[self.name],
                 "maxInstanceCount": 20,
                 "ingressSettings": "ALLOW_ALL",
