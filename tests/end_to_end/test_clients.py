@@ -47,7 +47,7 @@ def test_gcloud_shows_what_there_is(berth: Installation, command: str) -> None:
 
 
 def test_the_client_made_from_documents_works(berth: Installation) -> None:
-    """googleapiclient."""
+    """Google's googleapiclient, over four APIs."""
     found = berth.program("discovered", PROJECT, REGION)
 
     assert found["instances"] == ["berth-pool-1"]
@@ -57,14 +57,14 @@ def test_the_client_made_from_documents_works(berth: Installation) -> None:
 
 
 def test_the_client_of_cloud_storage_works(berth: Installation) -> None:
-    """google-cloud-storage, with a resumable upload in three pieces."""
+    """Google's own, with a resumable upload in three pieces."""
     found = berth.program("objects", PROJECT, f"{PROJECT}-mlflow-door")
 
     assert found == {"found": ["proof/large.bin"], "back": 600_000, "after": []}
 
 
 def test_the_client_of_executions_works(berth: Installation) -> None:
-    """google-cloud-workflows, over gRPC."""
+    """Google's own, over gRPC."""
     found = berth.program("executions", PROJECT, REGION, "berth-provision")
 
     assert ["SUCCEEDED", '{"deployment": "door", "generation": 1}'] in found

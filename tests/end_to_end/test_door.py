@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.end_to_end.installation import PROJECT, Installation
+from tests.end_to_end.installation import PROJECT, REGION, Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
@@ -54,12 +54,11 @@ def test_a_wrong_password_is_refused(berth: Installation, door: dict[str, Any]) 
 
 @pytest.mark.parametrize("host", [0, 1])
 def test_the_right_login_works_on_every_host_name(
-    berth: Installation, door: dict[str, Any], password: str, host: int
+    berth: Installation, password: str, host: int
 ) -> None:
     """Cloud Run gives a service two names; the server accepts both."""
-    service = berth.google(
-        f"https://run.googleapis.com/v2/projects/{PROJECT}/locations/europe-west1/services/mlflow-door"
-    )
+    run = f"https://run.googleapis.com/v2/projects/{PROJECT}/locations/{REGION}"
+    service = berth.google(f"{run}/services/mlflow-door")
 
     answer = berth.session().get(
         service["urls"][host] + SEARCH, auth=("admin", password), timeout=60

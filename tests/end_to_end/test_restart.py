@@ -72,7 +72,7 @@ def test_nothing_keeps_running_after_down(berth: Installation, door: dict[str, A
 
 
 def test_a_killed_cloud_comes_back(berth: Installation, door: dict[str, Any]) -> None:
-    """kill -9 loses nothing that was answered, and leaves nothing running."""
+    """A kill -9 loses nothing that was answered, and leaves nothing running."""
     password = berth.password("door")
     make_experiment(berth, door, password, "before the crash")
 

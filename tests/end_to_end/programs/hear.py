@@ -3,12 +3,13 @@
 import json
 import sys
 import threading
+from typing import Any
 
 from google.cloud.pubsub_v1 import SubscriberClient
 from google.cloud.pubsub_v1.subscriber.message import Message
 
 name, deployment, state = sys.argv[1:]
-heard = []
+heard: list[dict[str, Any]] = []
 last = threading.Event()
 
 
