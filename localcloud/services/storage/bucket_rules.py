@@ -17,7 +17,6 @@ SETTABLE = (
     "labels",
     "lifecycle",
     "logging",
-    "objectRetention",
     "retentionPolicy",
     "rpo",
     "softDeletePolicy",
@@ -27,7 +26,7 @@ SETTABLE = (
 )
 """What a caller may say about a bucket besides its name and place."""
 
-_UNKNOWN = ("autoclass", "customPlacementConfig", "encryption", "ipFilter")
+_UNKNOWN = ("autoclass", "customPlacementConfig", "encryption", "ipFilter", "objectRetention")
 """Settings that are not carried out here, and so are refused."""
 
 _DAY = 86_400

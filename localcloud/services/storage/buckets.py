@@ -200,7 +200,8 @@ def _project(call: Call) -> str:
 
 
 def _refuse_acls(call: Call) -> None:
-    bucket_rules.refuse_unknown(call.body)
+    retention = {"objectRetention": call.get("enableObjectRetention")}
+    bucket_rules.refuse_unknown(call.body | retention)
     for key in ("predefinedAcl", "predefinedDefaultObjectAcl"):
         if call.get(key):
             raise acl_refusal()

@@ -115,3 +115,4 @@ def _refuse_acl(call: Call) -> None:
     body = call.body.get("destination") or call.body
     if call.get("destinationPredefinedAcl") or body.get("acl"):
         raise acl_refusal()
+    generations.refuse_unknown(body)

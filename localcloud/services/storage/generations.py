@@ -23,6 +23,16 @@ SETTABLE = (
 """What a caller may say about an object; all else is the server's to say."""
 
 
+_UNKNOWN = ("customerEncryption", "kmsKeyName", "retention")
+
+
+def refuse_unknown(given: Resource) -> None:
+    """Refuse metadata that promises something which would not be kept here."""
+    for key in _UNKNOWN:
+        if given.get(key):
+            raise ApiError(501, f"The field {key} is not known here.", reason="notImplemented")
+
+
 class Content(NamedTuple):
     """Bytes in the depot, not yet an object."""
 

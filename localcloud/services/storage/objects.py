@@ -173,6 +173,7 @@ def _fetch(depot: Depot, bucket: Bucket, name: str, generation: int | None) -> E
 def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
     if call.get("predefinedAcl") or call.body.get("acl"):
         raise acl_refusal()
+    generations.refuse_unknown(call.body)
     depot = depot_of(call.cloud)
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])

@@ -42,6 +42,7 @@ def insert(call: Call) -> Resource | Reply:
         return _continue(call)
     if call.get("predefinedAcl") or call.body.get("acl"):
         raise acl_refusal()
+    generations.refuse_unknown(call.body)
     if call.get("uploadType") == "resumable":
         return _begin(call)
     if call.upload is None:
