@@ -12,12 +12,15 @@ import pytest
 from install.accounts import rights
 from install.apply import Report
 from install.errors import InstallError
+from install.functions import Function, archive
 from install.names import Names
 from localcloud.cloud import Cloud
 from schemas.platform import Platform
 from tests.install.in_process import OWNER, session
 
 Install = Callable[..., Report]
+
+ROOT = Path(__file__).parents[2]
 
 POLICY = "admins: ['user:ana@example.com']\nteams: {risk: {members: ['user:ben@example.com']}}\n"
 
@@ -118,6 +121,20 @@ def test_a_policy_that_moves_is_read_again(ready: Cloud, again: Install) -> None
     ready.fail("cloudresourcemanager.projects.setIamPolicy", status=409, times=3)
 
     assert again().counts["created"] == 1
+
+
+@pytest.mark.parametrize("title", ["berth-uploads", "berth-functions"])
+def test_functions_cannot_be_built_without_the_rights_to(ready: Cloud, title: str) -> None:
+    """Neither of the two conditional rights of the build account is too many."""
+    full = f"//cloudresourcemanager.googleapis.com/projects/{ready.project}"
+    policy = ready.iam.policy(full)
+    kept = [one for one in policy["bindings"] if one.get("condition", {}).get("title") != title]
+    assert len(kept) == len(policy["bindings"]) - 1
+    ready.iam.set_policy(full, {**policy, "bindings": kept})
+    function = Function(names=names(ready), name="plan", zip=archive(ROOT))
+
+    with pytest.raises(InstallError, match=r"ermission|storage\.objects\.get|uploadArtifacts"):
+        function.make(session(ready), "different")
 
 
 def test_bindings_of_others_stay(ready: Cloud) -> None:
