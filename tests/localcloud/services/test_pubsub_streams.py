@@ -19,6 +19,7 @@ from google.api_core.exceptions import (
     Unauthenticated,
 )
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.cloud.pubsub_v1.types import FlowControl
 from google.oauth2.credentials import Credentials as Token
 
 from localcloud.clock import VirtualClock
@@ -219,6 +220,33 @@ def test_exactly_once_says_what_became_of_an_acknowledgement(
     assert answers[0].result(10).name == "SUCCESS"
     time.sleep(0.2)
     assert collector.texts == ["once"]
+
+
+def test_a_subscriber_gets_no_more_than_it_can_hold(
+    publisher: PublisherClient,
+    subscriber: SubscriberClient,
+    subscribe: Callable[..., str],
+    topic: str,
+) -> None:
+    """With room for two messages a third one waits until there is room again."""
+    name = subscribe()
+    for n in range(4):
+        publisher.publish(topic, str(n).encode()).result(10)
+    held: list[Message] = []
+    control = FlowControl(max_messages=2)
+    future = subscriber.subscribe(name, callback=held.append, flow_control=control)
+    time.sleep(0.5)
+    assert len(held) == 2
+
+    for message in held:
+        message.ack()
+    deadline = time.monotonic() + 10
+    while len(held) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    future.cancel()
+    future.result(10)
+
+    assert sorted(message.data for message in held) == [b"0", b"1", b"2", b"3"]
 
 
 _PUBLISHER = """
