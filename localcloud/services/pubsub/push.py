@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import re
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -114,7 +115,8 @@ class Pushers:
         return status in _ACKNOWLEDGES
 
     def _post(self, endpoint: str, headers: dict[str, str], body: bytes, span: float) -> int:
-        if urlsplit(endpoint).hostname in _LOOPBACK:
+        parts = urlsplit(endpoint)
+        if parts.scheme == "http" and parts.hostname in _LOOPBACK:
             return _post_directly(endpoint, headers, body, span)
         return self._cloud.request(
             "POST", endpoint, headers=headers, body=body, timeout=span
@@ -123,14 +125,16 @@ class Pushers:
 
 def _post_directly(endpoint: str, headers: dict[str, str], body: bytes, span: float) -> int:
     """Send to a listener of this machine, past any proxy of the environment."""
-    # Imported here, since few clouds ever push to loopback and the import is slow.
-    import httpx
-
+    parts = urlsplit(endpoint)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=span)
     try:
-        answer = httpx.post(endpoint, content=body, headers=headers, timeout=span, trust_env=False)
-    except httpx.HTTPError as error:
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        connection.request("POST", target, body, headers)
+        return connection.getresponse().status
+    except HTTPException as error:
         raise ConnectionFailed(str(error)) from error
-    return answer.status_code
+    finally:
+        connection.close()
 
 
 def _wrapped(resource: dict[str, Any], handed: Handed) -> tuple[dict[str, str], bytes]:
