@@ -8,7 +8,6 @@ ACTIVE := .venv/.ready
 RUN := env -u PYTHONDONTWRITEBYTECODE
 PY := $(RUN) .venv/bin/python
 CLOUD := $(PY) -m localcloud
-BROWSABLE := STATE=$(STATE) PROJECT=$(PROJECT) REGION=$(REGION)
 
 .PHONY: help setup up down demo test check format schemas conformance lock
 
@@ -31,7 +30,8 @@ up: setup  ## start the local cloud and install Berth into it
 	  $(PY) -m install apply --project $(PROJECT) --region $(REGION) --policy examples/policy.yaml
 
 demo: up  ## everything from nothing to a trained model on a running tracking server
-	@$(BROWSABLE) $(PY) examples/demo.py --state $(STATE) --project $(PROJECT) --region $(REGION)
+	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \
+	  $(PY) examples/demo.py --state $(STATE) --project $(PROJECT) --region $(REGION)
 
 down: setup  ## stop everything; the state is kept until `python -m localcloud reset`
 	@$(CLOUD) down --state $(STATE)

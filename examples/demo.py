@@ -66,12 +66,12 @@ class Api:
         return answer.json()
 
     def wait(self, name: str, *, until: set[str]) -> dict[str, Any]:
-        """Print each part of *name* as it ends; return the deployment once its state is in *until*."""
+        """Return the deployment once its state is in *until*; on the way to READY, print each part."""
         shown: set[str] = set()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             deployment: dict[str, Any] = self.call("GET", f"/v1/deployments/{name}")
-            for part in PARTS:
+            for part in PARTS if "READY" in until else ():
                 status = deployment["parts"].get(part, {})
                 if part not in shown and status.get("state") in {"DONE", "FAILED"}:
                     shown.add(part)
@@ -118,9 +118,12 @@ def train(url: str, password: str) -> None:
     }
     print("training on wine quality … ", end="", flush=True)
     example = Path(__file__).with_name("wine_quality.py")
-    ended = subprocess.run([sys.executable, str(example)], env=environment, check=False)  # noqa: S603 - our own
+    # What MLflow says besides is only of interest when something goes wrong.
+    ended = subprocess.run(  # noqa: S603 - our own
+        [sys.executable, str(example)], env=environment, stderr=subprocess.PIPE, check=False
+    )
     if ended.returncode:
-        sys.exit("the walk-through failed; python -m localcloud logs shows the server's side")
+        sys.exit(f"the walk-through failed:\n{ended.stderr.decode()}")
 
 
 def remove_last_time(api: Api) -> None:
