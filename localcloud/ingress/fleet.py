@@ -90,7 +90,9 @@ class Fleet:
     def retire(self, revision: str) -> None:
         """Stop a revision's instances once their requests have ended; nobody waits for it."""
         pool = self._take(revision)
-        if pool is not None:
+        if pool is not None and self._cloud.machines.kind == "paper":
+            pool.close()
+        elif pool is not None:
             threading.Thread(target=pool.close, args=(pool.longest,), daemon=True).start()
 
     def remove(self, service: str) -> None:

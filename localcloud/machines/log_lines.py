@@ -21,16 +21,18 @@ SEVERITIES = frozenset(
         "EMERGENCY",
     }
 )
-_SPECIAL = {
-    "logging.googleapis.com/trace": "trace",
-    "logging.googleapis.com/spanId": "spanId",
-    "logging.googleapis.com/trace_sampled": "traceSampled",
-    "logging.googleapis.com/labels": "labels",
-    "logging.googleapis.com/insertId": "insertId",
-    "logging.googleapis.com/operation": "operation",
-    "logging.googleapis.com/sourceLocation": "sourceLocation",
-    "httpRequest": "httpRequest",
+_SPECIAL: dict[str, tuple[str, type]] = {
+    "logging.googleapis.com/trace": ("trace", str),
+    "logging.googleapis.com/spanId": ("spanId", str),
+    "logging.googleapis.com/trace_sampled": ("traceSampled", bool),
+    "logging.googleapis.com/labels": ("labels", dict),
+    "logging.googleapis.com/insertId": ("insertId", str),
+    "logging.googleapis.com/operation": ("operation", dict),
+    "logging.googleapis.com/sourceLocation": ("sourceLocation", dict),
+    "httpRequest": ("httpRequest", dict),
 }
+"""Fields that leave the payload for the entry itself, if they are of the right type."""
+
 _SEVERITY_OF_PYTHON = {"WARN": "WARNING", "FATAL": "CRITICAL"}
 
 
@@ -53,8 +55,8 @@ def entry(workload: Workload, stream: str, line: str, now: str) -> dict[str, Any
     severity = _SEVERITY_OF_PYTHON.get(severity, severity)
     if severity in SEVERITIES:
         made["severity"] = severity
-    for name, target in _SPECIAL.items():
-        if name in fields:
+    for name, (target, kind) in _SPECIAL.items():
+        if isinstance(fields.get(name), kind):
             value = fields.pop(name)
             made[target] = made["labels"] | value if target == "labels" else value
     fields.pop("time", None)
