@@ -48,6 +48,9 @@ def _resource(call: Call) -> str:
     if bucket is None:
         return _project(call)
     name = call.get("object") or call.get("destinationObject") or call.get("name")
+    if name is None and call.method == "storage.objects.insert":
+        # A multipart upload names its object in the metadata.
+        name = call.body.get("name")
     return names.resource_name(bucket, name)
 
 

@@ -15,6 +15,8 @@ from google.api_core.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from google.cloud.storage import Bucket, Client
 
     from localcloud.cloud import Cloud
@@ -129,6 +131,34 @@ def test_the_services_own_account_has_a_name(client: Client) -> None:
     assert email == "service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
 
 
+def test_a_condition_can_open_one_folder(
+    client_of: Callable[[str], Client], bucket: Bucket
+) -> None:
+    """A binding on names that begin with something reaches those objects and no others."""
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.version = 3
+    prefix = f"projects/_/buckets/{bucket.name}/objects/mine/"
+    policy.bindings.append(
+        {
+            "role": "roles/storage.objectUser",
+            "members": ["user:tenant@example.com"],
+            "condition": {"title": "mine", "expression": f'resource.name.startsWith("{prefix}")'},
+        }
+    )
+    bucket.set_iam_policy(policy)
+    theirs = client_of("tenant@example.com").bucket(bucket.name)
+
+    theirs.blob("mine/a/b").upload_from_string("x" * 300_000)
+    assert len(theirs.blob("mine/a/b").download_as_bytes()) == 300_000
+    resumable = theirs.blob("mine/large", chunk_size=256 * 1024)
+    resumable.upload_from_string("x" * 300_000)
+    for name in ("other/x", "mine"):
+        with pytest.raises(Forbidden):
+            theirs.blob(name).upload_from_string("x")
+    with pytest.raises(Forbidden):
+        list(theirs.list_blobs())
+
+
 def test_calls_and_faults_go_by_method(served: Cloud, bucket: Bucket) -> None:
     """A planned fault happens once, the client's retry goes through, a lost reply has its effect."""
     served.calls.clear()
@@ -136,7 +166,7 @@ def test_calls_and_faults_go_by_method(served: Cloud, bucket: Bucket) -> None:
     bucket.blob("x").upload_from_string("1", if_generation_match=0)
     assert [r.status for r in served.calls.of("storage.objects.insert")] == [503, 200]
     record = served.calls.of("storage.objects.insert")[1]
-    assert record.resource == f"projects/_/buckets/{bucket.name}"
+    assert record.resource == f"projects/_/buckets/{bucket.name}/objects/x"
 
     served.lose_reply("storage.objects.insert")
     with pytest.raises(PreconditionFailed):
