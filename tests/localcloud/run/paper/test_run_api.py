@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -288,6 +289,30 @@ def test_lists_have_pages(owner: Caller, clock: VirtualClock) -> None:
     found = [one["name"][-1] for one in [*first["services"], *rest["services"]]]
     assert found == ["a", "b", "c"]
     assert "nextPageToken" not in rest
+
+
+def test_requests_are_shared_out_by_percent(
+    cloud: Cloud, owner: Caller, clock: VirtualClock
+) -> None:
+    """Of many requests each revision gets about its share, and one with zero gets none."""
+    revisions = [created(owner, clock)["latestReadyRevision"]]
+    for number in ("1", "2"):
+        made = patched(owner, clock, service(env={"A": number}))
+        revisions.append(made["latestReadyRevision"])
+    kind = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+    shares = [
+        {"type": kind, "revision": name.rpartition("/")[2], "percent": percent}
+        for name, percent in zip(revisions, (70, 30, 0), strict=True)
+    ]
+    made = patched(owner, clock, {"traffic": shares}, "?updateMask=traffic")
+
+    host = made["urls"][0].removeprefix("https://")
+    found = Counter(
+        route.revision for _ in range(1000) if (route := cloud.ingress.hosts.find(host, "/"))
+    )
+
+    assert set(found) == set(revisions[:2])
+    assert 620 < found[revisions[0]] < 780
 
 
 def test_mounted_application_answers_for_its_host(
