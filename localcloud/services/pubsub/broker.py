@@ -345,7 +345,9 @@ class Broker:
         snapshots = self.snapshots_of(name)
         if snapshots:
             first = min(snapshot.last for snapshot in snapshots)
-            oldest = min([oldest, *(m.published for m in topic.log.values() if m.id > first)])
+            # The log is in order, so the first one found is the oldest that a snapshot needs.
+            needed = (m.published for m in topic.log.values() if m.id > first)
+            oldest = min(oldest, next(needed, oldest))
         if next(iter(topic.log.values())).published < oldest:
             topic.log = {n: m for n, m in topic.log.items() if m.published >= oldest}
             with self.journal.transaction():
