@@ -5,12 +5,12 @@ The builder image gcr.io/cloud-builders/docker is this machine's shell and our o
 """
 
 import datetime as dt
-import os
 import re
 import shutil
 import tarfile
 import threading
 import time
+import uuid
 import zipfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud import image_tree
-from localcloud.machines import base_images, build_box
+from localcloud.machines import base_images, build_box, build_memory, workspace
 from localcloud.machines.builds import Built, Cancelled, Job, Outcome, StepFailed
 from localcloud.machines.docker_command import KNOWN, parse_build
 from localcloud.machines.dockerfile import DockerfileError
@@ -26,7 +26,6 @@ from localcloud.machines.image_build import ImageBuild
 from localcloud.process import Process
 
 DOCKER = re.compile(r"gcr\.io/cloud-builders/docker(?::[\w.-]+)?|docker(?::[\w.-]+)?")
-WORKSPACE = "/workspace"
 BUILD_SECONDS = 3600.0
 
 
@@ -62,10 +61,17 @@ class DockerBuilder:
         outcome = Outcome("SUCCESS", steps=[{} for _ in job.build.get("steps", [])])
         try:
             if job.source is not None:
-                _unpack(job.source, work / "workspace")
+                workspace.unpack(job.source, work / "workspace")
         except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
             return Outcome("FAILURE", f"failed to fetch the source: {error}", "FETCH_SOURCE_FAILED")
-        return _Steps(job, work, self._state / "bases", outcome).carry_out()
+        temporary = build_memory.temporary(self._state, job.id)
+        if temporary is None:
+            temporary = work / "tmp"
+            temporary.mkdir()
+        try:
+            return _Steps(job, work, self._state / "bases", temporary, outcome).carry_out()
+        finally:
+            build_memory.discard(self._state, job.id)
 
     def discard(self, build: str) -> None:
         """Remove what is left of a build after its images were pushed."""
@@ -74,6 +80,7 @@ class DockerBuilder:
     def tidy(self) -> None:
         """Remove what builds have left that the end of the local cloud interrupted."""
         shutil.rmtree(self._state / "work", ignore_errors=True)
+        build_memory.discard(self._state)
 
     def _work(self, build: str) -> Path:
         return self._state / "work" / build
@@ -82,8 +89,11 @@ class DockerBuilder:
 class _Steps:
     """The steps of one build while they are carried out."""
 
-    def __init__(self, job: Job, work: Path, bases: Path, outcome: Outcome) -> None:
+    def __init__(
+        self, job: Job, work: Path, bases: Path, temporary: Path, outcome: Outcome
+    ) -> None:
         self.job = job
+        self.temporary = temporary
         self.work = work
         self.bases = bases
         self.outcome = outcome
@@ -113,6 +123,13 @@ class _Steps:
                     future.result()
                 self._watch(deadline)
         return self.outcome
+
+    def new_temporary(self) -> Path:
+        """Make a /tmp for one step."""
+        place = self.temporary / uuid.uuid4().hex
+        place.mkdir()
+        place.chmod(0o1777)
+        return place
 
     def _watch(self, deadline: float) -> None:
         if self.stop.is_set():
@@ -193,7 +210,7 @@ def _carry_out(
     steps: _Steps, number: int, log: Callable[[str], None], stop: threading.Event
 ) -> None:
     step = steps.steps[number]
-    place = _directory(steps.work, step.get("dir", ""))
+    place = workspace.directory(steps.work, step.get("dir", ""))
     if DOCKER.fullmatch(step["name"]) and "script" not in step and "entrypoint" not in step:
         DOCKER_COMMANDS[step["args"][0]](steps, step["args"][1:], place, log, stop)
         return
@@ -231,16 +248,15 @@ def _run(
         if image is not None:
             env |= image.env
             binds |= image_tree.binds(root)
-    home, temporary = steps.work / "home", steps.work / f"tmp-{number}"
+    home, temporary = steps.work / "home", steps.new_temporary()
     home.mkdir(exist_ok=True)
-    temporary.mkdir()
-    binds |= {WORKSPACE: steps.work / "workspace", "/builder/home": home, **extra}
+    binds |= {workspace.WORKSPACE: steps.work / "workspace", "/builder/home": home, **extra}
     for pair in step.get("env", []):
         key, _, value = pair.partition("=")
         env[key] = value
     env |= {key: steps.job.secrets[key] for key in step.get("secretEnv", [])}
-    place = str(Path(WORKSPACE) / step.get("dir", ""))
-    Path(_directory(steps.work, step.get("dir", ""))).mkdir(parents=True, exist_ok=True)
+    place = str(Path(workspace.WORKSPACE) / step.get("dir", ""))
+    Path(workspace.directory(steps.work, step.get("dir", ""))).mkdir(parents=True, exist_ok=True)
     process = Process(
         build_box.argv(words, bound=binds, temporary=temporary, workdir=place),
         env=env,
@@ -260,17 +276,17 @@ def _docker_build(
     steps: _Steps, words: list[str], place: Path, log: Callable[[str], None], stop: threading.Event
 ) -> None:
     command = parse_build(words)
-    context = _within(place, command.context, steps.work / "workspace")
+    context = workspace.within(place, command.context, steps.work / "workspace")
     if not context.is_dir():
         raise StepFailed(f"unable to prepare context: path {command.context!r} not found")
-    number = len(list(steps.work.glob("build-*")))
-    work = steps.work / f"build-{number}"
+    temporary = steps.new_temporary()
+    work = steps.work / f"build-{temporary.name}"
     work.mkdir()
-    job = ImageBuild(context, work, steps.bases, log, stop, command.arguments)
+    job = ImageBuild(context, work, steps.bases, temporary, log, stop, command.arguments)
     file = (
         context / "Dockerfile"
         if command.file is None
-        else _within(place, command.file, steps.work / "workspace")
+        else workspace.within(place, command.file, steps.work / "workspace")
     )
     image = job.build(file, target=command.target)
     for tag in command.tags:
@@ -308,51 +324,6 @@ DOCKER_COMMANDS: dict[
 
 def _tagged(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-
-
-def _directory(work: Path, folder: str) -> Path:
-    return _within(
-        work / "workspace", folder.removeprefix(WORKSPACE).lstrip("/"), work / "workspace"
-    )
-
-
-def _within(place: Path, path: str, workspace: Path) -> Path:
-    """Resolve a path of a step; it may be absolute as /workspace/x, and may not leave that."""
-    if path.startswith(WORKSPACE):
-        place, path = workspace, path.removeprefix(WORKSPACE).lstrip("/")
-    found = Path(os.path.normpath(place / path))
-    if not found.is_relative_to(workspace):
-        raise StepFailed(f"{path} is outside of {WORKSPACE}")
-    return found
-
-
-def _unpack(archive: Path, target: Path) -> None:
-    """Unpack a .zip or .tar.gz; neither may write outside of the workspace."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as zipped:
-            for entry in zipped.infolist():
-                made = Path(zipped.extract(entry, target))
-                if mode := entry.external_attr >> 16 & 0o777:
-                    made.chmod(mode)
-        return
-    with tarfile.open(archive, "r:*") as packed:
-        for member in packed.getmembers():
-            aim = Path(member.name).parent / member.linkname if member.issym() else member.linkname
-            for path in (member.name, str(aim)):
-                if not _stays_inside(path):
-                    raise tarfile.TarError(
-                        f"{member.name} would be written outside of the workspace"
-                    )
-            if member.isdev():
-                raise tarfile.TarError(f"{member.name} is a device")
-        # the filter says the same and more, but Python has it only since 3.11.4
-        safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        packed.extractall(target, **safe)  # noqa: S202 - checked above
-
-
-def _stays_inside(path: str) -> bool:
-    normal = os.path.normpath(path)
-    return not normal.startswith("/") and normal.split("/")[0] != ".."
 
 
 def seconds(duration: str | None, default: float) -> float:

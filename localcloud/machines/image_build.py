@@ -30,6 +30,7 @@ class ImageBuild:
         context: The directory COPY reads from.
         work: A private directory, on the disk the images are kept on.
         bases: Where the trees of base images are kept between builds.
+        temporary: What the commands have as /tmp.
         log: Gets every line of output.
         cancelled: Stops the running command when set.
 
@@ -38,6 +39,7 @@ class ImageBuild:
     context: Path
     work: Path
     bases: Path
+    temporary: Path
     log: Log
     cancelled: threading.Event
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -167,13 +169,10 @@ class _Run:
         image_copy.copy(one, origin, place, variables=self.variables, linked="from" in one.flags)
 
     def run(self, one: Instruction) -> None:
-        temporary = self.job.work / "tmp"
-        temporary.mkdir(exist_ok=True)
-        temporary.chmod(0o1777)
         line = build_box.argv(
             one.command(),
             bound=image_tree.binds(self.stage.root),
-            temporary=temporary,
+            temporary=self.job.temporary,
             workdir=self.stage.workdir,
             user=self.stage.user.partition(":")[0].replace("root", "0"),
             keep=self.stage.root,

@@ -35,6 +35,8 @@ SETTINGS = {
     "full_page_writes": "off",
     "logging_collector": "off",
     "max_connections": "100",
+    # in the data directory: what a killed server leaves in /dev/shm would stay there
+    "dynamic_shared_memory_type": "mmap",
 }
 START_SECONDS = 30.0
 
