@@ -150,7 +150,7 @@ def test_only_so_many_ids_are_remembered(subscriber: ModuleType) -> None:
 
 def _run(cloud: Cloud, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(FILE), "--project", "berth-local", "--subscription", "news"]
-    return subprocess.run(  # noqa: S603 - our own program
+    return subprocess.run(
         [*command, *more],
         env={**os.environ, **cloud.environment(OWNER)},
         capture_output=True,
@@ -164,7 +164,7 @@ def test_the_program_hears_its_own_team(served: Cloud) -> None:
     """It makes the filtered subscription, hears its team only, and stops when told to."""
     first = served.environment(OWNER)
     command = [sys.executable, str(FILE), "--project", "berth-local", "--subscription", "news"]
-    process = subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(
         [*command, "--team", "risk", "--once"],
         env={**os.environ, **first},
         stdout=subprocess.PIPE,
