@@ -56,7 +56,10 @@ class Metadata:
     async def resume(self) -> None:
         """Open the ports of the last time again, for shells that still have them exported."""
         for email, _ in self._ports.under(""):
-            await self.port(email)
+            if self._cloud.account_exists(email):
+                await self.port(email)
+            else:
+                self._ports.delete(email)
 
     async def _listen(self, email: str, answer: Any) -> asyncio.Server:
         remembered = (self._ports.find(email) or {}).get("port", 0)

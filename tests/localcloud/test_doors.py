@@ -214,6 +214,28 @@ def test_every_identity_has_its_own_metadata(served: Cloud, session: requests.Se
     assert get("/?recursive=true").json()["email"] == ROBOT
 
 
+def test_a_removed_account_loses_its_metadata_server_at_the_next_start(tmp_path: Path) -> None:
+    """Ports outlive a restart for the sake of open shells, not for accounts that are gone."""
+    host = "https://iam.googleapis.com/v1/projects/berth-local/serviceAccounts"
+
+    def remembered(*, first: bool) -> list[str]:
+        cloud = Cloud(tmp_path / "state", only=[iam.SERVICE])
+        key = {"authorization": f"Bearer {cloud.tokens.access_token(OWNER)}"}
+        with cloud.serve():
+            before = [name for name, _ in cloud.store.of("metadata.ports").under("")]
+            if first:
+                cloud.request("POST", host, headers=key, body=b'{"accountId": "robot-one"}')
+                for email in (OWNER, ROBOT):
+                    cloud.environment(email)
+                cloud.request("DELETE", f"{host}/{ROBOT}", headers=key)
+        cloud.close()
+        return before
+
+    remembered(first=True)
+
+    assert remembered(first=False) == [OWNER]
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
