@@ -21,8 +21,9 @@ RECORDS = {
     "cloudbuild": "builds",
     "sqladmin.latest": "which operation was an instance's last",
     "links": "loopback links handed out to browsers",
+    "metadata.ports": "where an account's metadata server listened",
 }
-"""Namespaces of the store that tell of the past; Google keeps these, too."""
+"""Namespaces of the store that tell of the past, or of this machine."""
 
 PASSED = {
     "operations/": "operations, which are over",
