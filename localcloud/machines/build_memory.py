@@ -22,7 +22,7 @@ def temporary(state: Path, build: str) -> Path | None:
     if place.is_symlink() or place.stat().st_uid != os.geteuid():
         return None
     mine = place / build
-    mine.mkdir()
+    mine.mkdir(parents=True)  # a build that ended this moment may have removed the common one
     return mine
 
 
@@ -30,8 +30,10 @@ def discard(state: Path, build: str | None = None) -> None:
     """Give back the memory of one build, or of all that were interrupted."""
     place = _folder(state)
     shutil.rmtree(place / build if build else place, ignore_errors=True)
-    if place.is_dir() and not any(place.iterdir()):
+    try:
         place.rmdir()
+    except OSError:
+        return  # another build is there, or nothing is
 
 
 def _folder(state: Path) -> Path:
