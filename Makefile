@@ -9,7 +9,7 @@ RUN := env -u PYTHONDONTWRITEBYTECODE
 PY := $(RUN) .venv/bin/python
 CLOUD := $(PY) -m localcloud
 
-.PHONY: help setup up down demo test check format schemas conformance lock
+.PHONY: help setup up down demo test check bench format schemas conformance lock
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -45,6 +45,9 @@ check: setup  ## format, lint, types, import contracts, fast tests: under a minu
 	@$(RUN) .venv/bin/mypy --no-error-summary
 	@$(RUN) .venv/bin/lint-imports --no-cache --config tests/importlinter.ini | tail -n 20 | grep -q 'Contracts: [0-9]* kept, 0 broken' || .venv/bin/lint-imports --no-cache --config tests/importlinter.ini
 	@$(PY) -m pytest -q -n 2 --dist loadgroup -m "not slow" tests/schemas tests/planner tests/workflows tests/images tests/repository
+
+bench: setup  ## after make demo: a second run beside a bare MLflow, as a ratio
+	@$(PY) -m tests.benchmarks.second_run --state $(STATE)
 
 format: setup  ## let the formatter decide
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
