@@ -1,8 +1,10 @@
 """image: what the server is made of, built once per content and shared by all deployments."""
 
+from urllib.parse import quote
+
 from planner.observed import Observed, last_segment
 from planner.target import PACKAGE, NotOfferedError, Target
-from schemas.plan import Operations, PartPlan, Request, Resource
+from schemas.plan import Operations, PartPlan, Request, Resource, Underway
 
 BUILD_TIMEOUT = "1200s"
 QUEUE_TIMEOUT = "600s"
@@ -18,6 +20,8 @@ def plan(target: Target, _observed: Observed) -> PartPlan:
     host, project, repository = target.offer.image_repository.split("/")
     location = host.removesuffix("-docker.pkg.dev")
     tagged = f"{target.image}:{source.digest}"
+    tag = f"berth-image-{source.digest}"
+    building = f'tags="{tag}"'
     return PartPlan(
         part="image",
         summary=f"MLflow {version}, image {source.digest}",
@@ -65,6 +69,14 @@ def plan(target: Target, _observed: Observed) -> PartPlan:
                         # those that deleting a deployment cancels.
                         "tags": [f"berth-image-{source.digest}", f"berth-deployment-{target.name}"],
                     },
+                ),
+                # Each builds.create is a new build, also when only the reply to the last was lost.
+                underway=Underway(
+                    url=f"https://cloudbuild.googleapis.com/v1/{target.location}/builds"
+                    f"?pageSize=10&filter={quote(building, safe='')}",
+                    items="builds",
+                    path=("status",),
+                    values=("PENDING", "QUEUED", "WORKING"),
                 ),
                 operation=Operations(base="https://cloudbuild.googleapis.com/v1/", dialect="done"),
                 outputs={"image_version": ("version",)},

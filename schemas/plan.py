@@ -69,6 +69,25 @@ class Operations(Model):
     )
 
 
+class Underway(Model):
+    """Where to see that something is being made already, if making it cannot be repeated."""
+
+    url: str = Field(
+        pattern=r"^https://",
+        description="Lists the attempts to make it.",
+        examples=['https://cloudbuild.googleapis.com/v1/projects/p/builds?filter=tags="t"'],
+    )
+    items: str = Field(description="The key of the list in the answer.", examples=["builds"])
+    path: tuple[str, ...] = Field(
+        min_length=1, description="Where an attempt says how far it is.", examples=[["status"]]
+    )
+    values: tuple[str, ...] = Field(
+        min_length=1,
+        description="What it says there while it goes on.",
+        examples=[["PENDING", "QUEUED", "WORKING"]],
+    )
+
+
 class Resource(Model):
     """One thing to be there: looked up, claimed, created or updated, waited for, removed."""
 
@@ -114,6 +133,12 @@ class Resource(Model):
         description="Changes one that is there; without a digest it is always applied. It is "
         "also sent when one of `failed` shows at look-up, which is how a resume mends it.",
         examples=[{"method": "PATCH", "url": "https://storage.googleapis.com/storage/v1/b/x"}],
+    )
+    underway: Underway | None = Field(
+        default=None,
+        description="For things whose creation cannot be repeated: where to see that it is being "
+        "made already. What is under way is waited for, not begun a second time.",
+        examples=[None],
     )
     operation: Operations | None = Field(
         default=None,

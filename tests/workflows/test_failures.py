@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.berth import Berth, Outcome
+from tests.workflows.berth import LIMIT, Berth, Outcome
 
 PLACEMENTS: dict[str, dict[str, Any]] = {
     "pooled": {},
@@ -140,6 +140,28 @@ def test_one_lost_reply_is_no_failure(berth: Berth, method: str) -> None:
     assert is_ready(made), made.error
 
 
+def test_an_image_is_built_once_although_the_reply_was_lost(berth: Berth) -> None:
+    """Every builds.create is a new build; so what is under way is looked for first."""
+    berth.cloud.lose_reply("cloudbuild.projects.locations.builds.create")
+
+    made = berth.provision()
+
+    assert is_ready(made), made.error
+    assert berth.cloud.calls.count("cloudbuild.projects.locations.builds.create") == 1
+
+
+def test_two_deployments_that_need_one_image_build_it_once(berth: Berth) -> None:
+    """The second finds the build of the first, and waits for it."""
+    first = berth.launch("provision", "one", berth.want("one"))
+    berth.clock.advance(30)
+    second = berth.launch("provision", "two", berth.want("two"))
+    berth.clock.advance(LIMIT)
+
+    assert is_ready(berth.outcome("one", first))
+    assert is_ready(berth.outcome("two", second))
+    assert berth.cloud.calls.count("cloudbuild.projects.locations.builds.create") == 1
+
+
 def test_policies_that_move_are_read_again(berth: Berth) -> None:
     """Somebody else wrote first: read, change and write again, not write again."""
     for method in IAM_POLICIES:
@@ -159,7 +181,7 @@ def test_a_busy_instance_is_waited_for(berth: Berth) -> None:
         status=409,
         reason="operationInProgress",
         message="Operation failed because another operation was already in progress.",
-        times=5,
+        times=12,
     )
 
     assert is_ready(berth.provision())

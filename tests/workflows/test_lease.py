@@ -169,6 +169,18 @@ def test_a_removal_with_bad_moments_ends_well(berth: Berth, *, after: bool) -> N
     assert berth.resources() == before
 
 
+def test_a_deletion_does_not_depend_on_what_prepares_it(berth: Berth) -> None:
+    """Taking the protection off something half made may be refused; the deletion decides."""
+    before = berth.resources()
+    berth.provision(placement="dedicated")
+    berth.cloud.fail("sql.instances.patch", status=400, message="not now", after=True)
+
+    removed = berth.tear_down()
+
+    assert removed.state == "DELETED", removed.error
+    assert berth.resources() == before
+
+
 def test_a_deployment_can_come_back_after_its_removal(berth: Berth) -> None:
     """The tombstone is in nobody's way."""
     berth.provision()
