@@ -49,7 +49,6 @@ def argv(
     readonly: Mapping[str, Path | str] | None = None,
     user: int | None = None,
     workdir: str | None = None,
-    uid: int | None = None,
 ) -> list[str]:
     """Return the command line that runs *command* in a box.
 
@@ -59,7 +58,6 @@ def argv(
         readonly: The same, but the program may only read.
         user: Number of the user (and group) the program runs as; ``None``: the caller's.
         workdir: Directory the program starts in, as seen from inside.
-        uid: Another spelling of *user*.
 
     Without binds there is no namespace: the program sees the host, but it still dies with
     the process that started it.
@@ -69,9 +67,8 @@ def argv(
     for flag, chosen in (("--bind", binds), ("--readonly", readonly)):
         for inside, outside in (chosen or {}).items():
             words += [flag, str(outside), inside]
-    number = uid if user is None else user
-    if number is not None:
-        words += ["--user", str(number)]
+    if user is not None:
+        words += ["--user", str(user)]
     if workdir is not None:
         words += ["--workdir", workdir]
     return [*words, "--", *command]
