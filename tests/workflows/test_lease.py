@@ -170,10 +170,13 @@ def test_a_removal_with_bad_moments_ends_well(berth: Berth, *, after: bool) -> N
 
 
 def test_a_deletion_does_not_depend_on_what_prepares_it(berth: Berth) -> None:
-    """Taking the protection off something half made may be refused; the deletion decides."""
+    """Taking off a protection may be refused where there is none; the deletion decides."""
     before = berth.resources()
     berth.provision(placement="dedicated")
-    berth.cloud.fail("sql.instances.patch", status=400, message="not now", after=True)
+    instance = "https://sqladmin.googleapis.com/v1/projects/berth-local/instances/mlflow-demo-3f9c"
+    berth.ask("PATCH", instance, {"settings": {"deletionProtectionEnabled": False}})
+    berth.clock.advance(600)
+    berth.cloud.fail("sql.instances.patch", status=400, message="not now")
 
     removed = berth.tear_down()
 
