@@ -18,11 +18,15 @@ from localcloud.certificates import Authority
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services.pubsub import SERVICE as PUBSUB
 from localcloud.services.storage import SERVICE as STORAGE
+from tests.localcloud import wire
+from tests.localcloud.services.sql_instances import P, body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from google.cloud.pubsub_v1.subscriber.message import Message
+
+    from localcloud.clock import VirtualClock
 
 _NUMBERS = itertools.count(1)
 _PROJECT = "projects/berth-local"
@@ -161,3 +165,18 @@ def collect(subscriber: SubscriberClient) -> Iterator[Callable[..., Collector]]:
     for future in futures:
         future.cancel()
         future.result(10)
+
+
+@pytest.fixture
+def sql(cloud: Cloud) -> Any:
+    """Return Google's client with the API enabled."""
+    cloud.enable("sqladmin.googleapis.com")
+    return wire.client(cloud, "sqladmin", "v1")
+
+
+@pytest.fixture
+def pool(sql: Any, clock: VirtualClock) -> Any:
+    """Return the client with an instance that is ready."""
+    sql.instances().insert(project=P, body=body()).execute()
+    clock.run_until_idle()
+    return sql

@@ -8,19 +8,19 @@ from urllib.parse import quote
 
 import pytest
 
-from localcloud.clock import VirtualClock
 from localcloud.cloud import Cloud
 from localcloud.services import iam, logging, secretmanager
 from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
 from localcloud.services.workflowexecutions.runner import runner_of
 from localcloud.services.workflows import SERVICE as WORKFLOWS
+from tests.localcloud.services.desk import HOST, NAME, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-HOST = "workflowexecutions.googleapis.com/v1/"
-NAME = "projects/berth-local/locations/europe-west1/workflows/w"
+    from localcloud.clock import VirtualClock
+
 ECHO = "main: {params: [a], steps: [{b: {return: '${a}'}}]}"
 NAP = "- nap: {call: sys.sleep, args: {seconds: 100}}\n- out: {return: rested}"
 SECRETS = "https://secretmanager.googleapis.com/v1/projects/berth-local/secrets"
@@ -54,51 +54,6 @@ def cloud(tmp_path: Path, clock: VirtualClock) -> Iterator[Cloud]:
     made = open_cloud(tmp_path / "state", clock)
     yield made
     made.close()
-
-
-class Desk:
-    """The executions of one workflow, as one caller sees them."""
-
-    def __init__(self, cloud: Cloud, ask: Callable[..., Any]) -> None:
-        """Use the ``ask`` fixture."""
-        self.cloud = cloud
-        self.ask = ask
-
-    def deploy(self, source: str, **fields: Any) -> None:
-        """Deploy the workflow."""
-        parent, _, name = NAME.rpartition("/")
-        url = f"workflows.googleapis.com/v1/{parent}?workflowId={name}"
-        assert self.ask("POST", url, {"sourceContents": source, **fields}).status == 200
-        self.pass_time(0)
-
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass."""
-        assert isinstance(self.cloud.clock, VirtualClock)
-        self.cloud.clock.advance(seconds)
-
-    def start(self, argument: Any = None, **fields: Any) -> dict[str, Any]:
-        """Start an execution."""
-        if argument is not None:
-            fields["argument"] = json.dumps(argument)
-        answer = self.ask("POST", f"{HOST}{NAME}/executions", fields)
-        assert answer.status == 200, answer.body
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def run(self, argument: Any = None, **fields: Any) -> dict[str, Any]:
-        """Start an execution and see it some time later."""
-        name = self.start(argument, **fields)["name"]
-        self.pass_time(200)
-        return self.get(name)
-
-    def get(self, name: str, query: str = "") -> dict[str, Any]:
-        """Read something."""
-        found: dict[str, Any] = self.ask("GET", HOST + name + query).json()
-        return found
-
-    def listed(self, query: str = "") -> list[dict[str, Any]]:
-        """List executions."""
-        return list(self.get(f"{NAME}/executions", query).get("executions", []))
 
 
 @pytest.fixture

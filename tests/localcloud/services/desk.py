@@ -1,0 +1,61 @@
+"""The executions of one workflow, as one caller sees them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from localcloud.clock import VirtualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localcloud.cloud import Cloud
+
+HOST = "workflowexecutions.googleapis.com/v1/"
+NAME = "projects/berth-local/locations/europe-west1/workflows/w"
+
+
+class Desk:
+    """The executions of one workflow, as one caller sees them."""
+
+    def __init__(self, cloud: Cloud, ask: Callable[..., Any]) -> None:
+        """Use the ``ask`` fixture."""
+        self.cloud = cloud
+        self.ask = ask
+
+    def deploy(self, source: str, **fields: Any) -> None:
+        """Deploy the workflow."""
+        parent, _, name = NAME.rpartition("/")
+        url = f"workflows.googleapis.com/v1/{parent}?workflowId={name}"
+        assert self.ask("POST", url, {"sourceContents": source, **fields}).status == 200
+        self.pass_time(0)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        assert isinstance(self.cloud.clock, VirtualClock)
+        self.cloud.clock.advance(seconds)
+
+    def start(self, argument: Any = None, **fields: Any) -> dict[str, Any]:
+        """Start an execution."""
+        if argument is not None:
+            fields["argument"] = json.dumps(argument)
+        answer = self.ask("POST", f"{HOST}{NAME}/executions", fields)
+        assert answer.status == 200, answer.body
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def run(self, argument: Any = None, **fields: Any) -> dict[str, Any]:
+        """Start an execution and see it some time later."""
+        name = self.start(argument, **fields)["name"]
+        self.pass_time(200)
+        return self.get(name)
+
+    def get(self, name: str, query: str = "") -> dict[str, Any]:
+        """Read something."""
+        found: dict[str, Any] = self.ask("GET", HOST + name + query).json()
+        return found
+
+    def listed(self, query: str = "") -> list[dict[str, Any]]:
+        """List executions."""
+        return list(self.get(f"{NAME}/executions", query).get("executions", []))
