@@ -38,7 +38,11 @@ def test_without_a_pool_pooled_is_refused_with_the_reason(berth: Installation) -
 
 @pytest.mark.usefixtures("poolless")
 def test_a_dedicated_deployment_lives_and_goes(berth: Installation) -> None:
-    """It gets a PostgreSQL of its own, and leaves nothing of it."""
+    """It gets a PostgreSQL of its own, and leaves nothing of it but Cloud SQL's final backup.
+
+    That one is asked for, expires after 30 days, and is what an operator restores from when the
+    wrong deployment was deleted.
+    """
     before = holdings(berth)
     instances = f"https://sqladmin.googleapis.com/v1/projects/{PROJECT}/instances"
 
@@ -50,4 +54,7 @@ def test_a_dedicated_deployment_lives_and_goes(berth: Installation) -> None:
     assert made["state"] == "READY", made
     assert len(own) == 1
     assert removed["state"] == "DELETED", removed
-    assert difference(before, holdings(berth), removed="alone") == {}
+    (backup,) = difference(before, holdings(berth), removed="alone").values()
+    assert backup[0] == "nothing"
+    assert backup[1]["type"] == "FINAL"
+    assert backup[1]["instance"].endswith(f"/{own[0]}")
