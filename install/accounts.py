@@ -43,7 +43,10 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "workflows.executions.get",
         ),
     ),
-    "berthExecutionViewer": ("Berth: see whether an execution runs", ("workflows.executions.get",)),
+    "berthSuccession": (
+        "Berth: see whether an execution runs, and start the next one",
+        ("workflows.executions.create", "workflows.executions.get"),
+    ),
     "berthDatabaseUsers": (
         "Berth: database users and their rights",
         (
@@ -145,7 +148,7 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("workflow", "roles/iam.serviceAccountUser", "build"),
         Right("workflow", "roles/cloudbuild.builds.editor", "project"),
         Right("workflow", "roles/logging.logWriter", "project"),
-        Right("workflow", f"{own}/berthExecutionViewer", "project"),
+        Right("workflow", f"{own}/berthSuccession", "project"),
         Right("workflow", f"{own}/berthServers", "project"),
         Right("workflow", f"{own}/berthDatabases", "project"),
         Right("workflow", f"{own}/berthServiceAccounts", "project"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.workflows.berth import Berth
+from workflows.bundle import bundle
 
 PROJECT = "berth-local"
 ACCOUNTS = f"https://iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts"
@@ -27,6 +28,20 @@ FOREIGN: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"name": "demo"},
     ),
 }
+
+
+@pytest.fixture
+def few_at_once(berth: Berth) -> None:
+    """Deploy a teardown that deletes two objects a page, and at most four."""
+    source = bundle("teardown").replace("maxResults=200", "maxResults=2")
+    assert "most: 6000" in source
+    url = f"https://workflows.googleapis.com/v1/projects/{PROJECT}/locations/europe-west1/workflows"
+    berth.ask(
+        "PATCH",
+        f"{url}/berth-teardown?updateMask=sourceContents",
+        {"sourceContents": source.replace("most: 6000", "most: 4")},
+    )
+    berth.clock.advance(60)
 
 
 @pytest.mark.parametrize("part", FOREIGN)
@@ -83,6 +98,42 @@ def test_a_bucket_full_of_objects_is_emptied_first(berth: Berth) -> None:
 
     url = f"https://storage.googleapis.com/storage/v1/b/{PROJECT}-mlflow-demo"
     assert removed.state == "DELETED", removed.error
+    assert berth.answer("GET", url)[0] == 404
+
+
+def test_an_object_that_may_not_be_deleted_is_named(berth: Berth) -> None:
+    """The removal ends and says which one; it does not try for ever."""
+    berth.provision()
+    upload = f"https://storage.googleapis.com/upload/storage/v1/b/{PROJECT}-mlflow-demo/o"
+    berth.ask("POST", f"{upload}?uploadType=media&name=held", {})
+    held = f"https://storage.googleapis.com/storage/v1/b/{PROJECT}-mlflow-demo/o/held"
+    berth.ask("PATCH", held, {"temporaryHold": True})
+
+    failed = berth.tear_down()
+
+    assert failed.state == "FAILED"
+    assert "hold" in failed.status["problem"]["cause"]
+    assert failed.error["part"] == "artifact_root"
+    berth.ask("PATCH", held, {"temporaryHold": False})
+    assert berth.tear_down().state == "DELETED"
+
+
+def test_more_objects_than_one_execution_can_delete_take_several(
+    berth: Berth, few_at_once: None
+) -> None:
+    """The next execution goes on where the last one stopped, until nothing is left."""
+    assert few_at_once is None
+    berth.provision()
+    upload = f"https://storage.googleapis.com/upload/storage/v1/b/{PROJECT}-mlflow-demo/o"
+    for number in range(5):
+        berth.ask("POST", f"{upload}?uploadType=media&name={number}", {})
+
+    first = berth.tear_down()
+
+    assert first.result == {"outcome": "continued"}
+    assert first.state == "DELETED"
+    assert first.status["execution"] != first.execution["name"]
+    url = f"https://storage.googleapis.com/storage/v1/b/{PROJECT}-mlflow-demo"
     assert berth.answer("GET", url)[0] == 404
 
 

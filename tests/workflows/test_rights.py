@@ -73,7 +73,7 @@ def short(right: Right) -> str:
 OF_INSTALLING = {"berth-uploads", "berth-functions"}
 """What only deploying the functions needs; tests/install looks at these."""
 
-OF_A_RACE = "berthExecutionViewer"
+OF_A_RACE = "berthSuccession"
 """Needed only where two executions meet."""
 
 MATTERS = [
