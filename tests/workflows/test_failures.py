@@ -10,6 +10,9 @@ import pytest
 
 from tests.workflows.berth import LIMIT, Berth, Outcome
 
+# A minute of provisioning in virtual time: `make test` does it, `make check` does not.
+pytestmark = pytest.mark.slow
+
 PLACEMENTS: dict[str, dict[str, Any]] = {
     "pooled": {},
     "dedicated": {"placement": "dedicated"},

@@ -8,6 +8,9 @@ from tests.workflows.berth import LIMIT, Berth
 from tests.workflows.stand_ins import PASSWORD
 from tests.workflows.test_failures import PLACEMENTS, is_ready
 
+# A minute of provisioning in virtual time: `make test` does it, `make check` does not.
+pytestmark = pytest.mark.slow
+
 REMOVALS = (
     "cloudresourcemanager.projects.setIamPolicy",
     "iam.projects.serviceAccounts.delete",

@@ -8,6 +8,9 @@ import pytest
 from tests.workflows.berth import Berth
 from workflows.bundle import bundle
 
+# A minute of provisioning in virtual time: `make test` does it, `make check` does not.
+pytestmark = pytest.mark.slow
+
 PROJECT = "berth-local"
 ACCOUNTS = f"https://iam.googleapis.com/v1/projects/{PROJECT}/serviceAccounts"
 

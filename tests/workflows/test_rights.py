@@ -13,6 +13,9 @@ from install.accounts import CUSTOM_ROLES, Right, rights
 from install.names import Names
 from tests.workflows.berth import LIMIT, Berth, Outcome
 
+# A minute of provisioning in virtual time: `make test` does it, `make check` does not.
+pytestmark = pytest.mark.slow
+
 NAMES = Names("berth-local", "123456789012", "europe-west1")
 
 OF_OTHERS = {"api", "verify"}
