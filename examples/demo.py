@@ -163,9 +163,9 @@ def main() -> None:
         )
     password = admin_password(arguments.project, "demo")
     print(f"READY in {seconds_since(started)}   {cloud.say('link', deployment['url'])}")
-    print("  log in as admin with the password")
-    print(f"  {password}")
-    print("  which on Google Cloud is read from the secret mlflow-demo-admin-password\n")
+    print("  user:     admin")
+    print(f"  password: {password}")
+    print(f"  programs: MLFLOW_TRACKING_URI={deployment['url']}\n")
     train(deployment["url"], password)
 
 
