@@ -129,6 +129,30 @@ def test_an_execution_that_died_is_taken_over_from(berth: Berth) -> None:
     assert is_ready(again), again.error
 
 
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [
+        *(("pooled", seconds) for seconds in (0, 0.5, 1.5, 2.5, 4, 100, 188, 195, 203, 215)),
+        *(("dedicated", seconds) for seconds in (5, 200, 395, 415)),
+    ],
+)
+def test_wherever_an_execution_dies_the_next_one_ends_ready(
+    berth: Berth, kind: str, seconds: float
+) -> None:
+    """What it had begun is found, waited for or set right; afterwards a DELETE leaves nothing."""
+    before = berth.resources()
+    wanted = berth.want("demo", on_failure="KEEP", **PLACEMENTS[kind])
+    dead = berth.launch("provision", "demo", wanted)
+    berth.clock.advance(seconds)
+    berth.cancel(dead)
+
+    resumed = berth.carry_out()
+
+    assert is_ready(resumed), resumed.error
+    assert berth.tear_down().state == "DELETED"
+    assert berth.resources() == before
+
+
 def test_a_holder_that_lost_the_lease_stops(berth: Berth) -> None:
     """Whoever finds another execution in status.json does nothing more, and takes nothing back."""
     running = berth.launch("provision", "demo", berth.want("demo"))
