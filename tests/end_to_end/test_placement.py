@@ -1,5 +1,6 @@
 """An installation without a pool: pooled requests are refused, dedicated ones have their own."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,12 +11,26 @@ from tests.end_to_end.installation import PROJECT, Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
+POOLED = {"name": "pooled", "team": "risk"}
+
 
 @pytest.fixture(scope="module")
 def poolless(berth: Installation, door: dict[str, Any]) -> Iterator[str]:  # noqa: ARG001 - quiet
     """What `install apply --pool none` prints; the pool is offered again afterwards."""
-    yield berth.install("--pool", "none")
+    printed = berth.install("--pool", "none")
+    heard_by_the_api(berth, 400)
+    yield printed
     berth.install()
+    heard_by_the_api(berth, 200)
+
+
+def heard_by_the_api(berth: Installation, status: int) -> None:
+    """Wait until the api answers a pooled wish so: it reads platform.json every five seconds."""
+    deadline = time.monotonic() + 15
+    path = "/v1/deployments?validate_only=true"
+    while (answer := berth.api("POST", path, POOLED)).status_code != status:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.5)
 
 
 def test_installing_again_touches_what_differs_only(poolless: str) -> None:
@@ -29,7 +44,7 @@ def test_installing_again_touches_what_differs_only(poolless: str) -> None:
 @pytest.mark.usefixtures("poolless")
 def test_without_a_pool_pooled_is_refused_with_the_reason(berth: Installation) -> None:
     """400, says which two contradict each other and what would work."""
-    answer = berth.api("POST", "/v1/deployments", {"name": "pooled", "team": "risk"})
+    answer = berth.api("POST", "/v1/deployments", POOLED)
 
     assert answer.status_code == 400
     assert "without a shared instance" in answer.text
