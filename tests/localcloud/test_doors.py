@@ -223,7 +223,8 @@ def test_metadata_server_refuses(
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com/", "https://packages.example.org/", "https://googleapis.com.evil.com/"]
+    "url",
+    ["https://example.com/", "https://packages.example.org/", "https://googleapis.com.evil.com/"],
 )
 def test_door_refuses_hosts_that_are_not_here(served: Cloud, url: str) -> None:
     """Nothing leaks to the real world, and nothing pretends to be it."""
