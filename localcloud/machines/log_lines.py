@@ -5,22 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from localcloud.services.logging import SEVERITIES
+
 if TYPE_CHECKING:
     from localcloud.machines.workload import Workload
 
-SEVERITIES = frozenset(
-    {
-        "DEFAULT",
-        "DEBUG",
-        "INFO",
-        "NOTICE",
-        "WARNING",
-        "ERROR",
-        "CRITICAL",
-        "ALERT",
-        "EMERGENCY",
-    }
-)
 _SPECIAL: dict[str, tuple[str, type]] = {
     "logging.googleapis.com/trace": ("trace", str),
     "logging.googleapis.com/spanId": ("spanId", str),

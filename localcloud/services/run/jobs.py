@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from localcloud.errors import already_exists, invalid, not_found
+from localcloud.errors import already_exists, invalid
 from localcloud.machines.workload import ContainerError
 from localcloud.service import page
 from localcloud.services.run import executions, names, operations, preflight, templates
@@ -58,14 +58,7 @@ def get(call: Call) -> Resource:
 
 def fetch(call: Call) -> Resource:
     """Give the job a call is about; 404 if there is none."""
-    name = call.cloud.by_id(call.get("name") or call.get("resource"))
-    found = call.store.find(name)
-    if found is None:
-        raise not_found(
-            f"Resource '{name.rpartition('/')[2]}' of kind 'JOB' in region "
-            f"'{name.split('/')[3]}' in project '{name.split('/')[1]}' does not exist."
-        )
-    return found
+    return names.found(call, "JOB")
 
 
 def listed(call: Call) -> Resource:

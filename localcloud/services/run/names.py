@@ -10,9 +10,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcloud.errors import ApiError, invalid
+from localcloud.errors import ApiError, invalid, not_found
 
 if TYPE_CHECKING:
+    from localcloud.service import Call
     from localcloud.store import Resource
 
 REGION_CODES = {
@@ -137,3 +138,16 @@ def check_etag(resource: Resource, sent: str | None) -> None:
             f"is '{resource['etag']}'.",
             status="ABORTED",
         )
+
+
+def found(call: Call, kind: str) -> Resource:
+    """Give what a call names or has as its resource; 404 in Cloud Run's words if it is not there."""
+    name = call.cloud.by_id(call.get("name") or call.get("resource"))
+    resource = call.store.find(name)
+    if resource is None:
+        _, project, _, region, _, short = name.split("/")
+        raise not_found(
+            f"Resource '{short}' of kind '{kind}' in region '{region}' "
+            f"in project '{project}' does not exist."
+        )
+    return resource

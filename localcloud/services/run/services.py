@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from localcloud.errors import ApiError, already_exists, invalid, not_found
+from localcloud.errors import ApiError, already_exists, invalid
 from localcloud.merge import merged
 from localcloud.service import page
 from localcloud.services.run import names, operations, preflight, rollout, templates, traffic
@@ -63,14 +63,7 @@ def get(call: Call) -> Resource:
 
 def fetch(call: Call) -> Resource:
     """Give the service a call is about, by its name or resource; 404 if there is none."""
-    name = call.cloud.by_id(call.get("name") or call.get("resource"))
-    found = call.store.find(name)
-    if found is None:
-        raise not_found(
-            f"Resource '{name.rpartition('/')[2]}' of kind 'SERVICE' in region "
-            f"'{name.split('/')[3]}' in project '{name.split('/')[1]}' does not exist."
-        )
-    return found
+    return names.found(call, "SERVICE")
 
 
 def listed(call: Call) -> Resource:
