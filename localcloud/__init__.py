@@ -1,1 +1,1 @@
-"""Google Cloud on loopback: what people and tests run Berth against. It never ships."""
+"""Google Cloud on loopback: what people and tests run cloud programs against. It never ships."""

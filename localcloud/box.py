@@ -2,7 +2,7 @@
 
 A box is a mount namespace with a root of its own: the host's files, with directories of the
 caller's choice bound over them and a private, empty ``/tmp``. So a program built for ``/app``
-and ``/opt/mlflow`` finds itself there, and two boxes can both have an ``/app``. It hides
+and ``/opt/venv`` finds itself there, and two boxes can both have an ``/app``. It hides
 nothing and limits nothing: it is a stand-in for a container's file system, not for its walls.
 
 ``argv`` makes the command line of a launcher, which is this very file: it unshares, mounts,
