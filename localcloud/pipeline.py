@@ -253,16 +253,18 @@ class Pipeline:
                 full, policy
             )
         for permission in needs.permissions:
-            if call.caller.anonymous and not self._cloud.iam.allowed(
-                call.caller.member, permission, needs.api or call.service.api, resource
-            ):
+            api = needs.api or call.service.api
+            words = call.service.denial
+            if self._cloud.iam.allowed(
+                call.caller.member, permission, api, resource, attributes=attributes
+            ) or (needs.also is not None and needs.also(call, permission)):
+                continue
+            if words is not None:
+                raise words(call, permission)
+            if call.caller.anonymous:
                 raise refusals.anonymous(call.service, permission)
             self._cloud.iam.check(
-                call.caller.member,
-                permission,
-                needs.api or call.service.api,
-                resource,
-                attributes=attributes,
+                call.caller.member, permission, api, resource, attributes=attributes
             )
 
     def _refusal(self, service: Service, error: ApiError) -> Response:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from localcloud.cloud import Cloud
+    from localcloud.protos import Protos
     from localcloud.store import Collection
     from localcloud.tokens import Principal
 
@@ -113,12 +114,14 @@ class Needs:
     ``resource`` says what they are checked on when that is not the service's usual resource.
     ``api`` names the API whose policies count when they are not the service's own.
     ``anonymous`` lets callers without any token through to the permission check (for allUsers).
+    ``also`` is asked before a caller is refused: a right that no policy holds, such as an ACL.
     """
 
     permissions: tuple[str, ...]
     resource: Callable[[Call], str] | None
     anonymous: bool
     api: str | None
+    also: Callable[[Call, str], bool] | None
 
     def __init__(
         self,
@@ -126,12 +129,14 @@ class Needs:
         resource: Callable[[Call], str] | None = None,
         anonymous: bool = False,
         api: str | None = None,
+        also: Callable[[Call, str], bool] | None = None,
     ) -> None:
         """Freeze what was given."""
         object.__setattr__(self, "permissions", permissions)
         object.__setattr__(self, "resource", resource)
         object.__setattr__(self, "anonymous", anonymous)
         object.__setattr__(self, "api", api)
+        object.__setattr__(self, "also", also)
 
 
 PUBLIC = Needs()
@@ -160,11 +165,13 @@ class Service:
         required: Mapping[str, Sequence[str]] | None = None,
         errors: str = "modern",
         resource: Callable[[Call], str] = named_resource,
+        denial: Callable[[Call, str], ApiError] | None = None,
         hosts: Sequence[str] = (),
         uploads: Sequence[str] = (),
         extra: Mapping[str, Callable[[Call], Any]] | None = None,
         grpc: Callable[[Cloud], list[Any]] | None = None,
         grpc_methods: Mapping[str, tuple[Any, Any, str]] | None = None,
+        protos: Protos | None = None,
         streams: Sequence[str] = (),
         on_start: Callable[[Cloud], None] | None = None,
         on_stop: Callable[[Cloud], None] | None = None,
@@ -179,11 +186,13 @@ class Service:
             required: body fields by method id, dotted, that the document only calls required.
             errors: the style of error bodies, ``modern`` or ``legacy``.
             resource: what IAM is asked about.
+            denial: words the refusal of a permission, where the API has words of its own.
             hosts: extra host names; ``*`` stands for anything.
             uploads: method ids that take media.
             extra: routes no document knows, as ``"PUT /{bucket}/{object+}"``; no IAM check.
             grpc: makes generic gRPC handlers for methods that stream.
             grpc_methods: gRPC path to (request class, response class, method id).
+            protos: the client library whose gRPC methods mean this API's; one line instead of them.
             streams: ids of methods only gRPC has, for the call log and planned faults.
             on_start: called once the cloud is up, to bring back what must run.
             on_stop: called before the cloud goes away.
@@ -198,11 +207,13 @@ class Service:
         self.required = {method: tuple(fields) for method, fields in (required or {}).items()}
         self.errors = errors
         self.resource = resource
+        self.denial = denial
         self.hosts = tuple(hosts)
         self.uploads = frozenset(uploads)
         self.extra = dict(extra or {})
         self.grpc = grpc
         self.grpc_methods = dict(grpc_methods or {})
+        self.protos = protos
         self.streams = frozenset(streams)
         self.on_start = on_start
         self.on_stop = on_stop
