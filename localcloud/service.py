@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localcloud.errors import invalid
+from localcloud.errors import ApiError, invalid
 from localcloud.store import Resource
 from localcloud.transport import Download, Upload
 
