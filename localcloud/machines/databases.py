@@ -84,6 +84,12 @@ class Databases(Protocol):
     def socket_directory(self, instance: str) -> Path:
         """Return the directory in which the instance's socket lies."""
 
+    def socket(self, instance: str) -> Path:
+        """Return the socket itself, which passwords open as they do for anybody."""
+
+    def iam_password(self, instance: str, user: str) -> str:
+        """Return the internal password of an IAM user, for whoever has checked his token."""
+
     def databases(self, instance: str) -> list[str]:
         """Name the databases users can see."""
 

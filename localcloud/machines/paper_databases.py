@@ -66,6 +66,14 @@ class PaperDatabases:
         """Name a directory that does not exist: nothing listens in it."""
         return Path("/nonexistent") / instance
 
+    def socket(self, instance: str) -> Path:
+        """Name a socket that does not exist."""
+        return self.socket_directory(instance) / "socket"
+
+    def iam_password(self, instance: str, user: str) -> str:
+        """Make something up: nobody logs in."""
+        return f"{instance} {user}"
+
     def databases(self, instance: str) -> list[str]:
         """Name the databases."""
         return list(self._server(instance).databases)

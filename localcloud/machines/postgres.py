@@ -116,6 +116,14 @@ class PostgresDatabases:
         """Return the directory in which the instance's socket lies."""
         return self._programs.runtime(instance)
 
+    def socket(self, instance: str) -> Path:
+        """Return the socket itself, which passwords open as they do for anybody."""
+        return self.socket_directory(instance) / ".s.PGSQL.5432"
+
+    def iam_password(self, instance: str, user: str) -> str:
+        """Return the internal password of an IAM user, for whoever has checked his token."""
+        return self._programs.password(instance, user)
+
     def databases(self, instance: str) -> list[str]:
         """Name the databases users can see."""
         with self._admin(instance) as admin:
