@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from localcloud.service import PUBLIC, Call, Needs, Service
 from localcloud.services.sqladmin import (
     backups,
+    connect,
     databases,
+    gateway,
     instances,
     progress,
     statements,
@@ -44,6 +46,14 @@ METHODS: dict[str, tuple[Callable[[Call], Any], str | Needs]] = {
     "sql.instances.delete": (instances.delete, "cloudsql.instances.delete"),
     "sql.instances.restart": (instances.restart, "cloudsql.instances.restart"),
     "sql.instances.executeSql": (statements.execute, "cloudsql.instances.executeSql"),
+    "sql.instances.listServerCas": (connect.server_cas, "cloudsql.instances.listServerCas"),
+    "sql.connect.get": (connect.get_settings, "cloudsql.instances.get"),
+    "sql.connect.generateEphemeral": (connect.generate_ephemeral, "cloudsql.instances.connect"),
+    "sql.sslCerts.createEphemeral": (connect.create_ephemeral, "cloudsql.sslCerts.createEphemeral"),
+    "sql.sslCerts.insert": (connect.insert, "cloudsql.sslCerts.create"),
+    "sql.sslCerts.get": (connect.get, "cloudsql.sslCerts.get"),
+    "sql.sslCerts.list": (connect.list_certs, "cloudsql.sslCerts.list"),
+    "sql.sslCerts.delete": (connect.delete, "cloudsql.sslCerts.delete"),
     "sql.databases.insert": (databases.insert, "cloudsql.databases.create"),
     "sql.databases.get": (databases.get, "cloudsql.databases.get"),
     "sql.databases.list": (databases.list_databases, "cloudsql.databases.list"),
@@ -72,6 +82,7 @@ REQUIRED = {
     "sql.instances.executeSql": ("sqlStatement",),
     "sql.databases.insert": ("name",),
     "sql.users.insert": ("name",),
+    "sql.sslCerts.insert": ("commonName",),
 }
 
 
@@ -79,6 +90,7 @@ def _start(cloud: Cloud) -> None:
     """Start the servers that ran before; none are made for a project without instances."""
     if cloud.store.of("sqladmin").count(f"projects/{cloud.project}/instances/"):
         cloud.machines.databases.resume()
+        instances.let_in(cloud)
 
 
 # The one method family whose ids differ between the two versions.
@@ -99,6 +111,7 @@ def _service(version: str, *, runs_servers: bool, renamed: dict[str, str] | None
         errors="legacy",
         resource=named_resource,
         on_start=_start if runs_servers else None,
+        on_stop=gateway.shut if runs_servers else None,
     )
 
 

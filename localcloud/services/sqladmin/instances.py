@@ -11,6 +11,8 @@ from localcloud.listing import filtered
 from localcloud.machines.databases import DatabaseError, Login
 from localcloud.service import page
 from localcloud.services.sqladmin import backups, progress, rules, tiers
+from localcloud.services.sqladmin.certificates import Certificates
+from localcloud.services.sqladmin.gateway import gateway_of
 from localcloud.services.sqladmin.names import (
     ROOT,
     instance,
@@ -22,8 +24,11 @@ from localcloud.services.sqladmin.names import (
 )
 
 if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
     from localcloud.service import Call, Resource
 
+_DEPTH = 3
+"""How many slashes the key of an instance has."""
 EXISTS = (
     "The Cloud SQL instance already exists. When you delete an instance, you can't reuse the name "
     "of the deleted instance until one week from the deletion date."
@@ -56,6 +61,8 @@ def insert(call: Call) -> Resource:
                 servers.set_user(connection, Login("postgres", password=password))
             if settings["activationPolicy"] == "NEVER":
                 servers.stop(connection)
+            else:
+                gateway_of(call.cloud).open(key, fresh)
         except DatabaseError as error:
             raise ApiError(
                 500, f"An unknown error occurred: {error}", reason="INTERNAL_ERROR"
@@ -110,7 +117,9 @@ def delete(call: Call) -> Resource:
     def work() -> None:
         if final and _serves(found):
             backups.make_final(call, found)
+        gateway_of(call.cloud).close(key)
         machine(call).delete(connection)
+        Certificates(call.cloud, key).forget()
         with call.store.lock():
             for name, _ in call.store.under(f"{key}/"):
                 call.store.delete(name)
@@ -126,6 +135,13 @@ def restart(call: Call) -> Resource:
     return progress.begin(
         call, "RESTART", lambda: machine(call).configure(found["connectionName"], options)
     )
+
+
+def let_in(cloud: Cloud) -> None:
+    """Open the gateway of every instance that serves, when the cloud has come up."""
+    for key, found in cloud.store.of("sqladmin").under(f"projects/{cloud.project}/instances/"):
+        if key.count("/") == _DEPTH and _serves(found):
+            gateway_of(cloud).open(key, found)
 
 
 def _change(call: Call, after: Resource) -> Resource:
@@ -150,11 +166,13 @@ def _change(call: Call, after: Resource) -> Resource:
         # protection has to come off before it can be deleted.
         there = before["state"] != "FAILED"
         if there and new["activationPolicy"] == "NEVER":
+            gateway_of(call.cloud).close(key)
             servers.stop(connection)
         if there and tiers.server_options(new) != tiers.server_options(old):
             servers.configure(connection, tiers.server_options(new))
         if there and new["activationPolicy"] == "ALWAYS":
             servers.start(connection)
+            gateway_of(call.cloud).open(key, after)
         call.store.update(key, lambda found: {**after, "state": found["state"]})
 
     return progress.begin(call, "UPDATE", work)
@@ -203,6 +221,7 @@ def _described(call: Call, body: Resource) -> Resource:
     """Add what Cloud SQL says about a new instance; it has FAILED until it is made."""
     name, region = body["name"], body.get("region", "us-central1")
     own = project(call).partition("/")[2]
+    key = f"{project(call)}/instances/{name}"
     digest = hashlib.sha256(f"{own}:{name}".encode()).digest()
     found = {
         **body,
@@ -217,8 +236,8 @@ def _described(call: Call, body: Resource) -> Resource:
         "connectionName": f"{own}:{region}:{name}",
         "createTime": call.now,
         "databaseInstalledVersion": machine(call).installed_version(body["databaseVersion"]),
-        # an address of the block reserved for documentation: nothing listens there
-        "ipAddresses": [{"type": "PRIMARY", "ipAddress": f"203.0.113.{digest[0]}"}],
+        "ipAddresses": [{"type": "PRIMARY", "ipAddress": gateway_of(call.cloud).address(key)}],
+        "serverCaCert": Certificates(call.cloud, key).server_ca,
         "serviceAccountEmailAddress": (
             f"p{call.cloud.number}-{digest.hex()[:6]}@gcp-sa-cloud-sql.iam.gserviceaccount.com"
         ),

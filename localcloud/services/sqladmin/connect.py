@@ -1,0 +1,135 @@
+"""What connectors ask for: where an instance is, whom to trust there, and a certificate to show."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from localcloud.errors import ApiError
+from localcloud.services.sqladmin import certificates, progress
+from localcloud.services.sqladmin.certificates import Certificates
+from localcloud.services.sqladmin.names import instance, instance_key, invalid_request
+
+if TYPE_CHECKING:
+    from localcloud.service import Call, Resource
+
+CA_MODE = "GOOGLE_MANAGED_INTERNAL_CA"
+
+
+def get_settings(call: Call) -> Resource:
+    """Tell a connector the instance's addresses, region, version and authority."""
+    found = instance(call)
+    return {
+        "kind": "sql#connectSettings",
+        "backendType": found["backendType"],
+        "connectionName": found["connectionName"],
+        "databaseVersion": found["databaseVersion"],
+        "region": found["region"],
+        "ipAddresses": found["ipAddresses"],
+        "pscEnabled": False,
+        "serverCaCert": _certificates(call).server_ca,
+        "serverCaMode": CA_MODE,
+    }
+
+
+def generate_ephemeral(call: Call) -> Resource:
+    """Sign a connector's public key for an hour, or for as long as its access token lasts."""
+    lasts = certificates.HOUR
+    wanted = call.body.get("validDuration")
+    if wanted:
+        lasts = min(lasts, timedelta(seconds=float(wanted.removesuffix("s"))))
+        if lasts <= timedelta(0):
+            raise invalid_request(f"Invalid validDuration ({wanted}).")
+    return {"ephemeralCert": _ephemeral(call, lasts)}
+
+
+def create_ephemeral(call: Call) -> Resource:
+    """Sign a public key for an hour, as the first proxies ask for it."""
+    return _ephemeral(call, certificates.HOUR)
+
+
+def server_cas(call: Call) -> Resource:
+    """List the server's authorities: there is always one."""
+    instance(call)
+    authority = _certificates(call).server_ca
+    return {
+        "kind": "sql#instancesListServerCas",
+        "certs": [authority],
+        "activeVersion": authority["sha1Fingerprint"],
+    }
+
+
+def insert(call: Call) -> Resource:
+    """Make a client certificate with its key, which is shown this once."""
+    instance(call)
+    name = call.body["commonName"]
+    if any(one["commonName"] == name for one in _kept(call)):
+        raise ApiError(
+            409, "The specified SSL certificate already exists.", reason="sslCertAlreadyExists"
+        )
+    own = _certificates(call)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    shown = own.described(own.sign(key.public_key(), name, lasts=certificates.YEARS), name)
+    place = f"{instance_key(call)}/sslCerts/{shown['sha1Fingerprint']}"
+
+    def work() -> None:
+        call.store.put(place, shown)
+
+    operation = progress.begin(call, "UPDATE", work)
+    return {
+        "kind": "sql#sslCertsInsert",
+        "operation": operation,
+        "serverCaCert": own.server_ca,
+        "clientCert": {"certInfo": shown, "certPrivateKey": certificates.private_pem(key)},
+    }
+
+
+def get(call: Call) -> Resource:
+    """Show a client certificate without its key."""
+    return _existing(call)
+
+
+def list_certs(call: Call) -> Resource:
+    """List the client certificates; ephemeral ones are not among them."""
+    instance(call)
+    return {"kind": "sql#sslCertsList", "items": _kept(call)}
+
+
+def delete(call: Call) -> Resource:
+    """Revoke a client certificate."""
+    found = _existing(call)
+    place = f"{instance_key(call)}/sslCerts/{found['sha1Fingerprint']}"
+    return progress.begin(call, "UPDATE", lambda: call.store.delete(place))
+
+
+def _ephemeral(call: Call, lasts: timedelta) -> Resource:
+    instance(call)
+    if not call.body.get("public_key"):
+        raise invalid_request("public_key is required.", "required")
+    token = call.body.get("access_token")
+    if token:
+        # whoever stands behind it is looked at again when he logs in
+        call.cloud.tokens.identify({"authorization": f"Bearer {token}"})
+    own = _certificates(call)
+    public = certificates.public_key(call.body["public_key"])
+    return own.described(own.sign(public, call.caller.email, lasts=lasts, token=token or None))
+
+
+def _existing(call: Call) -> Resource:
+    instance(call)
+    found = call.store.find(f"{instance_key(call)}/sslCerts/{call['sha1Fingerprint']}")
+    if found is None:
+        raise ApiError(404, "The SSL certificate does not exist.", reason="sslCertDoesNotExist")
+    return found
+
+
+def _kept(call: Call) -> list[Resource]:
+    now = datetime.fromtimestamp(call.cloud.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    found = call.store.children(f"{instance_key(call)}/sslCerts/")
+    return [one for one in found if one["expirationTime"] > now]
+
+
+def _certificates(call: Call) -> Certificates:
+    return Certificates(call.cloud, instance_key(call))

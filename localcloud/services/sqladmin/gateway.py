@@ -1,0 +1,177 @@
+"""What Cloud SQL's connectors dial: TLS on port 3307 of an address that each instance has of its own.
+
+Connectors take address and port as they are: no proxy comes between. So an instance's public address
+is one of 127.0.0.0/8, all of which Linux gives to its loopback interface without any set-up. Where
+it does not, or for machines on paper, the address is one nobody answers at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from localcloud import door
+from localcloud.services.sqladmin import iam_login
+from localcloud.services.sqladmin.certificates import Certificates
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from localcloud.cloud import Cloud
+    from localcloud.service import Resource
+
+T = TypeVar("T")
+
+PORT = 3307
+ATTEMPTS = 8
+SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+_gateways: dict[Cloud, Gateway] = {}
+_making = threading.Lock()
+
+
+def gateway_of(cloud: Cloud) -> Gateway:
+    """Give the gateway of a cloud."""
+    with _making:
+        if cloud not in _gateways:
+            _gateways[cloud] = Gateway(cloud)
+        return _gateways[cloud]
+
+
+def shut(cloud: Cloud) -> None:
+    """Close every listener of a cloud."""
+    with _making:
+        found = _gateways.pop(cloud, None)
+    if found is not None:
+        found.shut()
+
+
+class Gateway:
+    """The listeners of all instances of one cloud, on one loop in one thread."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Listen nowhere yet."""
+        self._cloud = cloud
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: dict[str, asyncio.Server] = {}
+        self._talks: dict[str, set[asyncio.Task[None]]] = {}
+        self._lock = threading.RLock()
+
+    def address(self, key: str) -> str:
+        """Choose the address of a new instance: the first of its own that is free."""
+        seed = f"{self._cloud.state.resolve()}\0{key}"
+        digest = hashlib.sha256(seed.encode()).digest()
+        if self._cloud.machines.kind == "real":
+            for attempt in range(ATTEMPTS):
+                # 127.0.0.0/16 is left to others
+                host = f"127.{1 + digest[attempt] % 254}.{digest[8 + attempt]}.{digest[16]}"
+                if _free(host):
+                    return host
+        # of the block reserved for documentation
+        return f"203.0.113.{digest[0]}"
+
+    def open(self, key: str, instance: Resource) -> None:
+        """Let connectors in to a running instance."""
+        host = instance["ipAddresses"][0]["ipAddress"]
+        with self._lock:
+            if key in self._listeners or not host.startswith("127."):
+                return
+            context = Certificates(self._cloud, key).context()
+            try:
+                self._listeners[key] = self._run(self._listen(key, host, context))
+            except OSError:
+                # the instance is there all the same, for containers
+                log.exception("nothing listens on %s:%s for %s", host, PORT, key)
+
+    def close(self, key: str) -> None:
+        """Refuse connectors and cut those that are in."""
+        with self._lock:
+            listener = self._listeners.pop(key, None)
+            if listener is not None:
+                self._run(self._stop(key, listener))
+
+    def shut(self) -> None:
+        """Close everything and end the thread."""
+        with self._lock:
+            for key in list(self._listeners):
+                self.close(key)
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._loop = None
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(
+                target=self._loop.run_forever, name="cloud-sql-gateway", daemon=True
+            ).start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
+
+    async def _listen(self, key: str, host: str, context: ssl.SSLContext) -> asyncio.Server:
+        async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._enter(key, reader, writer)
+
+        return await asyncio.start_server(
+            enter, host, PORT, ssl=context, ssl_handshake_timeout=SECONDS
+        )
+
+    async def _stop(self, key: str, listener: asyncio.Server) -> None:
+        listener.close()
+        talks = list(self._talks.pop(key, ()))
+        for talk in talks:
+            talk.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+
+    async def _enter(
+        self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        talk = asyncio.current_task()
+        if talk is None:
+            return
+        talks = self._talks.setdefault(key, set())
+        talks.add(talk)
+        try:
+            await self._talk(key, reader, writer)
+        except (OSError, ssl.SSLError, asyncio.IncompleteReadError):
+            log.debug("a connection to %s ended early", key, exc_info=True)
+        except asyncio.CancelledError:
+            log.debug("a connection to %s was cut", key)
+        finally:
+            talks.discard(talk)
+            writer.transport.abort()
+
+    async def _talk(
+        self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        guest = iam_login.Guest(self._cloud, key, shown)
+        if await asyncio.to_thread(guest.revoked):
+            return
+        found = self._cloud.store.of("sqladmin").find(key)
+        if found is None:
+            return
+        place = self._cloud.machines.databases.socket(found["connectionName"])
+        inner_reader, inner_writer = await asyncio.open_unix_connection(str(place))
+        streams = iam_login.Streams(reader, writer, inner_reader, inner_writer)
+        try:
+            if await iam_login.admitted(guest, found["databaseVersion"], streams):
+                await door.pipe(reader, writer, inner_reader, inner_writer)
+        finally:
+            inner_writer.transport.abort()
+
+
+def _free(host: str) -> bool:
+    with contextlib.closing(socket.socket()) as probe:
+        try:
+            probe.bind((host, PORT))
+        except OSError:
+            return False
+    return True
