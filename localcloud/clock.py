@@ -23,6 +23,10 @@ def rfc3339(when: float) -> str:
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def _nothing() -> None:
+    """What a cancelled timer does."""
+
+
 class Timer:
     """Something due at a moment; ``cancel`` before that moment and it never happens."""
 
@@ -35,6 +39,8 @@ class Timer:
     def cancel(self) -> None:
         """Forget it; harmless when it has already happened."""
         self.cancelled = True
+        # The queue may hold the timer for long; what it was for need not wait with it.
+        self.fn = _nothing
 
 
 class Clock(ABC):
@@ -51,6 +57,10 @@ class Clock(ABC):
     def call_later(self, seconds: float, fn: Callable[[], object]) -> Timer:
         """Have ``fn`` called once after so many seconds."""
         return self.call_at(self.now() + seconds, fn)
+
+    @abstractmethod
+    def pause(self, seconds: float) -> None:
+        """Return when so much time has passed."""
 
     def rfc3339(self) -> str:
         """Give the present moment as Google writes it."""
@@ -87,6 +97,10 @@ class VirtualClock(Clock):
         while self._step(target):
             pass
         self._now = max(self._now, target)
+
+    def pause(self, seconds: float) -> None:
+        """Let the time pass at once: nobody else could."""
+        self.advance(seconds)
 
     def run_until_idle(self, *, most: int = 1_000_000) -> None:
         """Run timers, and those they set, until none is left."""
@@ -140,6 +154,10 @@ class RealClock(Clock):
                 self._thread.start()
             self._wake.notify()
         return timer
+
+    def pause(self, seconds: float) -> None:
+        """Hold the calling thread for so long."""
+        time.sleep(seconds)
 
     def close(self) -> None:
         """Drop every timer that has not fallen due and stop the waiting thread."""

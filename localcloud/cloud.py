@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import shutil
 from functools import cached_property
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from localcloud import latency, services
@@ -23,6 +24,7 @@ from localcloud.service import Service
 from localcloud.store import Store
 from localcloud.tokens import Tokens
 from localcloud.transport import ConnectionFailed, Request, Response
+from localcloud.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +51,7 @@ RUN_HOSTS = (".run.app", ".cloudfunctions.net")
 """Hosts that services and functions answer on, not APIs."""
 
 
-class Cloud:
+class Cloud(Trouble):
     """A project on a Google Cloud of one machine.
 
     Use it in-process through ``request``; ``serve`` opens the doors for real clients.
@@ -64,6 +66,7 @@ class Cloud:
         clock: Clock | None = None,
         machines: str | None = None,
         only: list[Service] | None = None,
+        seed: int = 0,
     ) -> None:
         """Open the state in ``state``, making it if it is new.
 
@@ -74,6 +77,7 @@ class Cloud:
             clock: real unless given.
             machines: ``real`` or ``paper``; by default paper on a virtual clock, else real.
             only: these services instead of all in ``localcloud/services``.
+            seed: decides everything that happens by chance: faults and durations.
         """
         self.state = state
         self.project = project
@@ -85,8 +89,9 @@ class Cloud:
         self.propagation = {"policies": 0.0, "services": 0.0}
         self.quotas: dict[str, int] = {"iam.serviceAccounts": 100}
         state.mkdir(parents=True, exist_ok=True)
-        self.store = Store(state / "store.sqlite")
-        self.faults = Faults()
+        self.random = Random(seed)  # noqa: S311 - must repeat itself
+        self.store = Store(state / "store.sqlite", now=self.clock.now)
+        self.faults = Faults(self.random)
         self.limits = Limits(self.clock)
         self.calls = CallLog()
         self.tokens = Tokens(state / "keys", self.clock, usable=self.account_usable)
@@ -134,7 +139,10 @@ class Cloud:
         body: bytes = b"",
         timeout: float = 300.0,
     ) -> Response:
-        """Make one HTTP request in-process; raises ConnectionFailed where no answer would come."""
+        """Make one HTTP request in-process.
+
+        Raises ConnectionFailed where no answer would come, TimeoutError where it came too late.
+        """
         request = Request(method, url, dict(headers or {}), body)
         if self.is_ingress(request.host):
             answer: Response = self.ingress.request(
@@ -146,7 +154,10 @@ class Cloud:
             return issuer.handle(request)
         if not self.router.serves(request.host):
             raise ConnectionFailed(f"no such host: {request.host}")
+        begun = self.clock.now()
         response = self.pipeline.handle(request)
+        if self.clock.now() - begun > timeout:
+            raise TimeoutError(f"no answer within {timeout:g} seconds")
         if response.download is not None:
             response.body = response.download.read()
             response.download = None
@@ -246,45 +257,6 @@ class Cloud:
             policy = self.iam.policy(full)
             policy.setdefault("bindings", []).append({"role": role, "members": [member]})
             self.iam.set_policy(full, policy)
-
-    # -- faults ---------------------------------------------------------------------------
-
-    def fail(
-        self,
-        method: str,
-        status: int = 503,
-        *,
-        reason: str | None = None,
-        message: str | None = None,
-        after: bool = False,
-        times: int = 1,
-    ) -> None:
-        """Plan an HTTP error for the next calls of a method; see Faults.fail."""
-        self._known(method)
-        self.faults.fail(method, status, reason=reason, message=message, after=after, times=times)
-
-    def fail_operation(self, method: str, status: str, message: str | None = None) -> None:
-        """Plan that the next operation of a method ends with an error."""
-        self._known(method)
-        self.faults.fail_operation(method, status, message)
-
-    def lose_reply(self, method: str, *, times: int = 1) -> None:
-        """Plan that a method has its effect and its answer never arrives."""
-        self._known(method)
-        self.faults.lose_reply(method, times=times)
-
-    def limit(self, method: str, most: int, *, seconds: float = 60.0) -> None:
-        """Answer 429 to more than so many calls of a method within so many seconds."""
-        self._known(method)
-        self.limits.set(method, most, seconds=seconds)
-
-    def unused_faults(self) -> dict[str, int]:
-        """Count planned faults that never happened; empty at the end of a good test."""
-        return self.faults.unused()
-
-    def _known(self, method: str) -> None:
-        if not self.router.names(method):
-            raise LookupError(f"no registered API has a method {method!r}")
 
     # -- logging --------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ _STATUS_OF_HTTP: dict[int, str] = {
     404: "NOT_FOUND",
     409: "ABORTED",
     412: "FAILED_PRECONDITION",
+    413: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",
     499: "CANCELLED",
     500: "INTERNAL",
@@ -140,6 +141,8 @@ def _modern(error: ApiError) -> dict[str, Any]:
 def _legacy(error: ApiError) -> dict[str, Any]:
     reason = error.reason or _LEGACY_REASON.get(error.code, "backendError")
     item = {"message": error.message, "domain": "global", "reason": reason}
+    if error.code == 401:  # noqa: PLR2004 - HTTP
+        item |= {"locationType": "header", "location": "Authorization"}
     return {"error": {"code": error.code, "message": error.message, "errors": [item]}}
 
 

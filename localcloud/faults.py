@@ -5,43 +5,77 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from localcloud.errors import HTTP_STATUS, ApiError
+from localcloud.transport import ConnectionReset, ReplyLost
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from localcloud.clock import Clock
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one call: refused before, failed after, or its reply lost."""
+    """What happens to one call, before its effect or after it."""
 
     method: str
-    error: ApiError | None
-    after: bool
+    error: ApiError | None = None
+    after: bool = False
+    cuts: bool = False
+    delay: float = 0.0
 
-    @property
-    def loses_reply(self) -> bool:
-        """Tell whether the caller is to see a broken connection."""
-        return self.error is None
+    def before(self, clock: Clock) -> None:
+        """Do what comes before the handler: wait, refuse, or hang up."""
+        if self.delay:
+            clock.pause(self.delay)
+        if self.after:
+            return
+        if self.cuts:
+            raise ConnectionReset(f"the connection of {self.method} was reset")
+        if self.error is not None:
+            raise self.error
+
+    def afterwards(self) -> None:
+        """Do what comes after the handler: hide that it had its effect."""
+        if not self.after:
+            return
+        if self.error is not None:
+            raise self.error
+        raise ReplyLost(f"the reply of {self.method} was lost")
 
 
 @dataclass(frozen=True)
 class OperationFault:
-    """How one operation ends although its start was accepted."""
+    """How one operation ends although its start was accepted; no error: nobody finds it any more."""
 
     method: str
-    error: ApiError
+    error: ApiError | None = None
+
+
+@dataclass(frozen=True)
+class Chaos:
+    """Shares of calls and operations that go wrong by chance, each between 0 and 1."""
+
+    unavailable: float = 0.0
+    lost: float = 0.0
+    operations_failed: float = 0.0
+    operations_lost: float = 0.0
 
 
 class Faults:
     """The plan; ``unused`` at the end of a test must be empty."""
 
-    def __init__(self) -> None:
-        """Begin with no plan."""
+    def __init__(self, random: Random) -> None:
+        """Begin with no plan; ``random`` decides where chance does."""
         self._calls: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._operations: defaultdict[str, deque[OperationFault]] = defaultdict(deque)
         self._lock = threading.Lock()
+        self._random = random
+        self.chaos = Chaos()
 
     def fail(
         self,
@@ -56,30 +90,49 @@ class Faults:
         """Plan an HTTP error for the next calls of a method, before or after the effect."""
         error = ApiError(status, message or _WORDS.get(status, "Internal error encountered."))
         error.reason = reason
-        with self._lock:
-            self._calls[method].extend([Fault(method, error, after)] * times)
+        self.plan(Fault(method, error, after=after), times)
 
-    def lose_reply(self, method: str, *, times: int = 1) -> None:
-        """Plan that the method has its effect and the connection breaks before the answer."""
+    def plan(self, fault: Fault, times: int = 1) -> None:
+        """Have a fault happen to the next calls of its method."""
         with self._lock:
-            self._calls[method].extend([Fault(method, None, after=True)] * times)
+            self._calls[fault.method].extend([fault] * times)
 
-    def fail_operation(self, method: str, status: str, message: str | None = None) -> None:
-        """Plan that the next operation of a method ends with an error."""
-        code = HTTP_STATUS.get(status, 500)
-        canonical = status if status in HTTP_STATUS else "INTERNAL"
-        text = message or "The operation failed."
-        error = ApiError(code, text, status=canonical, reason=status)
+    def fail_operation(
+        self, method: str, status: str, message: str | None = None, *, times: int = 1
+    ) -> None:
+        """Plan that the next operations of a method end with an error."""
+        fault = OperationFault(method, _operation_error(status, message))
         with self._lock:
-            self._operations[method].append(OperationFault(method, error))
+            self._operations[method].extend([fault] * times)
+
+    def lose_operation(self, method: str, *, times: int = 1) -> None:
+        """Plan that the next operations of a method do their work and are then not found."""
+        with self._lock:
+            self._operations[method].extend([OperationFault(method)] * times)
 
     def take(self, method: str) -> Fault | None:
-        """Use up the next fault planned for a call of the method."""
-        return self._pop(self._calls, method)
+        """Use up the next fault planned for a call of the method, or leave it to chance."""
+        planned = self._pop(self._calls, method)
+        if planned is not None or self.chaos == Chaos():
+            return planned
+        chance = self._chance()
+        if chance < self.chaos.unavailable:
+            return Fault(method, ApiError(503, _WORDS[503]))
+        if chance < self.chaos.unavailable + self.chaos.lost:
+            return Fault(method, after=True)
+        return None
 
     def take_operation(self, method: str) -> OperationFault | None:
-        """Use up the next fault planned for an operation of the method."""
-        return self._pop(self._operations, method)
+        """Use up the next fault planned for an operation of the method, or leave it to chance."""
+        planned = self._pop(self._operations, method)
+        if planned is not None or self.chaos == Chaos():
+            return planned
+        chance = self._chance()
+        if chance < self.chaos.operations_failed:
+            return OperationFault(method, _operation_error("INTERNAL", None))
+        if chance < self.chaos.operations_failed + self.chaos.operations_lost:
+            return OperationFault(method)
+        return None
 
     def unused(self) -> dict[str, int]:
         """Count what was planned and never happened, by method id."""
@@ -93,11 +146,22 @@ class Faults:
         with self._lock:
             self._calls.clear()
             self._operations.clear()
+            self.chaos = Chaos()
+
+    def _chance(self) -> float:
+        with self._lock:
+            return self._random.random()
 
     def _pop(self, plan: defaultdict[str, deque[_T]], method: str) -> _T | None:
         with self._lock:
             queue = plan.get(method)
             return queue.popleft() if queue else None
+
+
+def _operation_error(status: str, message: str | None) -> ApiError:
+    code = HTTP_STATUS.get(status, 500)
+    canonical = status if status in HTTP_STATUS else "INTERNAL"
+    return ApiError(code, message or "The operation failed.", status=canonical, reason=status)
 
 
 _WORDS: dict[int, str] = {

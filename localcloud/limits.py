@@ -27,6 +27,12 @@ class Limits:
         with self._lock:
             self._limits[method] = (most, seconds)
 
+    def clear(self) -> None:
+        """Allow everything again."""
+        with self._lock:
+            self._limits.clear()
+            self._taken.clear()
+
     def take(self, method: str) -> None:
         """Count one call; raises Google's 429 when there were too many."""
         limit = self._limits.get(method)

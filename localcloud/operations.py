@@ -61,6 +61,7 @@ class Operations:
         def finish() -> None:
             result: Resource | None = None
             error = planned.error if planned is not None else None
+            lost = planned is not None and planned.error is None
             if error is None:
                 try:
                     result = work()
@@ -70,6 +71,8 @@ class Operations:
                     log.exception("the operation of %s failed", method)
                     error = ApiError(500, f"Internal error encountered: {crash}")
             self._end(api, name, dialect, result, error, response_type)
+            if lost:
+                self._cloud.store.of(api).delete(name)
 
         delay = self._cloud.latency.get(method, 0.0)
         self._cloud.clock.call_at(self._cloud.clock.now() + delay, finish)

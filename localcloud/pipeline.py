@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 from localcloud import answers, fields, refusals, validation
 from localcloud.calls import CallRecord
 from localcloud.errors import ApiError
+from localcloud.payload import MOST_JSON, read_json
 from localcloud.router import Route, UnknownRouteError
 from localcloud.service import Call, Reply
 from localcloud.tokens import ANONYMOUS, unauthenticated
 from localcloud.transport import (
     ConnectionFailed,
     Download,
-    ReplyLost,
     Request,
     Response,
     json_response,
@@ -23,17 +22,16 @@ from localcloud.transport import (
 from localcloud.uploads import is_upload, spooled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from localcloud.cloud import Cloud
-    from localcloud.faults import Fault
     from localcloud.service import Needs, Service
     from localcloud.tokens import Principal
 
-log = logging.getLogger(__name__)
+__all__ = ["MOST_JSON", "Pipeline"]
 
-MOST_JSON = 20 * 1024 * 1024
-"""How large a JSON body may be; uploads have no limit here."""
+log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -131,7 +129,7 @@ class Pipeline:
         if request.upload is not None:
             body = request.upload.metadata
         elif not route.upload or verb == "POST":
-            body = _json_body(request)
+            body = read_json(request, style=route.service.errors)
         found = self._run(route, params, body, request, progress)
         if isinstance(found, Response):
             return found
@@ -191,16 +189,13 @@ class Pipeline:
         progress.resource = call.resource
         self._authorise(call, needs)
         cloud.limits.take(method.id)
-        fault = cloud.faults.take(method.id)
-        if fault is not None and not fault.after and fault.error is not None:
-            raise fault.error
-        found = handler(call)
-        _after(fault)
-        if isinstance(found, Download):
-            headers = {"content-type": found.content_type, **found.headers}
-            return Response(found.status, headers, download=found)
-        if isinstance(found, Reply):
-            return _reply(found)
+        takes = cloud.latency.get(method.id, 0.0)
+        # operations take their time by themselves
+        if takes and not (method.response or "").endswith("Operation"):
+            cloud.clock.pause(takes)
+        found = self._carry_out(call, handler)
+        if isinstance(found, Response):
+            return found
         return dict(answers.check_response(document, method, found or {}))
 
     def _extra(self, route: Route, request: Request, progress: _Progress) -> Response:
@@ -223,17 +218,23 @@ class Pipeline:
             upload=request.upload,
             raw=request.body,
         )
-        fault = self._cloud.faults.take(route.name)
-        if fault is not None and not fault.after and fault.error is not None:
-            raise fault.error
-        found = handler(call)
-        _after(fault)
+        found = self._carry_out(call, handler)
+        return found if isinstance(found, Response) else json_response(200, found or {})
+
+    def _carry_out(self, call: Call, handler: Callable[[Call], Any]) -> Any:
+        """Run the handler and whatever was planned to go wrong around it."""
+        cloud = self._cloud
+        fault = cloud.faults.take(call.method)
+        if fault is not None:
+            fault.before(cloud.clock)
+        with cloud.store.past.seen_by(call.method):
+            found = handler(call)
+        if fault is not None:
+            fault.afterwards()
         if isinstance(found, Download):
             headers = {"content-type": found.content_type, **found.headers}
             return Response(found.status, headers, download=found)
-        if isinstance(found, Reply):
-            return _reply(found)
-        return json_response(200, found or {})
+        return _reply(found) if isinstance(found, Reply) else found
 
     def _enabled(self, service: Service) -> None:
         if self._cloud.usable(service.host):
@@ -290,14 +291,6 @@ class _Progress:
         self.resource = ""
 
 
-def _after(fault: Fault | None) -> None:
-    if fault is None:
-        return
-    if fault.error is None:
-        raise ReplyLost(f"the reply of {fault.method} was lost")
-    raise fault.error
-
-
 def _encoding(standard: dict[str, str]) -> str:
     """Say how the answer is wanted: json, media, or json with enums as numbers."""
     alt, _, encoding = standard.get("alt", "json").partition(";")
@@ -312,7 +305,11 @@ def _upload_params(standard: dict[str, str]) -> dict[str, str]:
 
 
 def _verb(request: Request) -> str:
-    return request.headers.get("x-http-method-override", "").upper() or request.method.upper()
+    verb = request.method.upper()
+    if verb != "POST":
+        # only what has a body can stand for something else
+        return verb
+    return request.headers.get("x-http-method-override", "").upper() or verb
 
 
 def _continues(params: dict[str, Any]) -> bool:
@@ -324,28 +321,6 @@ def _with_query_token(request: Request) -> dict[str, str]:
     if token and "authorization" not in request.headers:
         return {**request.headers, "authorization": f"Bearer {token}"}
     return request.headers
-
-
-def _json_body(request: Request) -> Any:
-    if not request.body.strip():
-        return {}
-    if len(request.body) > MOST_JSON:
-        raise ApiError(413, "Request payload size exceeds the limit: 20971520 bytes.")
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if kind and "json" not in kind and kind != "application/x-www-form-urlencoded":
-        raise ApiError(
-            400,
-            f"Invalid JSON payload received. Unsupported content type {kind}; use application/json.",
-        )
-    try:
-        parsed = json.loads(request.body)
-        # half of a surrogate pair can be escaped in JSON and is still no character
-        if b"\\ud" in request.body.lower():
-            json.dumps(parsed, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        where = str(error) if isinstance(error, ValueError) else "too deeply nested"
-        raise ApiError(400, f"Invalid JSON payload received. {where}") from None
-    return parsed
 
 
 def _reply(reply: Reply) -> Response:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import already_exists, not_found
+from localcloud.past import Past
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,8 +38,9 @@ create table if not exists numbers (
 class Store:
     """One file for all APIs; copies go in and copies come out, so nobody shares a dict."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file."""
+    def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
+        """Open or make the file; ``now`` dates changes for reads that lag behind."""
+        self.past = Past(now)
         path.parent.mkdir(parents=True, exist_ok=True)
         # autocommit (isolation_level None): transactions are begun by lock() and nowhere else
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -111,13 +114,14 @@ class Collection:
 
     def find(self, name: str) -> Resource | None:
         """Give a resource, or None."""
-        rows = self._store.read(
-            "select body from resources where api = ? and name = ?", self._api, name
-        )
-        return json.loads(rows[0][0]) if rows else None
+        text = self.raw(name)
+        return None if text is None else json.loads(text)
 
     def raw(self, name: str) -> str | None:
         """Give a resource as the text it is stored as, for callers that keep what they parsed."""
+        earlier = self._store.past.differing(self._api)
+        if name in earlier:
+            return earlier[name]
         rows = self._store.read(
             "select body from resources where api = ? and name = ?", self._api, name
         )
@@ -126,6 +130,7 @@ class Collection:
     def put(self, name: str, resource: Resource) -> Resource:
         """Write a resource whether or not it was there; its place in the order stays."""
         body = json.dumps(resource, separators=(",", ":"))
+        self._note(name)
         self._store.write(
             "insert into resources (api, name, parent, body) values (?, ?, ?, ?) "
             "on conflict (api, name) do update set body = excluded.body",
@@ -148,17 +153,19 @@ class Collection:
         """Remove a resource and give what it was; 404 if there is none."""
         with self._store.lock():
             gone = self.fetch(name)
+            self._note(name)
             self._store.write("delete from resources where api = ? and name = ?", self._api, name)
             return gone
 
     def children(self, prefix: str) -> list[Resource]:
         """List what is directly under a prefix such as ``projects/p/secrets/``, oldest first."""
         rows = self._store.read(
-            "select body from resources where api = ? and parent = ? order by seq",
+            "select name, body from resources where api = ? and parent = ? order by seq",
             self._api,
             prefix,
         )
-        return [json.loads(body) for (body,) in rows]
+        seen = self._as_seen(rows, lambda name: _parent(name) == prefix)
+        return [json.loads(body) for _, body in seen]
 
     def under(self, prefix: str) -> list[tuple[str, Resource]]:
         """List everything under a prefix, at all depths, oldest first."""
@@ -169,7 +176,8 @@ class Collection:
             prefix,
             prefix + "\U0010ffff",
         )
-        return [(name, json.loads(body)) for name, body in rows]
+        seen = self._as_seen(rows, lambda name: name.startswith(prefix))
+        return [(name, json.loads(body)) for name, body in seen]
 
     def count(self, prefix: str) -> int:
         """Count what is directly under a prefix."""
@@ -195,6 +203,22 @@ class Collection:
     def lock(self) -> Any:
         """Hold the store's lock; see ``Store.lock``."""
         return self._store.lock()
+
+    def _note(self, name: str) -> None:
+        if self._store.past.kept:
+            self._store.past.changed(self._api, name, self.raw(name))
+
+    def _as_seen(
+        self, rows: list[tuple[Any, ...]], belongs: Callable[[str], bool]
+    ) -> list[tuple[Any, ...]]:
+        """Give rows of (name, body) as this thread is to see them."""
+        earlier = self._store.past.differing(self._api)
+        if not earlier:
+            return rows
+        known = {name for name, _ in rows}
+        older = [(name, earlier.get(name, body)) for name, body in rows]
+        older += [(name, body) for name, body in earlier.items() if name not in known]
+        return [(name, body) for name, body in older if body is not None and belongs(name)]
 
 
 def _parent(name: str) -> str:

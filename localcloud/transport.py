@@ -15,7 +15,11 @@ class ConnectionFailed(Exception):  # noqa: N818 - says what happened, as Google
     """No answer came: the host is unknown, nothing listens there, or the reply was lost."""
 
 
-class ReplyLost(ConnectionFailed):
+class ConnectionReset(ConnectionFailed):
+    """The connection was there and broke before an answer came."""
+
+
+class ReplyLost(ConnectionReset):
     """The request arrived and had its effect; only the reply never came."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,8 @@ _UNKNOWN_PARAMETER = (
 _TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)
+_FLOAT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _DURATION = re.compile(r"-?\d+(\.\d{1,9})?s", re.ASCII)
 
 
@@ -94,7 +97,7 @@ def check_query(
                 ("", _UNKNOWN_PARAMETER.format(key=key)),
             )
             continue
-        value = _from_text(text, schema, name, problems)
+        value = _from_text(text, schema, proto_name(name) if snake else name, problems)
         if schema.get("repeated"):
             params.setdefault(name, []).append(value)
         else:
@@ -152,7 +155,8 @@ def check_body(
     checked = reader.message(body, document.schemas[method.request], "")
     for path in required:
         if _missing(checked, path.split(".")):
-            problems.append((path, f"Required field '{path}' is missing."))
+            shown = proto_name(path) if snake else path
+            problems.append((shown, f"Required field '{shown}' is missing."))
     problems.raise_if_any()
     return checked
 
@@ -199,8 +203,8 @@ class _Reader:
                 if self.keep_nulls or field.get("type") == "any":
                     found[name] = None
                 continue
-            inner = f"{at}.{name}" if at else name
-            found[name] = self.value(value, field, inner)
+            shown = proto_name(name) if self.snake and "properties" in schema else name
+            found[name] = self.value(value, field, f"{at}.{shown}" if at else shown)
         return found
 
     def value(self, value: Json, schema: Schema, at: str) -> Json:
@@ -209,7 +213,7 @@ class _Reader:
             if target.get("type") != "object":
                 return self.value(value, target, at)
             if not isinstance(value, dict):
-                return self._wrong(at, f"type.googleapis.com/{schema['$ref']}", value)
+                return self._no_object(at, f"type.googleapis.com/{schema['$ref']}", value)
             return self.message(value, target, at)
         kind = schema.get("type")
         if kind == "any":
@@ -223,8 +227,10 @@ class _Reader:
             ]
         if kind == "object":
             if not isinstance(value, dict):
-                return self._wrong(at, "Map", value)
+                return self._no_object(at, "Map", value)
             return self.message(value, schema, at)
+        if isinstance(value, list | dict):
+            return self._no_list(at) if isinstance(value, list) else self._no_message(at)
         return self.scalar(value, schema, at)
 
     def scalar(self, value: Json, schema: Schema, at: str) -> Json:
@@ -235,9 +241,7 @@ class _Reader:
             number = _integer(str(value), form, at, self.problems, shown=_shown(value))
             return str(number) if kind == "string" else number
         if kind == "number":
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                return self._wrong(at, _word(schema), value)
-            return value
+            return self._number(value, schema, at)
         if kind == "boolean":
             return value if isinstance(value, bool) else self._wrong(at, "TYPE_BOOL", value)
         if "enum" in schema and isinstance(value, int) and not isinstance(value, bool):
@@ -250,6 +254,36 @@ class _Reader:
         if check is not None and not check(value):
             return self._wrong(at, _word(schema), value)
         return value
+
+    def _number(self, value: Json, schema: Schema, at: str) -> Json:
+        """Read a float, which JSON for protobuf may also write as a string."""
+        try:
+            found = None if isinstance(value, bool) else float(value)
+        except (ValueError, OverflowError):
+            found = None
+        if found is None or not math.isfinite(found):
+            return self._wrong(at, _word(schema), value)
+        return found if isinstance(value, str) else value
+
+    def _no_object(self, at: str, word: str, value: Json) -> None:
+        if isinstance(value, list):
+            return self._no_list(at)
+        return self._wrong(at, word, value)
+
+    def _no_message(self, at: str) -> None:
+        parent, _, name = at.rpartition(".")
+        where = f" at '{parent}'" if parent else ""
+        sentence = f"Invalid value{where} ({name}), Starting an object on a scalar field"
+        self.problems.append((parent, sentence))
+
+    def _no_list(self, at: str) -> None:
+        parent, _, name = at.rpartition(".")
+        where = f" at '{parent}'" if parent else ""
+        sentence = (
+            f'Invalid JSON payload received. Unknown name "{name}"{where}: Proto field is not '
+            "repeating, cannot start list."
+        )
+        self.problems.append((parent, sentence))
 
     def _wrong(self, at: str, word: str, value: Json) -> None:
         self.problems.append((at, f"Invalid value at '{at}' ({word}), {_shown(value)}"))
@@ -281,6 +315,11 @@ def _word(schema: Schema) -> str:
     return form or _TYPE_WORDS.get(schema.get("type", ""), "TYPE_MESSAGE")
 
 
+def proto_name(name: str) -> str:
+    """Write a field's JSON name as the proto does, which is how Google's messages show it."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"_{found[1].lower()}", name)
+
+
 def _shown(value: Json) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -291,13 +330,19 @@ def _integer(text: str, form: str | None, at: str, problems: _Problems, *, shown
     word = _FORMAT_WORDS.get(form or "", "TYPE_INT32")
     low, high = BOUNDS.get(form or "int32", BOUNDS["int64"])
     try:
-        number = int(text) if not re.fullmatch(r"-?\d+\.0+", text) else int(float(text))
-    except ValueError:
+        # 1.0 and 1e3 are whole numbers too; int() alone would also take " 1_0 "
+        number = int(text) if _WHOLE.fullmatch(text) else _whole(text)
+    except (ValueError, OverflowError):
         number = None
     if number is None or not low <= number <= high:
         problems.append((at, f"Invalid value at '{at}' ({word}), {shown}"))
         return 0
     return number
+
+
+def _whole(text: str) -> int | None:
+    found = float(text) if _FLOAT.fullmatch(text) else math.nan
+    return int(found) if found.is_integer() else None
 
 
 def _enum(value: str | int, schema: Schema, at: str, problems: _Problems) -> Json:
