@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.service import PUBLIC, Call, Needs, Service
 from localcloud.services.sqladmin import (
+    actions,
     backups,
     connect,
     databases,
@@ -14,6 +15,7 @@ from localcloud.services.sqladmin import (
     progress,
     statements,
     tiers,
+    unfit,
     users,
 )
 from localcloud.services.sqladmin.names import named_resource, project
@@ -45,6 +47,19 @@ METHODS: dict[str, tuple[Callable[[Call], Any], str | Needs]] = {
     "sql.instances.update": (instances.update, "cloudsql.instances.update"),
     "sql.instances.delete": (instances.delete, "cloudsql.instances.delete"),
     "sql.instances.restart": (instances.restart, "cloudsql.instances.restart"),
+    "sql.instances.restoreBackup": (actions.restore_backup, "cloudsql.instances.restoreBackup"),
+    "sql.instances.clone": (actions.clone, "cloudsql.instances.clone"),
+    "sql.instances.failover": (actions.failover, "cloudsql.instances.failover"),
+    "sql.instances.resetSslConfig": (connect.reset, "cloudsql.instances.resetSslConfig"),
+    "sql.instances.pointInTimeRestore": (
+        actions.point_in_time_restore,
+        _on_parent("cloudsql.instances.create"),
+    ),
+    "sql.projects.instances.getLatestRecoveryTime": (
+        actions.latest_recovery_time,
+        "cloudsql.instances.get",
+    ),
+    "sql.connect.resolve": (unfit.resolve, PUBLIC),
     "sql.instances.executeSql": (statements.execute, "cloudsql.instances.executeSql"),
     "sql.instances.listServerCas": (connect.server_cas, "cloudsql.instances.listServerCas"),
     "sql.connect.get": (connect.get_settings, "cloudsql.instances.get"),
@@ -67,14 +82,19 @@ METHODS: dict[str, tuple[Callable[[Call], Any], str | Needs]] = {
     "sql.users.delete": (users.delete, "cloudsql.users.delete"),
     "sql.operations.get": (progress.get, _on_project("cloudsql.instances.get")),
     "sql.operations.list": (progress.list_operations, _on_project("cloudsql.instances.get")),
-    "sql.backupRuns.insert": (backups.insert, "cloudsql.backupRuns.create"),
-    "sql.backupRuns.get": (backups.get, "cloudsql.backupRuns.get"),
+    "sql.operations.cancel": (progress.cancel, _on_project("cloudsql.instances.update")),
+    "sql.backupRuns.insert": (backups.insert_run, "cloudsql.backupRuns.create"),
+    "sql.backupRuns.get": (backups.get_run, "cloudsql.backupRuns.get"),
     "sql.backupRuns.list": (backups.list_runs, "cloudsql.backupRuns.list"),
-    "sql.backupRuns.delete": (backups.delete, "cloudsql.backupRuns.delete"),
-    "sql.Backups.GetBackup": (backups.get_backup, _on_parent("cloudsql.backupRuns.get")),
-    "sql.Backups.ListBackups": (backups.list_backups, _on_parent("cloudsql.backupRuns.list")),
+    "sql.backupRuns.delete": (backups.delete_run, "cloudsql.backupRuns.delete"),
+    "sql.Backups.CreateBackup": (backups.create, _on_parent("cloudsql.backupRuns.create")),
+    "sql.Backups.GetBackup": (backups.get, _on_parent("cloudsql.backupRuns.get")),
+    "sql.Backups.ListBackups": (backups.list_all, _on_parent("cloudsql.backupRuns.list")),
+    "sql.Backups.UpdateBackup": (backups.update, _on_parent("cloudsql.backupRuns.update")),
+    "sql.Backups.DeleteBackup": (backups.delete, _on_parent("cloudsql.backupRuns.delete")),
     "sql.flags.list": (tiers.list_flags, PUBLIC),
     "sql.tiers.list": (tiers.list_tiers, _on_project("cloudsql.instances.list")),
+    **unfit.methods(),
 }
 REQUIRED = {
     "sql.instances.insert": ("name", "settings", "settings.tier"),
@@ -83,6 +103,8 @@ REQUIRED = {
     "sql.databases.insert": ("name",),
     "sql.users.insert": ("name",),
     "sql.sslCerts.insert": ("commonName",),
+    "sql.instances.clone": ("cloneContext", "cloneContext.destinationInstanceName"),
+    "sql.Backups.CreateBackup": ("instance",),
 }
 
 
@@ -95,8 +117,8 @@ def _start(cloud: Cloud) -> None:
 
 # The one method family whose ids differ between the two versions.
 RENAMED = {
-    "sql.Backups.GetBackup": "sql.backups.getBackup",
-    "sql.Backups.ListBackups": "sql.backups.listBackups",
+    f"sql.Backups.{name}": f"sql.backups.{name[0].lower()}{name[1:]}"
+    for name in ("CreateBackup", "GetBackup", "ListBackups", "UpdateBackup", "DeleteBackup")
 }
 
 
@@ -107,7 +129,7 @@ def _service(version: str, *, runs_servers: bool, renamed: dict[str, str] | None
         version,
         {method: handler for method, (handler, _) in table.items()},
         permissions={method: needs for method, (_, needs) in table.items()},
-        required=REQUIRED,
+        required={(renamed or {}).get(method, method): row for method, row in REQUIRED.items()},
         errors="legacy",
         resource=named_resource,
         on_start=_start if runs_servers else None,

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from localcloud.errors import ApiError
 from localcloud.services.sqladmin import certificates, progress
 from localcloud.services.sqladmin.certificates import Certificates
-from localcloud.services.sqladmin.names import instance, instance_key, invalid_request
+from localcloud.services.sqladmin.gateway import gateway_of
+from localcloud.services.sqladmin.names import instance, instance_key, invalid_request, running
 
 if TYPE_CHECKING:
     from localcloud.service import Call, Resource
@@ -102,6 +103,22 @@ def delete(call: Call) -> Resource:
     found = _existing(call)
     place = f"{instance_key(call)}/sslCerts/{found['sha1Fingerprint']}"
     return progress.begin(call, "UPDATE", lambda: call.store.delete(place))
+
+
+def reset(call: Call) -> Resource:
+    """Make a new authority for either side: every certificate in use is void from then on."""
+    found, key = running(call), instance_key(call)
+
+    def work() -> None:
+        gateway_of(call.cloud).close(key)
+        Certificates(call.cloud, key).forget()
+        for name, _ in call.store.under(f"{key}/sslCerts/"):
+            call.store.delete(name)
+        authority = Certificates(call.cloud, key).server_ca
+        call.store.update(key, lambda kept: {**kept, "serverCaCert": authority})
+        gateway_of(call.cloud).open(key, found)
+
+    return progress.begin(call, "UPDATE", work)
 
 
 def _ephemeral(call: Call, lasts: timedelta) -> Resource:

@@ -24,6 +24,8 @@ from localcloud.services.sqladmin.names import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localcloud.cloud import Cloud
     from localcloud.service import Call, Resource
 
@@ -41,13 +43,27 @@ PROTECTED = (
 
 def insert(call: Call) -> Resource:
     """Create an instance and start its server."""
-    body = deepcopy(call.body)
+    return made(call, call.body)
+
+
+def made(
+    call: Call,
+    wanted: Resource,
+    *,
+    kind: str = "CREATE",
+    fill: Callable[[], None] | None = None,
+    also: str | None = None,
+) -> Resource:
+    """Begin to make an instance; ``fill`` puts something into it, from the instance ``also``."""
+    body = deepcopy(wanted)
     password = body.pop("rootPassword", None)
     rules.check_new(call, body)
     settings = _with_defaults(body["settings"], body["databaseVersion"])
     rules.check_settings(settings)
     name = body["name"]
     key = f"{project(call)}/instances/{name}"
+    if call.store.find(key) is not None:
+        raise ApiError(409, EXISTS, reason="instanceAlreadyExists")
     fresh = _described(call, {**body, "settings": settings})
     connection = fresh["connectionName"]
 
@@ -59,6 +75,8 @@ def insert(call: Call) -> Resource:
             )
             if password:
                 servers.set_user(connection, Login("postgres", password=password))
+            if fill is not None:
+                fill()
             if settings["activationPolicy"] == "NEVER":
                 servers.stop(connection)
             else:
@@ -73,7 +91,7 @@ def insert(call: Call) -> Resource:
         if call.store.find(key) is not None:
             raise ApiError(409, EXISTS, reason="instanceAlreadyExists")
         call.store.create(key, fresh)
-        return progress.begin(call, "CREATE", work, instance=name)
+        return progress.begin(call, kind, work, instance=name, also=also)
 
 
 def get(call: Call) -> Resource:
@@ -109,6 +127,7 @@ def delete(call: Call) -> Resource:
     if found["settings"].get("deletionProtectionEnabled"):
         raise ApiError(400, PROTECTED, reason="invalid")
     key, connection = instance_key(call), found["connectionName"]
+    backups.check_final(call)
     final = call.get("enableFinalBackup")
     wanted = found["settings"].get("finalBackupConfig", {}).get("enabled", False)
     if final is None:
@@ -120,6 +139,7 @@ def delete(call: Call) -> Resource:
         gateway_of(call.cloud).close(key)
         machine(call).delete(connection)
         Certificates(call.cloud, key).forget()
+        backups.part_with(call, found)
         with call.store.lock():
             for name, _ in call.store.under(f"{key}/"):
                 call.store.delete(name)
@@ -137,6 +157,12 @@ def restart(call: Call) -> Resource:
     )
 
 
+def stale(sent: object, present: str) -> ApiError:
+    """Make the refusal of settings that are not the present ones."""
+    words = f"Invalid request: settingsVersion {sent} is not the present {present}."
+    return ApiError(412, words, reason="staleData")
+
+
 def let_in(cloud: Cloud) -> None:
     """Open the gateway of every instance that serves, when the cloud has come up."""
     for key, found in cloud.store.of("sqladmin").under(f"projects/{cloud.project}/instances/"):
@@ -149,11 +175,7 @@ def _change(call: Call, after: Resource) -> Resource:
     old, new = before["settings"], after["settings"]
     sent = call.body.get("settings", {}).get("settingsVersion")
     if sent is not None and str(sent) != old["settingsVersion"]:
-        raise ApiError(
-            412,
-            f"Invalid request: settingsVersion {sent} is not the present {old['settingsVersion']}.",
-            reason="staleData",
-        )
+        raise stale(sent, old["settingsVersion"])
     rules.check_change(before, after)
     rules.check_settings(new)
     new["settingsVersion"] = str(int(old["settingsVersion"]) + 1)

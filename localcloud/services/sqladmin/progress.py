@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
 from localcloud.service import page
-from localcloud.services.sqladmin.names import ROOT, instance_key, project
+from localcloud.services.sqladmin.names import ROOT, instance_key, invalid_request, project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,13 +25,28 @@ def begin(
     *,
     instance: str | None = None,
     fields: Resource | None = None,
+    also: str | None = None,
+    begun: Callable[[], object] | None = None,
 ) -> Resource:
-    """Start the operation, unless the instance has one that is not done."""
+    """Start the operation, unless the instance has one that is not done.
+
+    Args:
+        call: the call it answers.
+        kind: the operation's type.
+        work: what it does.
+        instance: which instance, if the call names another or none.
+        fields: further fields of the operation.
+        also: the key of a second instance that is busy meanwhile.
+        begun: what to record at once, if it may start.
+    """
     key = f"{project(call)}/instances/{instance}" if instance else instance_key(call)
     target = key.rpartition("/")[2]
+    busy = [key] if also is None else [key, also]
     with call.store.lock():
-        if under_way(call, key) is not None:
+        if any(under_way(call, one) is not None for one in busy):
             raise ApiError(409, BUSY, reason="operationInProgress")
+        if begun is not None:
+            begun()
         name = str(uuid.uuid4())
         place = f"{project(call)}/operations/{name}"
 
@@ -52,7 +67,8 @@ def begin(
                 **(fields or {}),
             },
         )
-        _latest(call).put(key, {"operation": place})
+        for one in busy:
+            _latest(call).put(one, {"operation": place})
     return started
 
 
@@ -71,6 +87,18 @@ def get(call: Call) -> Resource:
             404, "The Cloud SQL operation does not exist.", reason="operationDoesNotExist"
         )
     return found
+
+
+def cancel(call: Call) -> Resource:
+    """Refuse: only imports and exports can be cancelled, and here nothing stops one midway."""
+    found = get(call)
+    if found["status"] == "DONE":
+        raise invalid_request("the operation is done and cannot be cancelled.", "invalidState")
+    if found["operationType"] not in {"IMPORT", "EXPORT"}:
+        raise invalid_request(
+            f"an operation of type {found['operationType']} cannot be cancelled.", "invalidState"
+        )
+    raise ApiError(501, "The local cloud cannot cancel an import or export that has begun.")
 
 
 def list_operations(call: Call) -> Resource:
