@@ -27,6 +27,7 @@ def up(given: Namespace) -> int:
     running, started = daemon.up(given.state, project=given.project, region=given.region)
     word = "up" if started else "already up"
     say(f"local cloud {word}: project {running.project}, door 127.0.0.1:{running.port}")
+    say(f"status page: {running.page}")
     return 0
 
 
@@ -47,6 +48,7 @@ def status(given: Namespace) -> int:
         "project-number": running.number,
         "region": running.region,
         "door": f"127.0.0.1:{running.port}",
+        "page": running.page,
         "pid": running.pid,
         "state": str(given.state),
     }

@@ -65,6 +65,11 @@ class Running:
     region: str
     key: str
 
+    @property
+    def page(self) -> str:
+        """The link of the status page."""
+        return f"http://127.0.0.1:{self.port}/{self.key}/"
+
     def ask(self, path: str, **given: object) -> Any:
         """Ask the daemon something over its HTTP port."""
         connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=60)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _PLACEHOLDER = re.compile(r"\{(\+?)([^}*]+)(\*?)\}")
-_ID = re.compile(r'"id": "([^"]+)"')
+_ID = re.compile(r'"id": "([^":]+)"')
 _NOISE = frozenset({"description", "enumDescriptions", "scopes", "parameterOrder", "deprecated"})
 
 
@@ -52,10 +52,11 @@ class Document:
 
     def names(self, method_id: str) -> bool:
         """Tell, without parsing the document, whether it has a method."""
-        return method_id in self._ids
+        return method_id in self.ids
 
     @cached_property
-    def _ids(self) -> frozenset[str]:
+    def ids(self) -> frozenset[str]:
+        """The ids of its methods, found without parsing it."""
         return frozenset(_ID.findall(self.file.read_text()))
 
     @cached_property
