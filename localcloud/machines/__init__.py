@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
 
-_DATABASES = "localcloud.machines.postgres:PostgresDatabases"
+_DATABASES = "localcloud.machines.cloudsql:CloudSqlDatabases"
 _MADE_BY: dict[str, dict[str, str]] = {
     "real": {
         "databases": _DATABASES,

@@ -17,7 +17,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from localcloud.machines.database_places import Places
 from localcloud.machines.databases import DatabaseError
@@ -162,11 +162,18 @@ class DatabaseServers(ABC):
             shutil.rmtree(work, ignore_errors=True)
         return target
 
-    def _run(self, line: list[str], doing: str, env: dict[str, str] | None = None) -> str:
+    def _run(
+        self,
+        line: list[str],
+        doing: str,
+        env: dict[str, str] | None = None,
+        stdin: IO[bytes] | None = None,
+    ) -> str:
         """Run one of the engine's programs to its end; what it complained about is the error."""
         run = subprocess.run(
             line,
             env={**os.environ, **(env or {})},
+            stdin=stdin or subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,

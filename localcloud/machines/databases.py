@@ -5,15 +5,28 @@ from pathlib import Path
 from typing import Protocol
 
 SUPERUSER_ROLE = "cloudsqlsuperuser"
+# The answer of executeSql is limited to 10 MB on Google; rows are cut before that.
+MOST_BYTES = 10 * 1024 * 1024
 
 
 class DatabaseError(Exception):
-    """The database server refused; ``str()`` is the server's own sentence."""
+    """The database server refused; ``str()`` is the server's own sentence.
 
-    def __init__(self, message: str, *, detail: str = "", sqlstate: str = "") -> None:
+    ``sqlstate`` is PostgreSQL's code, ``number`` MySQL's; each is what its drivers tell errors by.
+    """
+
+    def __init__(
+        self, message: str, *, detail: str = "", sqlstate: str = "", number: int = 0
+    ) -> None:
         super().__init__(message)
         self.detail = detail
         self.sqlstate = sqlstate
+        self.number = number
+
+    @property
+    def quoted(self) -> str:
+        """Return the sentence as the driver behind Cloud SQL's API quotes it."""
+        return f"Error {self.number}: {self}" if self.number else f"pq: {self}"
 
 
 @dataclass(frozen=True)
@@ -94,8 +107,16 @@ class Databases(Protocol):
     def databases(self, instance: str) -> list[str]:
         """Name the databases users can see."""
 
-    def create_database(self, instance: str, name: str) -> None:
-        """Create a database owned by cloudsqlsuperuser."""
+    def collations(self, instance: str) -> dict[str, tuple[str, str]]:
+        """Return what the server knows of each database's character set and collation."""
+
+    def create_database(
+        self, instance: str, name: str, charset: str = "", collation: str = ""
+    ) -> None:
+        """Create a database owned by cloudsqlsuperuser; only MySQL sorts as it is told here."""
+
+    def alter_database(self, instance: str, name: str, charset: str, collation: str) -> None:
+        """Change a database's character set and collation, which only MySQL can."""
 
     def check_drop_database(self, instance: str, name: str) -> None:
         """Raise DatabaseError when the database is in use and stays so for a while."""
@@ -103,16 +124,19 @@ class Databases(Protocol):
     def drop_database(self, instance: str, name: str) -> None:
         """Drop a database; DatabaseError when somebody is connected to it."""
 
+    def users(self, instance: str) -> list[tuple[str, str]]:
+        """Name everybody who may log in, with the hosts he may come from (only MySQL has any)."""
+
     def set_user(self, instance: str, login: Login, *, revoke: bool = False) -> None:
         """Create the user or change him; ``revoke`` takes memberships not named in ``login``."""
 
-    def memberships(self, instance: str, user: str) -> list[str]:
+    def memberships(self, instance: str, user: str, host: str = "") -> list[str]:
         """Name the roles the user is a direct member of."""
 
-    def check_drop_user(self, instance: str, name: str) -> None:
+    def check_drop_user(self, instance: str, name: str, host: str = "") -> None:
         """Raise DatabaseError when something depends on the user."""
 
-    def drop_user(self, instance: str, name: str) -> None:
+    def drop_user(self, instance: str, name: str, host: str = "") -> None:
         """Drop the user; DatabaseError when something depends on him."""
 
     def execute(self, instance: str, statement: Statement) -> Outcome:

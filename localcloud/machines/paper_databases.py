@@ -14,26 +14,32 @@ from localcloud.machines.databases import (
     Statement,
 )
 
+# engine -> the databases and the user of a new instance, with the host he may come from
+_NEW = {
+    "POSTGRES": (("postgres",), ("postgres", "")),
+    "MYSQL": (("information_schema", "mysql", "performance_schema", "sys"), ("root", "%")),
+}
+
 
 @dataclass
 class _Server:
     version: str
+    databases: list[str]
+    users: dict[tuple[str, str], list[str]]
     runs: bool = True
-    databases: list[str] = field(default_factory=lambda: ["postgres"])
-    users: dict[str, list[str]] = field(default_factory=lambda: {"postgres": [SUPERUSER_ROLE]})
     statements: list[Statement] = field(default_factory=list)
 
 
 class PaperDatabases:
-    """Instances that exist on paper only, for simulations; every version of PostgreSQL is there."""
+    """Instances that exist on paper only, for simulations; every PostgreSQL and MySQL is there."""
 
     def __init__(self) -> None:
         self._servers: dict[str, _Server] = {}
         self._lock = threading.RLock()
 
     def refusal(self, version: str) -> str | None:
-        """Accept every PostgreSQL: nothing is run."""
-        return None if version.startswith("POSTGRES_") else f"no paper server for {version}"
+        """Accept every PostgreSQL and MySQL: nothing is run."""
+        return None if version.partition("_")[0] in _NEW else f"no paper server for {version}"
 
     def installed_version(self, version: str) -> str:
         """Return a first minor version."""
@@ -42,8 +48,11 @@ class PaperDatabases:
     def create(self, instance: str, version: str, *, options: dict[str, str]) -> None:
         """Remember the instance."""
         del options
+        databases, user = _NEW[version.partition("_")[0]]
         with self._lock:
-            self._servers[instance] = _Server(version)
+            self._servers[instance] = _Server(
+                version, databases=list(databases), users={user: [SUPERUSER_ROLE]}
+            )
 
     def configure(self, instance: str, options: dict[str, str]) -> None:
         """Accept the settings of a known instance."""
@@ -79,12 +88,25 @@ class PaperDatabases:
         """Name the databases."""
         return list(self._server(instance).databases)
 
-    def create_database(self, instance: str, name: str) -> None:
+    def collations(self, instance: str) -> dict[str, tuple[str, str]]:
+        """Know nothing of sorting."""
+        self._server(instance)
+        return {}
+
+    def create_database(
+        self, instance: str, name: str, charset: str = "", collation: str = ""
+    ) -> None:
         """Remember a database."""
+        del charset, collation
         server = self._server(instance)
         if name in server.databases:
             raise DatabaseError(f'database "{name}" already exists', sqlstate="42P04")
         server.databases.append(name)
+
+    def alter_database(self, instance: str, name: str, charset: str, collation: str) -> None:
+        """Change nothing: how a database sorts is not remembered."""
+        del name, charset, collation
+        self._server(instance)
 
     def check_drop_database(self, instance: str, name: str) -> None:
         """Find nobody connected."""
@@ -98,24 +120,28 @@ class PaperDatabases:
             raise DatabaseError(f'database "{name}" does not exist', sqlstate="3D000")
         server.databases.remove(name)
 
+    def users(self, instance: str) -> list[tuple[str, str]]:
+        """Name the users."""
+        return sorted(self._server(instance).users)
+
     def set_user(self, instance: str, login: Login, *, revoke: bool = False) -> None:
         """Remember a user's memberships; passwords are not kept."""
-        held = self._server(instance).users
-        before = [] if revoke else held.get(login.name, [])
-        held[login.name] = sorted({*before, *login.roles})
+        held, key = self._server(instance).users, self._key(instance, login.name, login.host)
+        before = [] if revoke else held.get(key, [])
+        held[key] = sorted({*before, *login.roles})
 
-    def memberships(self, instance: str, user: str) -> list[str]:
+    def memberships(self, instance: str, user: str, host: str = "") -> list[str]:
         """Name the roles the user was given."""
-        return list(self._server(instance).users.get(user, []))
+        return list(self._server(instance).users.get(self._key(instance, user, host), []))
 
-    def check_drop_user(self, instance: str, name: str) -> None:
+    def check_drop_user(self, instance: str, name: str, host: str = "") -> None:
         """Find nothing that depends on the user."""
-        del name
+        del name, host
         self._server(instance)
 
-    def drop_user(self, instance: str, name: str) -> None:
+    def drop_user(self, instance: str, name: str, host: str = "") -> None:
         """Forget a user."""
-        if self._server(instance).users.pop(name, None) is None:
+        if self._server(instance).users.pop(self._key(instance, name, host), None) is None:
             raise DatabaseError(f'role "{name}" does not exist', sqlstate="42704")
 
     def execute(self, instance: str, statement: Statement) -> Outcome:
@@ -127,18 +153,25 @@ class PaperDatabases:
         """Write down what is remembered."""
         server = self._server(instance)
         target.mkdir(parents=True, exist_ok=True)
-        (target / "paper.json").write_text(json.dumps([server.databases, server.users]))
+        (target / "paper.json").write_text(
+            json.dumps([server.databases, list(server.users.items())])
+        )
 
     def restore(self, instance: str, source: Path) -> None:
         """Remember what was written down instead."""
         server = self._server(instance)
-        server.databases, server.users = json.loads((source / "paper.json").read_text())
+        server.databases, users = json.loads((source / "paper.json").read_text())
+        server.users = {(name, host): roles for (name, host), roles in users}
 
     def resume(self) -> None:
         """Start nothing: what is on paper does not survive a restart."""
 
     def close(self) -> None:
         """Stop nothing."""
+
+    def _key(self, instance: str, name: str, host: str) -> tuple[str, str]:
+        mysql = self._server(instance).version.startswith("MYSQL")
+        return name, host or "%" if mysql else ""
 
     def _server(self, instance: str) -> _Server:
         try:

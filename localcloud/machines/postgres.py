@@ -6,6 +6,7 @@ Cloud Run mounts the socket's directory at /cloudsql/P:R:I.
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -61,8 +62,16 @@ class PostgresDatabases(DatabaseServers):
         with self._admin(instance) as admin:
             return roles.databases(admin)
 
-    def create_database(self, instance: str, name: str) -> None:
+    def collations(self, instance: str) -> dict[str, tuple[str, str]]:
+        """Return nothing: what is asked for is remembered, and every database sorts as C.UTF-8."""
+        del instance
+        return {}
+
+    def create_database(
+        self, instance: str, name: str, charset: str = "", collation: str = ""
+    ) -> None:
         """Create a database owned by cloudsqlsuperuser."""
+        del charset, collation
         with self._admin(instance) as admin:
             roles.create_database(admin, name)
 
@@ -76,26 +85,39 @@ class PostgresDatabases(DatabaseServers):
         with self._admin(instance) as admin:
             roles.drop_database(admin, name)
 
+    def alter_database(self, instance: str, name: str, charset: str, collation: str) -> None:
+        """Refuse: what a PostgreSQL database is, it stays."""
+        del instance, charset, collation
+        raise DatabaseError(f'encoding and collation of database "{name}" cannot be changed')
+
+    def users(self, instance: str) -> list[tuple[str, str]]:
+        """Name every role that may log in."""
+        with self._admin(instance) as admin:
+            return [(name, "") for name in roles.users(admin)]
+
     def set_user(self, instance: str, login: Login, *, revoke: bool = False) -> None:
         """Create the user or change him; an IAM user's password is the instance's own secret."""
         if login.iam:
-            password = self._places.password(instance, login.name)
-            login = Login(login.name, iam=True, password=password, roles=login.roles)
+            password = self.iam_password(instance, login.name)
+            login = replace(login, password=password)
         with self._admin(instance) as admin:
             roles.set_user(admin, login, revoke=revoke)
 
-    def memberships(self, instance: str, user: str) -> list[str]:
+    def memberships(self, instance: str, user: str, host: str = "") -> list[str]:
         """Name the roles the user is a direct member of."""
+        del host
         with self._admin(instance) as admin:
             return roles.memberships(admin, user)
 
-    def check_drop_user(self, instance: str, name: str) -> None:
+    def check_drop_user(self, instance: str, name: str, host: str = "") -> None:
         """Drop the user and take it back: PostgreSQL says what depends on him."""
+        del host
         with self._admin(instance) as admin:
             roles.check_drop_user(admin, name)
 
-    def drop_user(self, instance: str, name: str) -> None:
+    def drop_user(self, instance: str, name: str, host: str = "") -> None:
         """Drop the user; DatabaseError when something depends on him."""
+        del host
         with self._admin(instance) as admin:
             roles.drop_user(admin, name)
 
@@ -103,7 +125,7 @@ class PostgresDatabases(DatabaseServers):
         """Run a text of SQL statements as one user, logged in as himself."""
         password = statement.password
         if password is None:
-            password = self._places.password(instance, statement.user)
+            password = self.iam_password(instance, statement.user)
         try:
             connection = self._connect(
                 instance, database=statement.database, user=statement.user, password=password
@@ -138,7 +160,7 @@ class PostgresDatabases(DatabaseServers):
             self._client(instance, "pg_restore", "-C", "-e", "-d", REFUGE, str(file))
         with self._admin(instance) as admin:
             for user in roles.iam_users(admin):
-                password = self._places.password(instance, user)
+                password = self.iam_password(instance, user)
                 roles.set_user(admin, Login(user, iam=True, password=password), revoke=False)
 
     def _client(self, instance: str, program: str, *words: str) -> str:

@@ -90,6 +90,14 @@ def check_drop_database(admin: Admin, name: str, *, patience: float = 5.0) -> No
         time.sleep(0.1)
 
 
+def users(admin: Admin) -> list[str]:
+    """Name the roles that may log in."""
+    rows = admin.execute(
+        "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname <> %s ORDER BY 1", [ADMIN]
+    )
+    return [row[0] for row in rows]
+
+
 def memberships(admin: Admin, user: str) -> list[str]:
     """Name the roles ``user`` is a direct member of."""
     rows = admin.execute(

@@ -5,10 +5,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, Cursor, errors
 
-from localcloud.machines.databases import DatabaseError, Outcome, ResultSet, Statement
-
-# The answer of executeSql is limited to 10 MB on Google; rows are cut before that.
-MOST_BYTES = 10 * 1024 * 1024
+from localcloud.machines.databases import MOST_BYTES, DatabaseError, Outcome, ResultSet, Statement
 
 
 def run_statements(connection: Connection[tuple[Any, ...]], statement: Statement) -> Outcome:
