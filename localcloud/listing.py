@@ -39,21 +39,29 @@ def filtered(
     expression: str | None,
     *,
     order: Mapping[str, Sequence[str]] | None = None,
+    fields: Mapping[str, Callable[[str], str]] | None = None,
 ) -> list[Resource]:
     """Keep the items that match; 400 for an expression outside the language.
 
-    ``order`` names fields whose values compare by rank, such as log severities.
+    ``order`` names fields whose values compare by rank, such as log severities. ``fields`` are
+    the only ones that can be asked about, each with what reads a value (ValueError refuses it).
     """
     if not expression or not expression.strip():
         return list(items)
-    test = _Parser(expression, order or {}).whole()
+    test = _Parser(expression, order or {}, fields).whole()
     return [item for item in items if test(item)]
 
 
 class _Parser:
-    def __init__(self, expression: str, order: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        expression: str,
+        order: Mapping[str, Sequence[str]],
+        fields: Mapping[str, Callable[[str], str]] | None,
+    ) -> None:
         self.expression = expression
         self.order = order
+        self.fields = fields
         self.tokens: list[tuple[str, str]] = []
         at, text = 0, expression.rstrip()
         while at < len(text):
@@ -111,6 +119,8 @@ class _Parser:
         name = text if kind == "word" else _unquoted(text)
         sign_kind, sign = self.peek()
         if sign_kind != "sign" or sign not in _COMPARE:
+            if self.fields is not None:
+                raise self.refuse(name)
             return lambda item: name.lower() in str(item).lower()
         self.take()
         value_kind, raw = self.take()
@@ -129,6 +139,14 @@ class _Parser:
                 ranks.index(item.get(name, ranks[0])), str(ranks.index(wanted))
             )
         path = _path(name)
+        if self.fields is not None:
+            read = self.fields.get(camel(path[0]))
+            if read is None:
+                raise self.refuse(name)
+            try:
+                wanted = wanted if sign == ":" else read(wanted)
+            except ValueError:
+                raise self.refuse(wanted) from None
         return lambda item: compare(_lookup(item, path), wanted)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 IN_PROGRESS: Final = "STATE_IN_PROGRESS"
 SUCCEEDED: Final = "STATE_SUCCEEDED"
 FAILED: Final = "STATE_FAILED"
+CANCELLED: Final = "STATE_CANCELLED"
 
 
 @dataclass(slots=True)

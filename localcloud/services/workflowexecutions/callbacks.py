@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from localcloud.errors import ApiError, not_found
 from localcloud.service import Call, Resource, page
+from localcloud.services.workflowexecutions.records import CALLBACKS, drop
 from localcloud.tokens import unauthenticated
 from localcloud.workflows.effects import CallbackReceived
 from localcloud.workflows.stdlib.events import METHODS
@@ -17,14 +18,13 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.workflows.machine import Execution
 
-_COLLECTION = "workflowexecutions.callbacks"
 _HOST = "https://workflowexecutions.googleapis.com/v1/"
 
 
 def create(cloud: Cloud, execution: str, method: str) -> str:
     """Make an endpoint and give its URL."""
     key = f"{execution}/callbacks/{uuid.uuid4()}"
-    cloud.store.of(_COLLECTION).create(key, {"method": method, "early": []})
+    cloud.store.of(CALLBACKS).create(key, {"method": method, "early": []})
     return _HOST + cloud.by_number(key)
 
 
@@ -34,21 +34,19 @@ def _key(cloud: Cloud, url: str) -> str:
 
 def taken(cloud: Cloud, url: str) -> None:
     """Forget the oldest early call of an endpoint: the execution has it now."""
-    cloud.store.of(_COLLECTION).update(
+    cloud.store.of(CALLBACKS).update(
         _key(cloud, url), lambda record: {**record, "early": record["early"][1:]}
     )
 
 
 def forget(cloud: Cloud, execution: str) -> None:
     """Remove the endpoints of an execution that has ended."""
-    collection = cloud.store.of(_COLLECTION)
-    for key, _ in collection.under(f"{execution}/callbacks/"):
-        collection.delete(key)
+    drop(cloud, CALLBACKS, execution)
 
 
 def restore(cloud: Cloud, execution: str, running: Execution) -> None:
     """Give a resumed execution the calls that came before anybody waited for them."""
-    for key, record in cloud.store.of(_COLLECTION).under(f"{execution}/callbacks/"):
+    for key, record in cloud.store.of(CALLBACKS).under(f"{execution}/callbacks/"):
         for early in record["early"]:
             running.receive_callback(_HOST + cloud.by_number(key), CallbackReceived(**early))
 
@@ -62,7 +60,7 @@ def list_callbacks(call: Call) -> Resource:
         raise not_found(f"Resource '{call.cloud.by_number(parent)}' was not found")
     running = runner_of(call.cloud).running.get(parent)
     found: list[Resource] = []
-    for key, record in call.cloud.store.of(_COLLECTION).under(f"{parent}/callbacks/"):
+    for key, record in call.cloud.store.of(CALLBACKS).under(f"{parent}/callbacks/"):
         if running is None:
             break
         name = call.cloud.by_number(key)
@@ -87,7 +85,7 @@ def receive(call: Call) -> Resource:
     if call.caller.anonymous:
         raise unauthenticated(missing=True)
     cloud.iam.check(call.caller.member, "workflows.callbacks.send", "workflows", execution)
-    record = cloud.store.of(_COLLECTION).find(key)
+    record = cloud.store.of(CALLBACKS).find(key)
     running = runner_of(cloud).running.get(execution)
     if record is None or running is None:
         raise not_found(f"Resource '{cloud.by_number(key)}' was not found")
@@ -105,7 +103,7 @@ def receive(call: Call) -> Resource:
     }
     url = _HOST + cloud.by_number(key)
     if not running.receive_callback(url, CallbackReceived(**event)):
-        cloud.store.of(_COLLECTION).update(
+        cloud.store.of(CALLBACKS).update(
             key, lambda found: {**found, "early": [*found["early"], event]}
         )
     return {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import rfc3339
 from localcloud.workflows.errors import WorkflowError
 from localcloud.workflows.report import payload_text
-from localcloud.workflows.values import copy, shown
+from localcloud.workflows.values import copy, shown, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,12 @@ _EVENTS = {
     "LOG_ALL_CALLS": frozenset({"call", "return", "exception"}),
     "LOG_ERRORS_ONLY": frozenset({"exception"}),
 }
+_STATES = {"call": "BEGUN", "return": "SUCCEEDED", "exception": "EXCEPTION_RAISED"}
 _SYSTEM_TYPE = "type.googleapis.com/google.cloud.workflows.type.ExecutionsSystemLog"
-_ENGINE_TYPE = "type.googleapis.com/google.cloud.workflows.type.EngineCallLog"
+_SYSTEM_LOG = "workflows.googleapis.com%2Fexecutions_system"
+_CALL_TYPE = "type.googleapis.com/google.cloud.workflows.type.EngineCallLog"
+_CALL_LOG = "workflows.googleapis.com%2Fengine_call"
+_SHORT = 1024
 
 
 def write(
@@ -52,50 +57,82 @@ def write(
 
 
 def state(cloud: Cloud, execution: Execution, now: str) -> None:
-    """Write that an execution began or ended."""
-    payload: dict[str, Any] = {"@type": _SYSTEM_TYPE, "state": now}
-    if now == "FAILED" and execution.error is not None:
-        payload["failure"] = {"exception": payload_text(execution.error.value)}
-    severity = "ERROR" if now == "FAILED" else "INFO"
-    write(
-        cloud,
-        execution,
-        {"severity": severity, "jsonPayload": payload},
-        log="workflows.googleapis.com%2Fexecutions_system",
-    )
+    """Write that an execution began or ended (google/cloud/workflows/type/executions_system.proto)."""
+    payload: dict[str, Any] = {
+        "@type": _SYSTEM_TYPE,
+        "activityTime": rfc3339(execution.now()),
+        "message": f"Workflow execution is in state {now}",
+        "state": now,
+    }
+    severity = "INFO"
+    if now == "ACTIVE":
+        payload["start"] = {"argument": to_json(execution.argument)}
+    elif now == "SUCCEEDED":
+        payload["success"] = {"result": to_json(execution.result)}
+    elif now == "FAILED" and execution.error is not None:
+        severity = "ERROR"
+        payload["failure"] = {
+            "exception": payload_text(execution.error.value)[:_SHORT],
+            "source": _source(execution.error)[:_SHORT],
+        }
+    write(cloud, execution, {"severity": severity, "jsonPayload": payload}, log=_SYSTEM_LOG)
 
 
-def call_log(level: str | None) -> Callable[[Execution, dict[str, Any]], None] | None:
-    """Give what writes the call log, or None where nothing is to be written."""
+def _source(error: WorkflowError) -> str:
+    if not error.trace:
+        return ""
+    return f"{error.trace[0].routine}.{error.trace[0].step}"
+
+
+def call_log(cloud: Cloud, level: str | None) -> Callable[[Execution, dict[str, Any]], None] | None:
+    """Give what writes the call log, or None where nothing is to be written.
+
+    Its entries are as google/cloud/workflows/type/engine_call.proto describes them.
+    """
     wanted = _EVENTS.get(level or "")
     if wanted is None:
         return None
+    # When the calls under way began, by branch: calls of one branch end in reverse order.
+    begun: dict[int, list[float]] = {}
 
     def record(execution: Execution, event: dict[str, Any]) -> None:
-        if event["event"] in wanted:
-            execution.log(_entry(event))
+        times = begun.setdefault(event["frame"].task.number, [])
+        if event["event"] == "call":
+            times.append(execution.now())
+        since = times[-1] if times else execution.now()
+        if event["event"] != "call" and times:
+            times.pop()
+        if event["event"] in wanted and not execution.replaying:
+            entry = {"severity": "DEBUG", "jsonPayload": _entry(execution, event, since)}
+            write(cloud, execution, entry, log=_CALL_LOG)
 
     return record
 
 
-def _entry(event: dict[str, Any]) -> dict[str, Any]:
-    frame = event["frame"]
-    place = frame.at
-    payload: dict[str, Any] = {"@type": _ENGINE_TYPE, "functionName": event["function"]}
-    severity = "INFO"
+def _entry(execution: Execution, event: dict[str, Any], since: float) -> dict[str, Any]:
+    task = event["frame"].task
+    payload: dict[str, Any] = {
+        "@type": _CALL_TYPE,
+        "executionId": execution.settings.name.rpartition("/")[2],
+        "activityTime": rfc3339(execution.now()),
+        "state": _STATES[event["event"]],
+        "step": execution.history.entries[task.entry - 1].step if task.entry else "",
+        "callee": event["function"],
+    }
     if event["event"] == "call":
-        payload["begin"] = {"args": _redacted(_plain(event["arguments"]))}
+        payload["begun"] = {"namedArgs": _redacted(_plain(event["arguments"]))}
     elif event["event"] == "return":
-        payload["succeeded"] = {"response": _plain(event["value"])}
+        text = json.dumps(_plain(event["value"]), ensure_ascii=False)
+        payload["succeeded"] = {"callStartTime": rfc3339(since), "response": text}
     else:
-        severity = "ERROR"
         error = event["error"]
-        value = error.value if isinstance(error, WorkflowError) else str(error)
-        payload["exceptionRaised"] = {"exception": payload_text(value)}
-    payload["routine"] = frame.routine
-    if place is not None:
-        payload["sourceLine"] = place.line
-    return {"severity": severity, "jsonPayload": payload}
+        known = isinstance(error, WorkflowError)
+        payload["exceptionRaised"] = {
+            "callStartTime": rfc3339(since),
+            "exception": payload_text(error.value if known else str(error)),
+            "origin": (_source(error) if known else "") or payload["step"],
+        }
+    return payload
 
 
 def _redacted(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -5,17 +5,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from localcloud.clock import VirtualClock, rfc3339
+from localcloud.clock import Timer, VirtualClock
 from localcloud.services.workflowexecutions import callbacks, entries, logs
-from localcloud.transport import ConnectionFailed, ReplyLost
+from localcloud.services.workflowexecutions.records import (
+    API,
+    JOURNAL,
+    drop,
+    drop_all,
+    duration,
+    outlived,
+)
+from localcloud.transport import ConnectionFailed, ConnectionReset
+from localcloud.workflows import limits
 from localcloud.workflows.compiler import compiled
 from localcloud.workflows.effects import HttpReply, HttpRequest
 from localcloud.workflows.engine import Engine, TokenError, TransportError
-from localcloud.workflows.errors import DeployError, WorkflowError
+from localcloud.workflows.errors import DeployError, WorkflowError, limit_error
 from localcloud.workflows.machine import Execution, Settings
 from localcloud.workflows.report import context_text, payload_text, stack_trace
 from localcloud.workflows.values import from_json, to_json
@@ -26,8 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-API = "workflowexecutions"
 CONCURRENT = 10_000
+BACKLOG = 100_000
 _PATIENCE = 2.0  # seconds a cancellation waits for the execution to notice it
 _runners: WeakKeyDictionary[Any, Runner] = WeakKeyDictionary()
 _making = threading.Lock()
@@ -61,8 +70,11 @@ class Runner:
         """Prepare the engine."""
         self.cloud = cloud
         self.concurrent = CONCURRENT
+        self.backlog = BACKLOG
         self.running: dict[str, Execution] = {}
-        self.queued: deque[str] = deque()
+        self._queued: dict[str, deque[str]] = {}
+        self._admitted: Counter[str] = Counter()
+        self._year: Timer | None = None
         self.engine = Engine(
             cloud.clock,
             self._send,
@@ -78,9 +90,25 @@ class Runner:
 
     def full(self, workflow: str) -> bool:
         """Say whether the region of a workflow has as many executions as it may have."""
-        region = "/".join(workflow.split("/")[:4])
-        # A copy, for executions come and go on other threads.
-        return sum(key.startswith(region + "/") for key in list(self.running)) >= self.concurrent
+        return self._admitted[_region(workflow)] >= self.concurrent
+
+    def backlog_full(self, workflow: str) -> bool:
+        """Say whether no further execution may wait in the region of a workflow."""
+        return len(self._queued.get(_region(workflow), ())) >= self.backlog
+
+    def admit(self, key: str, *, queued: bool) -> None:
+        """Give an execution a place among the running ones or in the queue; under the store's lock."""
+        if queued:
+            self._queued.setdefault(_region(key), deque()).append(key)
+        else:
+            self._admitted[_region(key)] += 1
+
+    def _leave(self, key: str) -> None:
+        """Give the place of an execution that has ended to the next in the queue."""
+        region = _region(key)
+        with self.cloud.store.lock():
+            self._admitted[region] -= 1
+        self._start_queued(region)
 
     def start(self, key: str, record: Resource, past: list[Resource] | None = None) -> None:
         """Start an execution, or go on with one whose journal is given."""
@@ -89,8 +117,9 @@ class Runner:
             program = compiled(workflow["sourceContents"])
         except (DeployError, KeyError) as error:
             self._fail(key, f"the revision of the workflow cannot be run: {error}")
+            self._leave(key)
             return
-        journal = self.cloud.store.of(f"{API}.journal")
+        journal = self.cloud.store.of(JOURNAL)
         numbers = iter(range(len(past or ()), 100_000_000))
 
         def write(entry: dict[str, Any]) -> None:
@@ -112,6 +141,25 @@ class Runner:
         else:
             logs.state(self.cloud, execution, "ACTIVE")
         execution.start()
+        self._watch_the_year()
+
+    def _watch_the_year(self) -> None:
+        """Set the one timer that ends what runs for longer than a year."""
+        if self._year is None and self.running:
+            due = min(execution.started for execution in list(self.running.values())) + limits.YEAR
+            self._year = self.cloud.clock.call_at(due, self._end_of_year)
+
+    def _end_of_year(self) -> None:
+        self._year = None
+        now = self.cloud.clock.now()
+        for execution in list(self.running.values()):
+            if execution.started + limits.YEAR <= now:
+                message = "the execution has run for longer than a year"
+                execution.fail(limit_error(message, "ExecutionDurationLimitExceededError"))
+        remaining = [one for one in list(self.running.values()) if one.started + limits.YEAR > now]
+        if remaining:
+            due = min(one.started for one in remaining) + limits.YEAR
+            self._year = self.cloud.clock.call_at(due, self._end_of_year)
 
     def _revision(self, key: str, record: Resource) -> Resource:
         name = key.partition("/executions/")[0]
@@ -136,33 +184,40 @@ class Runner:
             name=key,
             environment=environment,
             detailed=history == "EXECUTION_HISTORY_DETAILED",
-            call_log=logs.call_log(level),
+            call_log=logs.call_log(self.cloud, level),
         )
 
     def resume(self) -> None:
-        """Take up what was under way."""
+        """Take up what was under way, and forget what ended long ago."""
         collection = self.cloud.store.of(API)
-        journal = self.cloud.store.of(f"{API}.journal")
+        journal = self.cloud.store.of(JOURNAL)
         for key, record in collection.under("projects/"):
-            if record["state"] == "ACTIVE" and key not in self.running:
+            if outlived(self.cloud, record):
+                drop_all(self.cloud, key)
+            elif record["state"] == "ACTIVE" and key not in self.running:
+                self.admit(key, queued=False)
                 past = [entry for _, entry in journal.under(key + "/")]
                 self.start(key, record, past)
             elif record["state"] == "QUEUED":
-                self.queued.append(key)
-        self._start_queued()
+                self.admit(key, queued=True)
+        for region in list(self._queued):
+            self._start_queued(region)
 
-    def _start_queued(self) -> None:
+    def _start_queued(self, region: str) -> None:
         collection = self.cloud.store.of(API)
-        while self.queued and not self.full(self.queued[0]):
-            try:
-                key = self.queued.popleft()
-            except IndexError:
-                return  # another thread has taken the last one
-            record = collection.find(key)
-            if record is not None and record["state"] == "QUEUED":
+        queue = self._queued.get(region)
+        while queue:
+            with self.cloud.store.lock():
+                if not queue or self.full(queue[0]):
+                    return
+                key = queue.popleft()
+                record = collection.find(key)
+                if record is None or record["state"] != "QUEUED":
+                    continue
                 now = self.cloud.clock.rfc3339()
                 started = collection.put(key, {**record, "state": "ACTIVE", "startTime": now})
-                self.start(key, started)
+                self.admit(key, queued=False)
+            self.start(key, started)
 
     # -- ending --------------------------------------------------------------------------------
 
@@ -190,9 +245,8 @@ class Runner:
             if execution is not None:
                 execution.on_end.clear()
                 execution.cancel()
-            collection.delete(key)
-            entries.forget(self.cloud, key)
-            self._drop_journal(key)
+                self._leave(key)
+            drop_all(self.cloud, key)
 
     def _ended(self, key: str, execution: Execution) -> None:
         changes: Resource = {"state": execution.state}
@@ -206,13 +260,22 @@ class Runner:
                 "context": "Execution cancelled.",
             }
         self.running.pop(key, None)
-        entries.save(self.cloud, key, execution.history)
+        if (
+            not self.running
+            and self._year is not None
+            and isinstance(self.cloud.clock, VirtualClock)
+        ):
+            # Nobody who waits until nothing is left to do wants to wait for a year.
+            self._year.cancel()
+            self._year = None
+        entries.save(self.cloud, key, execution)
+        changes["_billed"] = _billed(execution)
         current = _steps(execution)
         if current:
             changes["status"] = {"currentSteps": current}
         self._finish(key, changes)
         logs.state(self.cloud, execution, execution.state)
-        self._start_queued()
+        self._leave(key)
 
     def _fail(self, key: str, reason: str) -> None:
         payload = to_json({"message": reason, "tags": ["SystemError"]})
@@ -227,35 +290,23 @@ class Runner:
 
         def change(record: Resource) -> Resource:
             begun = record.get("startTime", now)
-            return {**record, **changes, "endTime": now, "duration": _duration(begun, seconds)}
+            return {**record, **changes, "endTime": now, "duration": duration(begun, seconds)}
 
         collection.update(key, change)
-        self._drop_journal(key)
+        drop(self.cloud, JOURNAL, key)
         callbacks.forget(self.cloud, key)
 
-    def _drop_journal(self, key: str) -> None:
-        self.cloud.store.write(
-            "delete from resources where api = ? and name >= ? and name < ?",
-            f"{API}.journal",
-            key + "/",
-            key + "0",
-        )
+    def billed(self, key: str) -> dict[str, int]:
+        """Count the steps of a running execution as they are billed; none if it does not run."""
+        execution = self.running.get(key)
+        return {"internal": 0, "external": 0} if execution is None else _billed(execution)
 
     def with_progress(self, record: Resource) -> Resource:
         """Add where a running execution is and how long it has taken."""
-        shown = {
-            key: value
-            for key, value in record.items()
-            if key not in ("label", "stepName", "executionId")
-        }
-        if "_duration" in shown:
-            written = shown.pop("_duration")
-            shown.pop("duration", None)
-            if written is not None:
-                shown["duration"] = written
+        shown = {key: value for key, value in record.items() if not key.startswith("_")}
         execution = self.running.get(self.cloud.by_id(record["name"]))
         if execution is not None:
-            shown["duration"] = _duration(record["startTime"], self.cloud.clock.now())
+            shown["duration"] = duration(record["startTime"], self.cloud.clock.now())
             steps = _steps(execution)
             if steps:
                 shown["status"] = {"currentSteps": steps}
@@ -287,7 +338,7 @@ class Runner:
                 body=request.body,
                 timeout=request.timeout,
             )
-        except ReplyLost as error:
+        except ConnectionReset as error:
             raise TransportError("reset", str(error)) from error
         except ConnectionFailed as error:
             raise TransportError("refused", str(error)) from error
@@ -321,11 +372,10 @@ def _steps(execution: Execution) -> list[Resource]:
     return [{"routine": entry.routine, "step": entry.step} for entry in current]
 
 
-def _duration(begun: str, now: float) -> str:
-    from localcloud.workflows.stdlib.time_ import parse_time
-
-    seconds = max(0.0, now - parse_time(begun))
-    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
+def _billed(execution: Execution) -> dict[str, int]:
+    """Count steps as Google bills them: requests to others and callbacks are external."""
+    return {"internal": execution.steps - execution.external, "external": execution.external}
 
 
-__all__ = ["Runner", "on_start", "on_stop", "rfc3339", "runner_of"]
+def _region(name: str) -> str:
+    return "/".join(name.split("/")[:4])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from localcloud.errors import ApiError, invalid
+from localcloud.errors import ApiError, invalid, precondition
 from localcloud.workflows.compiler import compiled
 from localcloud.workflows.errors import DeployError
 
@@ -17,8 +17,10 @@ _ENV_RESERVED = ("GOOGLE", "WORKFLOWS")
 _ENV_MOST = 20
 _ENV_BYTES = 4096
 _LABELS_MOST = 64
-_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+_LABEL_LENGTH = 63
+_KEY = re.compile(
+    r"projects/[^/]+/locations/(?P<place>[^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+(/cryptoKeyVersions/[^/]+)?"
+)
 _DESCRIPTION_MOST = 1000
 
 
@@ -32,6 +34,7 @@ def check_deployment(call: Call, workflow: Resource) -> Resource:
     _check_environment(workflow.get("userEnvVars", {}))
     if len(workflow.get("description", "")) > _DESCRIPTION_MOST:
         raise invalid(f"description is longer than {_DESCRIPTION_MOST} characters")
+    _check_key(call, workflow.get("cryptoKeyName"))
     email = _account(call, workflow.get("serviceAccount"))
     return {**workflow, "serviceAccount": f"projects/{call.cloud.project}/serviceAccounts/{email}"}
 
@@ -41,11 +44,32 @@ def check_labels(labels: dict[str, str]) -> None:
     if len(labels) > _LABELS_MOST:
         raise invalid(f"{len(labels)} labels, at most {_LABELS_MOST} allowed")
     for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+        if not key[:1].isalpha() or not _is_label(key) or not _is_label(value):
             raise invalid(
                 f"label {key!r}: {value!r} must be lower-case letters, digits, underscores and "
                 "dashes, at most 63 of them, and the key must begin with a letter"
             )
+
+
+def _is_label(text: str) -> bool:
+    """Say whether a text can be a label; letters of every script may be in it."""
+    letters = all(letter.isalnum() or letter in "_-" for letter in text)
+    return letters and text == text.lower() and len(text) <= _LABEL_LENGTH
+
+
+def _check_key(call: Call, key: str | None) -> None:
+    """Refuse every key: there is no Cloud KMS here, so nothing could be encrypted with one."""
+    if not key:
+        return
+    found = _KEY.fullmatch(key)
+    if found is None:
+        raise invalid(
+            f"crypto_key_name {key!r} does not match projects/*/locations/*/keyRings/*/cryptoKeys/*"
+        )
+    location = str(call.get("name") or call["parent"]).split("/")[3]
+    if found["place"] != location:
+        raise invalid(f"crypto_key_name {key!r} is not in the location of the workflow: {location}")
+    raise precondition(f"Cloud KMS key {key} cannot be used: the local cloud has no Cloud KMS.")
 
 
 def _check_environment(variables: dict[str, str]) -> None:
@@ -64,7 +88,7 @@ def _account(call: Call, given: str | None) -> str:
     """Give the e-mail of the account a workflow runs as; the caller must be allowed to use it."""
     if not given:
         return f"{call.cloud.number}-compute@developer.gserviceaccount.com"
-    email = given.rpartition("/")[2]
+    email = _email(call, given.rpartition("/")[2])
     resource = f"projects/{call.cloud.project}/serviceAccounts/{email}"
     allowed = call.cloud.iam.allowed(
         call.caller.member, "iam.serviceAccounts.actAs", "iam", resource
@@ -76,3 +100,14 @@ def _account(call: Call, given: str | None) -> str:
             "(or it may not exist).",
         )
     return email
+
+
+def _email(call: Call, account: str) -> str:
+    """Give an account's e-mail; it may be given by its number."""
+    if not account.isdigit():
+        return account
+    accounts = call.cloud.store.of("iam").children(
+        f"projects/{call.cloud.project}/serviceAccounts/"
+    )
+    found = [str(one["email"]) for one in accounts if one["uniqueId"] == account]
+    return found[0] if found else account

@@ -96,7 +96,7 @@ def test_a_workflow_is_there_when_its_operation_is_done(owner: Caller) -> None:
         ({"sourceContents": GOOD, "userEnvVars": {f"X{n}": "" for n in range(21)}}, "at most 20"),
         ({"sourceContents": GOOD, "userEnvVars": {"X": "x" * 4097}}, "larger"),
         ({"sourceContents": GOOD, "description": "x" * 1001}, "longer"),
-        ({"sourceContents": GOOD, "callLogLevel": "LOG_SOME"}, "callLogLevel"),
+        ({"sourceContents": GOOD, "callLogLevel": "LOG_SOME"}, "LOG_SOME"),
         ({"sourceContents": GOOD, "steps": []}, "steps"),
     ],
 )

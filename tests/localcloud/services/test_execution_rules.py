@@ -1,0 +1,373 @@
+"""What the Executions API refuses, counts, keeps and forgets."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from localcloud.cloud import Cloud
+from localcloud.services import iam, logging
+from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
+from localcloud.services.workflowexecutions import SERVICE_V1BETA as OLDER
+from localcloud.services.workflowexecutions.runner import runner_of
+from localcloud.services.workflows import SERVICE as WORKFLOWS
+from tests.localcloud.services.desk import HOST, NAME, Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from localcloud.clock import VirtualClock
+
+ECHO = "main: {params: [a], steps: [{b: {return: '${a}'}}]}"
+NAP = "- nap: {call: sys.sleep, args: {seconds: 100}}\n- out: {return: rested}"
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, clock: VirtualClock) -> Iterator[Cloud]:
+    """A project whose operations take no time."""
+    services = [WORKFLOWS, EXECUTIONS, OLDER, iam.SERVICE, logging.SERVICE]
+    made = Cloud(tmp_path / "state", clock=clock, only=services)
+    made.latency = {}
+    made.enable("workflows.googleapis.com", "workflowexecutions.googleapis.com")
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def desk(cloud: Cloud, ask: Callable[..., Any]) -> Desk:
+    """The owner's view."""
+    return Desk(cloud, ask)
+
+
+def test_labels_come_from_the_workflow_and_are_overridden(desk: Desk) -> None:
+    """An execution has its workflow's labels, but for those it sets itself."""
+    desk.deploy(ECHO, labels={"team": "red", "tier": "one"})
+    assert desk.start(labels={"tier": "zwei-ü"})["labels"] == {"team": "red", "tier": "zwei-ü"}
+    assert desk.start()["labels"] == {"team": "red", "tier": "one"}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "colour=red",
+        'state="DONE"',
+        'createTime>"yesterday"',
+        'duration>"long"',
+        "result:1",
+        "anything",
+        'state="FAILED" AND',
+        "(state=ACTIVE",
+    ],
+)
+def test_what_cannot_be_asked(desk: Desk, expression: str) -> None:
+    """A filter names known fields and values that they can have."""
+    desk.deploy(ECHO)
+    answer = desk.ask("GET", f"{HOST}{NAME}/executions?filter={quote(expression)}")
+    assert (answer.status, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
+def test_what_can_be_asked(desk: Desk) -> None:
+    """Times compare as times and durations as durations, whatever their digits."""
+    desk.deploy(NAP)
+    begun = desk.start(disableConcurrencyQuotaOverflowBuffering=True)
+    time = begun["createTime"].replace(".000000", "")
+    desk.pass_time(9)
+    for expression, count in {
+        f'createTime="{time}"': 1,
+        f'startTime<="{time}" AND state=ACTIVE': 1,
+        "duration>8s": 1,
+        'duration="9s"': 1,
+        "duration>10s": 0,
+        "disableConcurrencyQuotaOverflowBuffering=true": 1,
+        "NOT stepName=nap": 0,
+        "label:team": 0,
+        f'createTime>"{time}" OR stepName="nap"': 1,
+    }.items():
+        assert len(desk.listed("?filter=" + quote(expression))) == count, expression
+
+
+def test_lists_need_a_workflow_and_can_have_all(desk: Desk) -> None:
+    """Executions of no workflow are 404; those of every workflow are under a dash."""
+    assert desk.ask("GET", f"{HOST}{NAME}/executions").status == 404
+    desk.deploy(ECHO)
+    name = desk.run()["name"]
+    everywhere = NAME.rpartition("/")[0] + "/-/executions"
+    assert [item["name"] for item in desk.get(everywhere)["executions"]] == [name]
+
+
+@pytest.mark.parametrize(
+    ("metric", "method", "path"),
+    [
+        ("executions.list", "GET", f"{NAME}/executions"),
+        ("executions.write", "POST", f"{NAME}/executions"),
+        ("executions.get", "GET", f"{NAME}/executions/none"),
+    ],
+)
+def test_requests_per_minute(desk: Desk, metric: str, method: str, path: str) -> None:
+    """Beyond its quota a call is refused in Google's words, until the minute is over."""
+    desk.deploy(ECHO)
+    desk.cloud.quotas[f"workflows:{metric}"] = 2
+    body: dict[str, Any] | None = {} if method == "POST" else None
+    first = [desk.ask(method, HOST + path, body).status for _ in range(2)]
+    third = desk.ask(method, HOST + path, body)
+    desk.pass_time(61)
+
+    assert 429 not in first
+    assert third.status == 429
+    error = third.json()["error"]
+    assert error["status"] == "RESOURCE_EXHAUSTED"
+    assert error["message"].startswith("Quota exceeded for quota metric 'Execution ")
+    assert "of service 'workflowexecutions.googleapis.com'" in error["message"]
+    assert desk.ask(method, HOST + path, body).status == first[0]
+
+
+def test_create_and_cancel_share_a_quota(desk: Desk) -> None:
+    """They are counted together, and apart from reading."""
+    desk.deploy(NAP)
+    desk.cloud.quotas["workflows:executions.write"] = 2
+    name = desk.start()["name"]
+    assert desk.ask("POST", f"{HOST}{name}:cancel", {}).status == 200
+    assert desk.ask("POST", f"{HOST}{NAME}/executions", {}).status == 429
+    assert desk.ask("GET", HOST + name).status == 200
+
+
+def test_the_queue_has_an_end(desk: Desk) -> None:
+    """Beyond the backlog executions are refused; a place that gets free goes to the first."""
+    desk.deploy(NAP)
+    runner_of(desk.cloud).concurrent = 1
+    runner_of(desk.cloud).backlog = 2
+    names = [desk.start()["name"] for _ in range(3)]
+    assert desk.ask("POST", f"{HOST}{NAME}/executions", {}).status == 429
+    assert desk.ask("POST", f"{HOST}{names[0]}:cancel", {}).status == 200
+    desk.pass_time(1)
+    states = [desk.get(name)["state"] for name in names]
+    assert states == ["CANCELLED", "ACTIVE", "QUEUED"]
+    assert desk.get(names[1])["startTime"] >= desk.get(names[1])["createTime"]
+
+
+def test_the_queue_survives_a_restart(
+    tmp_path: Path, clock: VirtualClock, cloud: Cloud, desk: Desk
+) -> None:
+    """What waited still waits, in its order."""
+    desk.deploy(NAP)
+    runner_of(desk.cloud).concurrent = 1
+    names = [desk.start()["name"] for _ in range(3)]
+    desk.pass_time(50)
+    cloud.close()
+    again = Cloud(tmp_path / "state", clock=clock, only=cloud.services)
+    runner_of(again).concurrent = 1
+    again.start()
+    ended: dict[str, str] = {}
+    clock.advance(301)
+    for key, record in again.store.of("workflowexecutions").under("projects/"):
+        ended[again.by_number(key)] = record["endTime"]
+    assert sorted(names, key=lambda name: ended[name]) == names
+    assert len(set(ended.values())) == 3
+    again.close()
+
+
+def test_a_year_is_the_limit(desk: Desk) -> None:
+    """An execution that is still running after a year fails with an error that nothing catches."""
+    desk.deploy(
+        "main: {steps: [{a: {try: {steps: [{b: {call: sys.sleep, args: {seconds: 31536000}}},"
+        " {c: {call: sys.sleep, args: {seconds: 31536000}}}]}, except: {as: e, steps: [{d: {return: caught}}]}}}]}"
+    )
+    name = desk.start()["name"]
+    desk.pass_time(364 * DAY)
+    assert desk.get(name)["state"] == "ACTIVE"
+    desk.pass_time(2 * DAY)
+    found = desk.get(name)
+    assert (found["state"], found["duration"]) == ("FAILED", "31536000s")
+    assert "ResourceLimitError" in json.loads(found["error"]["payload"])["tags"]
+
+
+def test_executions_are_kept_for_90_days(desk: Desk) -> None:
+    """Then they are gone, with all that belongs to them; what still runs stays."""
+    desk.deploy("main: {params: [a], steps: [{b: {call: sys.sleep, args: {seconds: '${a}'}}}]}")
+    short, long = desk.start(10)["name"], desk.start(100 * DAY)["name"]
+    desk.pass_time(89 * DAY)
+    assert desk.get(short)["state"] == "SUCCEEDED"
+    desk.pass_time(2 * DAY)
+    assert desk.ask("GET", HOST + short).status == 404
+    assert [item["name"] for item in desk.listed()] == [long]
+    assert desk.ask("GET", f"{HOST}{short}/stepEntries").status == 404
+    left = desk.cloud.store.read("select name from resources where name like ?", f"%{short[-36:]}%")
+    assert left == []
+
+
+MESSAGE = {"data": base64.b64encode(b"hello").decode(), "messageId": "7", "attributes": {"a": "b"}}
+PUSH: dict[str, Any] = {
+    "message": MESSAGE,
+    "subscription": "projects/berth-local/subscriptions/eventarc",
+    "GCPCloudEventsMode": "CUSTOM_PUBSUB_projects/berth-local/topics/orders",
+}
+
+
+def test_a_message_starts_an_execution(desk: Desk) -> None:
+    """Its argument is the CloudEvent that Eventarc makes of the message."""
+    desk.deploy(ECHO)
+    answer = desk.ask("POST", f"{HOST}{NAME}:triggerPubsubExecution", PUSH)
+    desk.pass_time(1)
+    event = json.loads(desk.get(answer.json()["name"])["result"])
+    assert event["type"] == "google.cloud.pubsub.topic.v1.messagePublished"
+    assert event["source"] == "//pubsub.googleapis.com/projects/berth-local/topics/orders"
+    assert event["data"] == {"message": MESSAGE, "subscription": PUSH["subscription"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"message": None}, 400),
+        ({"message": {"messageId": "1"}}, 400),
+        ({"message": {"data": "%%"}}, 400),
+        ({"subscription": "eventarc"}, 400),
+        ({"GCPCloudEventsMode": ""}, 400),
+        ({"topic": "t"}, 400),
+    ],
+)
+def test_what_starts_nothing(desk: Desk, change: dict[str, Any], status: int) -> None:
+    """A push that is none is refused."""
+    desk.deploy(ECHO)
+    body = {key: value for key, value in {**PUSH, **change}.items() if value is not None}
+    answer = desk.ask("POST", f"{HOST}{NAME}:triggerPubsubExecution", body)
+    assert answer.status == status, answer.body
+    assert desk.listed() == []
+
+
+def test_a_message_never_waits(desk: Desk) -> None:
+    """Executions of triggers do not queue: Pub/Sub comes again."""
+    desk.deploy(NAP)
+    runner_of(desk.cloud).concurrent = 1
+    desk.start()
+    assert desk.ask("POST", f"{HOST}{NAME}:triggerPubsubExecution", PUSH).status == 429
+
+
+def test_what_is_exported(desk: Desk) -> None:
+    """The steps as they are billed: a request to somebody else and a callback are external."""
+    desk.deploy(
+        "- a: {try: {call: http.get, args: {url: 'https://example.org/'}}, except: {as: e, steps: [{c: {assign: [{x: 1}]}}]}}\n"
+        "- b: {call: http.get, args: {url: 'https://iam.googleapis.com/v1/x'}}"
+    )
+    name = desk.run()["name"]
+    exported = json.loads(desk.get(name + ":exportData")["data"])
+    assert exported["execution"]["name"] == name
+    assert exported["billedSteps"]["external"] == 1
+    assert exported["billedSteps"]["internal"] >= 3
+    assert exported["stepEntries"] > 0
+    assert desk.ask("GET", f"{HOST}{NAME}/executions/none:exportData").status == 404
+    assert "_billed" not in json.dumps(desk.listed("?view=FULL"))
+
+
+LOOPS = """
+main:
+  steps:
+    - one: {assign: [{n: 0}]}
+    - each:
+        for: {value: v, in: [1, 2], steps: [{add: {assign: [{n: "${n + v}"}]}}]}
+    - beside:
+        parallel:
+          for: {value: v, in: [1, 2], steps: [{rest: {call: sys.sleep, args: {seconds: 1000}}}]}
+"""
+
+
+def test_entries_say_where_they_belong(desk: Desk) -> None:
+    """Iterations count from 1, know their parent and their neighbours; cancelled steps say so."""
+    desk.deploy(LOOPS, executionHistoryLevel="EXECUTION_HISTORY_DETAILED")
+    name = desk.start()["name"]
+    desk.pass_time(1)
+    running = desk.get(name + "/stepEntries")["stepEntries"]
+    assert {entry["state"] for entry in running if entry["step"] == "rest"} == {"STATE_IN_PROGRESS"}
+    desk.ask("POST", f"{HOST}{name}:cancel", {})
+    desk.pass_time(1)
+    found = desk.get(name + "/stepEntries")["stepEntries"]
+    by_id = {entry["entryId"]: entry for entry in found}
+    loop = next(entry for entry in found if entry["stepType"] == "STEP_FOR")
+    children = [by_id[number] for number in loop["navigationInfo"]["children"]]
+
+    assert [item["stepEntryMetadata"]["progressNumber"] for item in children] == ["1", "2"]
+    assert {item["stepEntryMetadata"]["progressType"] for item in children} == {"PROGRESS_TYPE_FOR"}
+    assert children[0]["stepEntryMetadata"]["expectedIteration"] == "2"
+    assert children[0]["navigationInfo"]["next"] == children[1]["entryId"]
+    assert by_id[loop["navigationInfo"]["previous"]]["step"] == "one"
+    assert by_id[loop["navigationInfo"]["next"]]["step"] == "beside"
+    resting = [entry for entry in found if entry["step"] == "rest"]
+    assert {entry["state"] for entry in resting} == {"STATE_CANCELLED"}
+    assert {entry["updateTime"] for entry in resting} == {desk.get(name)["endTime"]}
+    assert len({entry["stepEntryMetadata"]["threadId"] for entry in resting}) == 2
+    around = by_id[resting[0]["navigationInfo"]["parent"]]
+    assert around["stepEntryMetadata"]["progressType"] == "PROGRESS_TYPE_PARALLEL_FOR"
+
+
+def test_lists_of_entries(desk: Desk) -> None:
+    """Filtered by number, state and parent; ordered as numbers; skipped and cut."""
+    desk.deploy("- each: {for: {value: v, range: [1, 12], steps: [{s: {assign: [{x: '${v}'}]}}]}}")
+    path = desk.run()["name"] + "/stepEntries"
+    first = desk.get(path)["stepEntries"]
+
+    def numbers(query: str) -> list[str]:
+        return [entry["entryId"] for entry in desk.get(path, query).get("stepEntries", [])]
+
+    assert numbers("?orderBy=entryId%20desc&pageSize=2") == ["25", "24"]
+    assert numbers("?filter=" + quote("entryId>=9 AND entryId<11")) == ["9", "10"]
+    assert numbers("?filter=" + quote('parent="1"')) == first[0]["navigationInfo"]["children"]
+    assert numbers("?filter=" + quote("state=SUCCEEDED AND stepType=STEP_FOR")) == ["1"]
+    assert numbers("?skip=23") == ["24", "25"]
+    cut = desk.get(path, "?pageSize=20&skip=2")
+    assert (len(cut["stepEntries"]), cut["totalSize"]) == (20, 25)
+    rest = desk.get(path, f"?pageSize=20&skip=2&pageToken={cut['nextPageToken']}")
+    assert [entry["entryId"] for entry in rest["stepEntries"]] == ["23", "24", "25"]
+    assert "expectedIteration" not in json.dumps(first)
+    for query in ("?filter=colour%3Dred", "?filter=state%3DBAD", "?orderBy=parent", "?skip=-1"):
+        assert desk.ask("GET", HOST + path + query).status == 400, query
+
+
+def test_the_call_log(desk: Desk) -> None:
+    """Entries are EngineCallLogs: begun with arguments, then the answer or the exception."""
+    desk.deploy(
+        "main: {steps: [{a: {call: sub, args: {n: 2}, result: r}}, {b: {return: '${r}'}}]}\n"
+        "sub: {params: [n], steps: [{c: {call: sys.sleep, args: {seconds: 5}}}, {d: {raise: no}}]}",
+        callLogLevel="LOG_ALL_CALLS",
+    )
+    name = desk.run()["name"]
+    written = [
+        entry for entry in logging.entries(desk.cloud.store) if "engine_call" in entry["logName"]
+    ]
+    found = [
+        (
+            entry["jsonPayload"]["state"],
+            entry["jsonPayload"]["callee"],
+            entry["jsonPayload"]["step"],
+        )
+        for entry in written
+    ]
+    assert found == [
+        ("BEGUN", "sub", "a"),
+        ("BEGUN", "sys.sleep", "c"),
+        ("SUCCEEDED", "sys.sleep", "c"),
+        ("EXCEPTION_RAISED", "sub", "a"),
+    ]
+    begun, _, slept, raised = (entry["jsonPayload"] for entry in written)
+    assert begun["begun"]["namedArgs"] == {"n": 2}
+    assert begun["executionId"] == name.rpartition("/")[2]
+    assert slept["succeeded"]["callStartTime"] < slept["activityTime"]
+    assert raised["exceptionRaised"]["exception"] == '"no"'
+    assert raised["exceptionRaised"]["origin"] == "sub.d"
+    assert raised["exceptionRaised"]["callStartTime"] == begun["activityTime"]
+    assert {entry["severity"] for entry in written} == {"DEBUG"}
+    assert written[0]["labels"]["workflows.googleapis.com/execution_id"] == begun["executionId"]
+
+
+def test_the_older_version_shows_less(desk: Desk) -> None:
+    """v1beta has no durations, labels or times of creation."""
+    desk.deploy(ECHO)
+    name = desk.run(1)["name"]
+    found = desk.ask("GET", HOST.replace("/v1/", "/v1beta/") + name).json()
+    assert (found["state"], found["result"]) == ("SUCCEEDED", "1")
+    assert not {"createTime", "duration", "labels"} & found.keys()
