@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from localcloud.workflows import values
+from localcloud.workflows import limits, values
 from localcloud.workflows.effects import Running
 from localcloud.workflows.errors import Position, WorkflowError, type_error, value_error
 from localcloud.workflows.evaluator import Code
@@ -135,19 +135,20 @@ class LoopCode:
         return _range(source) if self.is_range else values.copy(source)
 
 
-def _range(ends: list[Any]) -> range:
+def _range(ends: list[Any]) -> list[Any] | range:
     if len(ends) != 2:  # noqa: PLR2004 - a begin and an end
         raise value_error(f"range must have two ends; got: {shown(ends)}")
+    for value in ends:
+        if type(value) is not int and type(value) is not float:
+            raise type_error(f"the ends of a range must be numbers; got: {shown(value)}")
     begin_, end = ends
-    for value in (begin_, end):
-        if type(value) is float:
-            # How a double is stepped and compared is not documented.
-            raise value_error(f"the ends of a range must be integers; got: {shown(value)}")
-        if type(value) is not int:
-            raise type_error(f"the ends of a range must be integers; got: {shown(value)}")
     if begin_ > end:
         raise value_error(f"range [{begin_}, {end}] ends before it begins")
-    return range(begin_, end + 1)
+    # No execution gets further than the limit of steps, however far the end is.
+    number = min(int(end - begin_), limits.STEPS) + 1
+    if type(begin_) is int:
+        return range(begin_, begin_ + number)
+    return [begin_ + step for step in range(number)]
 
 
 def loop(name: str, code: LoopCode) -> Runner:

@@ -13,7 +13,7 @@ from localcloud.workflows.stdlib import FUNCTIONS
 from localcloud.workflows.stdlib.registry import Function, Kind
 
 if TYPE_CHECKING:
-    from localcloud.workflows.compiler import Store
+    from localcloud.workflows.store import Store
 
 Arguments = list[tuple[str, Code, Position]]
 Apply = Callable[[Frame, dict[str, Any]], Running]
@@ -24,7 +24,11 @@ def compile_call(
     program: Program, step: CallStep, arguments: Arguments, result: "Store | None"
 ) -> Runner:
     """Compile a call step."""
-    apply = _target(program, step.function, [name for name, _, _ in arguments])
+    try:
+        apply = _target(program, step.function, [name for name, _, _ in arguments])
+    except DeployError as error:
+        error.position = error.position or step.position
+        raise
     store = None if result is None else result.plain
     position = step.position
 

@@ -1,12 +1,12 @@
 """From syntax tree to something that runs, with every check that deployment makes."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from localcloud.workflows import blocks, calls, operators, parallel, retries
-from localcloud.workflows.errors import DeployError, type_error
+from localcloud.workflows import blocks, calls, parallel, retries
+from localcloud.workflows.errors import DeployError
 from localcloud.workflows.evaluator import Code, Evaluator, Program, run_all
 from localcloud.workflows.flow import (
     BREAK,
@@ -36,12 +36,15 @@ from localcloud.workflows.nodes import (
     Raise,
     Return,
     Routine,
+    Source,
     Step,
     Steps,
     Switch,
+    Target,
     Try,
 )
 from localcloud.workflows.scope import Layout, Scope
+from localcloud.workflows.store import Store
 
 Runner = tuple[str | None, Callable[[Frame], Any], bool]
 
@@ -58,7 +61,14 @@ class Place:
 
 def compile_source(text: str) -> Program:
     """Compile a workflow source; raise DeployError if it cannot be deployed."""
-    source = load(text)
+    try:
+        return _compile(load(text))
+    except RecursionError as error:
+        message = "source is nested too deeply"
+        raise DeployError(message) from error
+
+
+def _compile(source: Source) -> Program:
     program = Program()
     for name, routine in source.routines.items():
         program.routines[name] = _announce(routine)
@@ -121,8 +131,16 @@ class _Compiler:
             raise
         return StepCode(step.name, kind, step.position, run, waits, following)
 
-    def target(self, name: str, place: Place) -> Signal:
+    def target(self, target: Target, place: Place) -> Signal:
         """Find where ``next`` leads."""
+        try:
+            return self.signal(target.name, place)
+        except DeployError as error:
+            error.position = target.position
+            raise
+
+    def signal(self, name: str, place: Place) -> Signal:
+        """Find what the name of a step, ``end``, ``break`` or ``continue`` stands for."""
         if name in ("break", "continue"):
             if not place.in_loop:
                 outside = "a parallel loop" if place.in_branch else "a for loop"
@@ -180,7 +198,7 @@ class _Compiler:
 
         return "STEP_ASSIGN", flow, True
 
-    def store(self, assignment: Assignment, place: Place) -> "Store":
+    def store(self, assignment: Assignment, place: Place) -> Store:
         path: list[Code] = []
         node: Expression = assignment.target
         while not isinstance(node, Name):
@@ -314,7 +332,7 @@ class _Compiler:
         value = self.evaluator(place).value(statement.value, "raise value")
         return blocks.throw(value, statement.value.position)
 
-    def return_(self, _step: Step, statement: Return, place: Place) -> Runner:
+    def return_(self, step: Step, statement: Return, place: Place) -> Runner:
         if place.in_branch:
             raise DeployError("'return' cannot leave a branch of a parallel step")
         value = self.evaluator(place).value(statement.value, "return value")
@@ -324,13 +342,13 @@ class _Compiler:
 
             def run(frame: Frame) -> Signal:
                 frame.at = position
-                return Returned(plain(frame))
+                return Returned(plain(frame), step.name, position)
 
             return "STEP_RETURN", run, False
 
         def flow(frame: Frame) -> Generator[Any, Any, Signal]:
             frame.at = position
-            return Returned((yield from value.run(frame)))
+            return Returned((yield from value.run(frame)), step.name, position)
 
         return "STEP_RETURN", flow, True
 
@@ -339,48 +357,6 @@ class _Compiler:
 
     def nothing(self, _step: Step, _statement: Nothing, _place: Place) -> Runner:
         return "STEP_GOTO", lambda _frame: None, False
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Where an assignment puts its value: a variable, or a path of keys into one."""
-
-    hops: int
-    place: int
-    keys: list[Code] = field(default_factory=list)
-
-    @property
-    def waits(self) -> bool:
-        """Say whether a key must be waited for."""
-        return any(key.plain is None for key in self.keys)
-
-    @property
-    def plain(self) -> Callable[[Frame, Any], None]:
-        """Give the closure that stores a value; no key of it waits."""
-        hops, place = self.hops, self.place
-        if not self.keys:
-            if hops:
-                return lambda frame, value: owner_frame(frame, hops).store(place, value)
-            return lambda frame, value: frame.store(place, value)
-        keys = [key.plain for key in self.keys if key.plain is not None]
-        return lambda frame, value: self.apply(frame, [key(frame) for key in keys], value)
-
-    def apply(self, frame: Frame, keys: list[Any], value: Any) -> None:
-        """Store a value at a path whose keys are known."""
-        frame = owner_frame(frame, self.hops)
-        if not keys:
-            frame.store(self.place, value)
-            return
-        operators.assign_path(frame, self.place, keys, value)
-
-
-def owner_frame(frame: Frame, hops: int) -> Frame:
-    """Give the frame that owns a variable so many branches out."""
-    for _ in range(hops):
-        if frame.up is None:
-            raise type_error("variable is out of reach")
-        frame = frame.up
-    return frame
 
 
 _COMPILERS: Final[dict[type, Callable[[_Compiler, Step, Any, Place], Runner]]] = {

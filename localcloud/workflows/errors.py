@@ -31,13 +31,22 @@ class DeployError(Exception):
     """
 
     def __init__(
-        self, reason: str, *, step: str | None = None, position: Position | None = None
+        self,
+        reason: str,
+        *,
+        step: str | None = None,
+        position: Position | None = None,
+        symbol: str = "",
     ) -> None:
-        """Remember the reason; the step is filled in by whoever knows it."""
+        """Remember the reason; step and position are filled in by whoever knows them.
+
+        ``symbol`` is the name in an expression that the reason is about.
+        """
         super().__init__(reason)
         self.reason = reason
         self.step = step
         self.position = position
+        self.symbol = symbol
 
     def __str__(self) -> str:
         """Give the build message."""

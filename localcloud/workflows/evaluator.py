@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from localcloud.workflows import connectors, operators
+from localcloud.workflows import connectors, limits, operators
 from localcloud.workflows.errors import DeployError, failure, type_error
 from localcloud.workflows.frames import UNSET, Frame
 from localcloud.workflows.nodes import (
@@ -27,8 +27,9 @@ from localcloud.workflows.nodes import (
     Value,
 )
 from localcloud.workflows.scope import Scope
-from localcloud.workflows.stdlib import CONSTANTS, FUNCTIONS
+from localcloud.workflows.stdlib import CONSTANTS, FUNCTIONS, MODULES
 from localcloud.workflows.stdlib.registry import Function, Kind
+from localcloud.workflows.value_source import place_of_symbol
 from localcloud.workflows.values import Callable as CallableValue
 from localcloud.workflows.values import shown
 
@@ -70,7 +71,8 @@ def run_all(codes: list[Code], frame: Frame) -> Generator[Any, Any, list[Any]]:
 
 
 def _unknown(symbol: str) -> DeployError:
-    return DeployError(f"symbol '{symbol}' is neither a variable nor a sub-workflow name")
+    reason = f"symbol '{symbol}' is neither a variable nor a sub-workflow name"
+    return DeployError(reason, symbol=symbol)
 
 
 def combine(parts: list[Code], build: Callable[..., Any]) -> Code:
@@ -111,7 +113,7 @@ class Evaluator:
                 return self.expression(value.expression)
             except DeployError as error:
                 error.reason = f"error evaluating {what}: {error.reason}"
-                error.position = error.position or value.position
+                error.position = error.position or place_of_symbol(value, error.symbol)
                 raise
         if isinstance(value, ListValue):
             return combine([self.value(item, what) for item in value.items], _make_list)
@@ -129,6 +131,8 @@ class Evaluator:
     def literal(self, node: Literal) -> Code:
         """Compile a constant."""
         constant = node.value
+        if type(constant) is int and constant > limits.INTEGER_MOST:
+            raise DeployError(f"integer {constant} does not fit 64 bits")
         return Code(lambda _frame: constant)
 
     def name(self, node: Name) -> Code:
@@ -162,7 +166,8 @@ class Evaluator:
                     return combine([inner], lambda subject: operators.element(subject, node.key))
             if library in FUNCTIONS:
                 raise DeployError(f"function '{library}' must be called")
-            raise _unknown(library.split(".", maxsplit=1)[0])
+            head = library.partition(".")[0]
+            raise _unknown(library if head in MODULES else head)
         key = node.key
         subject = self.expression(node.subject)
         if subject.plain is not None:
@@ -199,7 +204,7 @@ class Evaluator:
         if name is None:
             raise DeployError("only library functions and subworkflows can be called")
         arguments = [self.expression(argument) for argument in node.arguments]
-        routine = self.program.routines.get(name)
+        routine = self.program.routines.get(name) if name != "main" else None
         if routine is not None:
             return _routine_call(routine, arguments)
         if name in connectors.HELPERS:
@@ -207,14 +212,22 @@ class Evaluator:
         function = FUNCTIONS.get(name)
         if function is None:
             if name.startswith("googleapis."):
-                raise DeployError(f"blocking call '{name}' cannot be used in an expression")
-            raise _unknown(name.partition(".")[0])
+                raise DeployError(
+                    f"blocking call '{name}' cannot be used in an expression", symbol=name
+                )
+            head = name.partition(".")[0]
+            if self.scope.find(head) is None and head not in MODULES:
+                raise _unknown(head)
+            reason = f"symbol '{name}' is neither a function nor a sub-workflow name"
+            raise DeployError(reason, symbol=name)
         if function.kind is Kind.BLOCKING:
-            raise DeployError(f"blocking call '{name}' cannot be used in an expression")
+            raise DeployError(
+                f"blocking call '{name}' cannot be used in an expression", symbol=name
+            )
         if not function.required <= len(arguments) <= len(function.parameters):
             wanted = ", ".join(function.parameters)
             message = f"function '{name}' takes ({wanted}), {len(arguments)} arguments given"
-            raise DeployError(message)
+            raise DeployError(message, symbol=name)
         return function_code(function, arguments)
 
 

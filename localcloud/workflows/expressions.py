@@ -37,9 +37,9 @@ _ESCAPES: Final = {
 
 
 class ExpressionError(DeployError):
-    """An expression cannot be parsed; ``offset`` says where in its text."""
+    """An expression cannot be parsed; ``offset`` says where in its text, if at one place."""
 
-    def __init__(self, reason: str, offset: int = 0) -> None:
+    def __init__(self, reason: str, offset: int | None = 0) -> None:
         """Remember the reason and the place."""
         super().__init__(reason)
         self.offset = offset
@@ -70,7 +70,8 @@ class _ToNodes(lark.Transformer[lark.Token, Expression]):
         text = str(token)
         if text.isdigit():
             value = int(text)
-            if value > limits.INTEGER_MOST:
+            # One more than the greatest: its negative is the least integer, so unary() decides.
+            if value > limits.INTEGER_MOST + 1:
                 raise ExpressionError(f"integer {text} does not fit 64 bits", token.start_pos or 0)
             return Literal(value)
         return Literal(float(text))
@@ -103,6 +104,12 @@ class _ToNodes(lark.Transformer[lark.Token, Expression]):
         return Listing(tuple(item for item in items if item is not None))
 
     def unary(self, operator: lark.Token, operand: Expression) -> Expression:
+        if (
+            isinstance(operand, Literal)
+            and type(operand.value) is int
+            and operand.value > limits.INTEGER_MOST
+        ):
+            return Literal(limits.INTEGER_LEAST)
         return Unary(str(operator).lower(), operand)
 
     def binary(self, left: Expression, operator: lark.Token, right: Expression) -> Expression:
@@ -171,7 +178,7 @@ def parse_scalar(value: str) -> Expression:
             f"expression is {len(text)} characters long, "
             f"the limit is {limits.EXPRESSION_CHARACTERS}"
         )
-        raise ExpressionError(message)
+        raise ExpressionError(message, None)
     if not text[2:-1].strip():
         reason = "expression is empty"
         raise ExpressionError(reason)

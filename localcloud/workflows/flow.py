@@ -47,9 +47,14 @@ class Jump(Signal):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Returned(Signal):
-    """``return``, or ``next: end``: the routine is over and has this value."""
+    """``return``, or ``next: end``: the routine is over and has this value.
+
+    The step is told so that a result which cannot be one can be traced to it.
+    """
 
     value: Any
+    step: str = ""
+    position: Position | None = None
 
 
 END: Final = Returned(None)
@@ -200,14 +205,14 @@ class RoutineCode:
         frame = Frame(
             self.layout.names, self.name, run=caller.run, task=caller.task, depth=caller.depth + 1
         )
-        return (yield from self.run_in(frame, arguments))
+        return (yield from self.run_in(frame, arguments)).value
 
     def run_in(self, frame: Frame, arguments: dict[str, Any]) -> Running:
-        """Run the routine in a frame made for it."""
+        """Run the routine in a frame made for it; give how it returned."""
         try:
             for place, name in enumerate(self.parameters):
                 frame.store(place, arguments[name] if name in arguments else self.defaults[name])
             signal = yield from run_block(self.block, frame)
         finally:
             frame.release()
-        return signal.value if isinstance(signal, Returned) else None
+        return signal if isinstance(signal, Returned) else END

@@ -23,7 +23,7 @@ from localcloud.workflows.effects import (
     Running,
     Sleep,
 )
-from localcloud.workflows.errors import WorkflowError, failure, limit_error
+from localcloud.workflows.errors import StackElement, WorkflowError, failure, limit_error
 from localcloud.workflows.evaluator import Program
 from localcloud.workflows.flow import RoutineCode
 from localcloud.workflows.frames import Frame
@@ -106,6 +106,7 @@ class Execution:
         self._past = journal.Past(past or [])
         self._write = write
         self._cancelled = False
+        self._over: WorkflowError | None = None
         self.advancing = False
 
     # -- what steps use ----------------------------------------------------------------------
@@ -179,7 +180,13 @@ class Execution:
         arguments = {}
         if main.parameters and (self.argument is not None or main.required):
             arguments[main.parameters[0]] = self.argument
-        return (yield from main.run_in(frame, arguments))
+        returned = yield from main.run_in(frame, arguments)
+        try:
+            _check_result(returned.value)
+        except WorkflowError as error:
+            error.trace.append(StackElement(returned.step, "main", returned.position))
+            raise
+        return returned.value
 
     def deliver(self, key: Key, outcome: Any) -> None:
         """Take the outcome of an effect; callable from any thread."""
@@ -209,6 +216,16 @@ class Execution:
         self._cancelled = True
         self.host.schedule(self)
 
+    def fail(self, error: WorkflowError) -> None:
+        """End with an error that nothing inside can catch; callable from any thread."""
+        self._over = error
+        self.host.schedule(self)
+
+    @property
+    def replaying(self) -> bool:
+        """Say whether what happens now has happened before."""
+        return bool(self._past)
+
     def advance(self) -> bool:
         """Run until everything waits; give True if it only made room for others."""
         self.advancing = True
@@ -221,6 +238,8 @@ class Execution:
         while self.state == "ACTIVE":
             if self._cancelled:
                 self._end("CANCELLED", None, None)
+            elif self._over is not None:
+                self._end("FAILED", None, self._over)
             elif self._ready:
                 task, value = self._ready.popleft()
                 if self._resume(task, value):
@@ -245,6 +264,8 @@ class Execution:
             self._task_over(task, stop.value, None)
         except WorkflowError as error:
             self._task_over(task, None, error)
+        except RecursionError:
+            self._end("FAILED", None, limit_error("a value is nested too deeply"))
         except Exception:  # a fault of the interpreter must end the execution, not the engine
             log.exception("the interpreter failed")
             self._end("FAILED", None, failure("SystemError", "internal error of the interpreter"))
@@ -309,11 +330,6 @@ class Execution:
     # -- the end -----------------------------------------------------------------------------
 
     def _end(self, state: str, value: Any, error: WorkflowError | None) -> None:
-        if state == "SUCCEEDED":
-            try:
-                _check_result(value)
-            except WorkflowError as refused:
-                state, value, error = "FAILED", None, refused
         self.state = state
         self.result = copy(value)
         self.error = error

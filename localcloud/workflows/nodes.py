@@ -90,6 +90,7 @@ class Computed:
     expression: Expression
     text: str
     position: Position
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,20 @@ class CallStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What ``next`` names."""
+
+    name: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One entry of a ``switch``: its condition, what it does, where it goes next."""
 
     condition: Value
     body: "Step | None"
-    next: str | None
+    next: Target | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +259,7 @@ class Step:
 
     name: str
     statement: Statement
-    next: str | None
+    next: Target | None
     position: Position
 
 

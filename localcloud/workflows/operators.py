@@ -1,12 +1,21 @@
 """What the operators of the language do, and which types they refuse."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 from localcloud.workflows import limits
 from localcloud.workflows.errors import WorkflowError, failure, type_error, value_error
 from localcloud.workflows.frames import UNSET, Frame
-from localcloud.workflows.values import equal, shown, size_of, sized_copy, type_name
+from localcloud.workflows.values import (
+    equal,
+    shown,
+    size_of,
+    sized_copy,
+    string_bytes,
+    text_of,
+    type_name,
+)
 
 
 def _mismatch(operator: str, left: Any, right: Any) -> WorkflowError:
@@ -15,11 +24,18 @@ def _mismatch(operator: str, left: Any, right: Any) -> WorkflowError:
     )
 
 
-def _bounded(number: int) -> int:
+def bounded(number: int) -> int:
+    """Give an integer back if it fits 64 bits."""
     if limits.INTEGER_LEAST <= number <= limits.INTEGER_MOST:
         return number
     # The documentation leaves open what overflow does, so it is refused.
     raise value_error("integer overflow: the result does not fit 64 bits")
+
+
+def _finite(number: Any) -> Any:
+    if type(number) is float and not math.isfinite(number):
+        raise value_error("overflow: the result does not fit a double")
+    return number
 
 
 def _is_number(value: Any) -> bool:
@@ -32,32 +48,39 @@ def _zero(operator: str) -> WorkflowError:
 
 
 def add(left: Any, right: Any) -> Any:
-    """Add numbers, or join strings; a string and a number do not mix."""
+    """Add numbers, or join strings; a number or boolean beside a string becomes text.
+
+    The table of implicit conversions is in docs/reference/syntax/datatypes.
+    """
     one, other = type(left), type(right)
     if one is int and other is int:
-        return _bounded(left + right)
-    if one is str and other is str:
-        return left + right
-    if _is_number(left) and _is_number(right):
-        return left + right
+        return bounded(left + right)
+    if one is str or other is str:
+        before, after = text_of(left), text_of(right)
+        if before is not None and after is not None:
+            joined = before + after
+            string_bytes(joined)
+            return joined
+    elif _is_number(left) and _is_number(right):
+        return _finite(left + right)
     raise _mismatch("+", left, right)
 
 
 def subtract(left: Any, right: Any) -> Any:
     """Subtract numbers."""
     if type(left) is int and type(right) is int:
-        return _bounded(left - right)
+        return bounded(left - right)
     if _is_number(left) and _is_number(right):
-        return left - right
+        return _finite(left - right)
     raise _mismatch("-", left, right)
 
 
 def multiply(left: Any, right: Any) -> Any:
     """Multiply numbers."""
     if type(left) is int and type(right) is int:
-        return _bounded(left * right)
+        return bounded(left * right)
     if _is_number(left) and _is_number(right):
-        return left * right
+        return _finite(left * right)
     raise _mismatch("*", left, right)
 
 
@@ -67,7 +90,7 @@ def divide(left: Any, right: Any) -> float:
         raise _mismatch("/", left, right)
     if right == 0:
         raise _zero("/")
-    return float(left / right)
+    return float(_finite(left / right))
 
 
 def floor_divide(left: Any, right: Any) -> Any:
@@ -77,7 +100,7 @@ def floor_divide(left: Any, right: Any) -> Any:
     if right == 0:
         raise _zero("//")
     result = left // right
-    return _bounded(result) if type(result) is int else result
+    return bounded(result) if type(result) is int else _finite(result)
 
 
 def remainder(left: Any, right: Any) -> Any:
@@ -94,7 +117,7 @@ def remainder(left: Any, right: Any) -> Any:
 def negate(value: Any) -> Any:
     """Change the sign of a number."""
     if type(value) is int:
-        return _bounded(-value)
+        return bounded(-value)
     if type(value) is float:
         return -value
     raise type_error(f"unsupported operand type for unary '-': {type_name(value)}")

@@ -29,6 +29,7 @@ from localcloud.workflows.nodes import (
     Step,
     Steps,
     Switch,
+    Target,
     Try,
     Value,
 )
@@ -99,7 +100,7 @@ def _step(name: str, parts: Parts, body: Mapping, position: Position) -> Step:
     return Step(name, statement, _next(parts), position)
 
 
-def _next(parts: Parts) -> str | None:
+def _next(parts: Parts) -> Target | None:
     node = parts.get("next")
     if node is None:
         return None
@@ -109,7 +110,7 @@ def _next(parts: Parts) -> str | None:
         or is_expression(node.value)
     ):
         _refuse("'next' must be the name of a step", node)
-    return str(node.value)
+    return Target(str(node.value), node.position)
 
 
 def _variable(node: Node, what: str) -> str:
@@ -143,7 +144,7 @@ def target(text: object, node: Node) -> Expression:
     try:
         expression = parse(text, "target")
     except ExpressionError as error:
-        error.position = Position(node.position.line, node.position.column + error.offset)
+        error.position = Position(node.position.line, node.position.column + (error.offset or 0))
         error.reason = f"invalid assignment target '{text}': {error.reason}"
         raise
     if isinstance(expression, Name) and expression.name.lower() in WORDS:
@@ -253,8 +254,8 @@ def _check_range(source: Value, node: Node) -> None:
     ):
         _refuse("'range' must be a list of two numbers or an expression", node)
     begin, end = source.value
-    if type(begin) is not int or type(end) is not int:
-        _refuse("the ends of a range must be integers", node)
+    if not {type(begin), type(end)} <= {int, float}:
+        _refuse("the ends of a range must be numbers", node)
     if begin > end:
         _refuse(f"range [{begin}, {end}] ends before it begins", node)
 
@@ -314,6 +315,9 @@ def _try(parts: Parts, _position: Position, name: str) -> Statement:
         steps = load_steps(body)
     else:
         only = load_step(name, body, body.position)
+        if isinstance(only.statement, For):
+            # A known issue of the service; the loop must stand in a step of its own under 'steps'.
+            _refuse("loop step name should not be empty", body)
         bare = isinstance(only.statement, Steps) and only.next is None
         steps = only.statement.steps if bare and isinstance(only.statement, Steps) else (only,)
     retry = _retry(parts["retry"]) if "retry" in parts else None

@@ -1,9 +1,14 @@
 """Reading values: a scalar is one expression or plain text, and so on into lists and maps."""
 
+import re
+from typing import Final
+
 from localcloud.workflows.errors import Position
 from localcloud.workflows.expressions import ExpressionError, is_expression, parse_scalar
 from localcloud.workflows.nodes import Computed, Constant, ListValue, MapValue, Value
 from localcloud.workflows.yaml_source import Node, Scalar, Sequence
+
+_STRING: Final = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
 
 
 def load_value(node: Node) -> Value:
@@ -32,8 +37,36 @@ def _scalar(node: Scalar) -> Value:
     if not is_expression(node.value):
         return Constant(node.value, node.position)
     try:
-        return Computed(parse_scalar(node.value), node.value, node.position)
+        return Computed(parse_scalar(node.value), node.value, node.position, node.raw)
     except ExpressionError as error:
-        place = node.position
-        error.position = Position(place.line, place.column + 2 + error.offset)
+        error.position = node.position
+        if error.offset is not None:
+            lead = node.value.index("{") + 1
+            error.position = place(node.value, node.raw, node.position, lead + error.offset)
         raise
+
+
+def place(text: str, raw: str, position: Position, offset: int, length: int = 1) -> Position:
+    """Give where a character of a scalar stands in the source.
+
+    ``raw`` has what ``text`` no longer has: quotes, escapes, line breaks and indentation.
+    """
+    at = 0
+    for character in text[:offset]:
+        if not character.isspace():
+            at = raw.find(character, at) + 1
+    if not text[offset : offset + 1].isspace():
+        at = max(at, raw.find(text[offset : offset + 1], at))
+    before = raw[:at]
+    line = before.count("\n")
+    column = at - before.rfind("\n") if line else position.column + at
+    return Position(position.line + line, column, length)
+
+
+def place_of_symbol(value: Computed, symbol: str) -> Position:
+    """Give where a name stands in an expression, the whole expression if it is not found."""
+    text = _STRING.sub(lambda found: " " * len(found.group()), value.text)
+    found = re.search(rf"(?<![\w.]){re.escape(symbol)}(?!\w)", text) if symbol else None
+    if found is None or not value.raw:
+        return value.position
+    return place(value.text, value.raw, value.position, found.start(), len(symbol))

@@ -1,8 +1,10 @@
 """Values of the language: their type names, copies, sizes, equality and JSON form."""
 
 import json
+import math
 from collections.abc import Iterator
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from localcloud.workflows import limits
 from localcloud.workflows.errors import limit_error, type_error, value_error
@@ -34,9 +36,46 @@ TYPE_NAMES: dict[type, str] = {
 }
 
 
+_WANTED: Final[dict[type, str]] = {
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    bytes: "bytes",
+    list: "a list",
+    dict: "a map",
+}
+
+
 def type_name(value: object) -> str:
     """Name the type as ``get_type`` does."""
     return TYPE_NAMES[type(value)]
+
+
+def string_bytes(text: str) -> int:
+    """Count the bytes of a string; one that is too long ends the execution."""
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > limits.STRING_BYTES:
+        message = f"string of {size} bytes is longer than {limits.STRING_BYTES}"
+        raise limit_error(message, "StringLimitExceededError")
+    return size
+
+
+def text_of(value: Any) -> str | None:
+    """Give the text of a string, number or boolean; None for what has no text.
+
+    All digits and no exponent, as in the documented string(sys.now()); 2.0 is "2".
+    """
+    kind = type(value)
+    if kind is str:
+        return str(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int:
+        return str(value)
+    if kind is float and math.isfinite(value):
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    return None
 
 
 def sized_copy(value: Any) -> tuple[Any, int]:
@@ -45,11 +84,7 @@ def sized_copy(value: Any) -> tuple[Any, int]:
     if kind is int or kind is float or kind is bool or value is None:
         return value, 8
     if kind is str:
-        size = len(value) if value.isascii() else len(value.encode())
-        if size > limits.STRING_BYTES:
-            message = f"string of {size} bytes is longer than {limits.STRING_BYTES}"
-            raise limit_error(message, "StringLimitExceededError")
-        return value, 8 + size
+        return value, 8 + string_bytes(value)
     if kind is dict:
         total = 8
         entries = {}
@@ -147,6 +182,14 @@ def _integer(digits: str) -> int | float:
     return float(digits)
 
 
+def _double(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        message = f"{digits} does not fit a double"
+        raise ValueError(message)
+    return number
+
+
 def _no_constant(name: str) -> Any:
     message = f"{name} is not JSON"
     raise ValueError(message)
@@ -158,7 +201,7 @@ def from_json(text: str | bytes) -> Any:
     Raises:
         ValueError: if it is not JSON.
     """
-    return json.loads(text, parse_int=_integer, parse_constant=_no_constant)
+    return json.loads(text, parse_int=_integer, parse_float=_double, parse_constant=_no_constant)
 
 
 def shown(value: Any) -> str:
@@ -176,5 +219,4 @@ def expect_type(value: Any, kind: type, what: str) -> Any:
     """Give the value back if it has the type (``float`` also takes integers), else TypeError."""
     if type(value) is kind or (kind is float and type(value) is int):
         return value
-    wanted = "number" if kind is float else TYPE_NAMES[kind]
-    raise type_error(f"{what} must be a {wanted}; got: {shown(value)}")
+    raise type_error(f"{what} must be {_WANTED[kind]}; got: {shown(value)}")

@@ -23,10 +23,14 @@ _NULL: Final = re.compile(r"(?:~|null|Null|NULL|)$")
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A scalar and where it stands; ``value`` has its type already."""
+    """A scalar and where it stands; ``value`` has its type already.
+
+    ``raw`` is how a string is written, quotes and escapes and all, if it holds an expression.
+    """
 
     value: Any
     position: Position
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,15 @@ def _integer(text: str, position: Position) -> int:
     return number
 
 
+def _is_merge(key: yaml.ScalarNode) -> bool:
+    return key.value == "<<" and not key.style  # a quoted one is a key like any other
+
+
 class _Builder:
     """Turns PyYAML's nodes into ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self.text = text
         self.count = 0
         self.open: set[int] = set()
 
@@ -83,7 +92,8 @@ class _Builder:
             message = "aliases make the source too large"
             raise DeployError(message, position=position)
         if isinstance(node, yaml.ScalarNode):
-            return Scalar(self._scalar(node, position), position)
+            raw = self.text[start.index : end.index] if "${" in node.value else ""
+            return Scalar(self._scalar(node, position), position, raw)
         if id(node) in self.open:
             message = "an alias must not contain itself"
             raise DeployError(message, position=position)
@@ -105,8 +115,13 @@ class _Builder:
     def _mapping(self, node: yaml.Node, position: Position) -> Mapping:
         entries = []
         seen: set[tuple[type, object]] = set()
+        merged: list[Node] = []
         for key_node, value_node in node.value:
             key = self.build(key_node)
+            if isinstance(key_node, yaml.ScalarNode) and _is_merge(key_node):
+                found = self.build(value_node)
+                merged += found.items if isinstance(found, Sequence) else (found,)
+                continue
             if not isinstance(key, Scalar) or type(key.value) not in (str, int):
                 message = "a map key must be a string or an integer"
                 raise DeployError(message, position=key.position)
@@ -115,6 +130,15 @@ class _Builder:
                 raise DeployError(message, position=key.position)
             seen.add((type(key.value), key.value))
             entries.append((key, self.build(value_node)))
+        for source in merged:
+            # What stands in the map itself goes before what is merged, and first before later.
+            if not isinstance(source, Mapping):
+                message = "'<<' merges a map or a list of maps"
+                raise DeployError(message, position=source.position)
+            for key, value in source.entries:
+                if (type(key.value), key.value) not in seen:
+                    seen.add((type(key.value), key.value))
+                    entries.append((key, value))
         return Mapping(tuple(entries), position)
 
     def _scalar(self, node: yaml.ScalarNode, position: Position) -> Any:
@@ -177,12 +201,9 @@ def read(text: str) -> Node:
         place = f" (line {position.line}, column {position.column})" if position else ""
         message = f"invalid YAML: {problem}{place}"
         raise DeployError(message, position=position) from error
-    except RecursionError as error:
-        message = "source is nested too deeply"
-        raise DeployError(message) from error
     if len(documents) != 1 or documents[0] is None:
         message = (
             "source is empty" if not documents or documents[0] is None else "more than one document"
         )
         raise DeployError(message)
-    return _Builder().build(documents[0])
+    return _Builder(text.removeprefix("\ufeff")).build(documents[0])

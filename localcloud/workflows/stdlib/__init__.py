@@ -1,5 +1,7 @@
 """The standard library: one module for each of the language's modules, one table for all."""
 
+from typing import Final
+
 from localcloud.workflows.stdlib import (  # noqa: F401 - importing fills the table
     base64_,
     events,
@@ -19,4 +21,6 @@ from localcloud.workflows.stdlib import (  # noqa: F401 - importing fills the ta
 )
 from localcloud.workflows.stdlib.registry import CONSTANTS, FUNCTIONS
 
-__all__ = ["CONSTANTS", "FUNCTIONS"]
+MODULES: Final = frozenset(name.partition(".")[0] for name in FUNCTIONS if "." in name)
+
+__all__ = ["CONSTANTS", "FUNCTIONS", "MODULES"]

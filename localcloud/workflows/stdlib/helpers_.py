@@ -2,13 +2,12 @@
 
 import math
 import re
-from decimal import Decimal
 from typing import Any, Final
 
 from localcloud.workflows import limits
 from localcloud.workflows.errors import type_error, value_error
 from localcloud.workflows.stdlib.registry import function
-from localcloud.workflows.values import expect_type, shown, type_name
+from localcloud.workflows.values import expect_type, shown, text_of, type_name
 
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _DOUBLE: Final = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -51,19 +50,10 @@ def double(x: Any) -> float:
 @function("string", "x", counted=False)
 def string(x: Any) -> str:
     """Convert an integer, a double or a boolean."""
-    if type(x) is str:
-        return x
-    if type(x) is bool:
-        return "true" if x else "false"
-    if type(x) is int:
-        return str(x)
-    if type(x) is float:
-        if not math.isfinite(x):
-            raise value_error(f"{x} has no text")
-        # All digits and no exponent, as in the documented string(sys.now()); 2.0 is "2".
-        text = format(Decimal(repr(x)), "f")
-        return text.removesuffix(".0")
-    raise type_error(f"string() takes an integer, a double or a boolean; got: {shown(x)}")
+    text = text_of(x)
+    if text is None:
+        raise type_error(f"string() takes an integer, a double or a boolean; got: {shown(x)}")
+    return text
 
 
 @function("len", "v", counted=False)
@@ -88,8 +78,8 @@ def default(v: Any, d: Any) -> Any:
 
 @function("if", "cond", "a", "b", counted=False)
 def if_(cond: Any, a: Any, b: Any) -> Any:
-    """Choose between two values, both of which have been evaluated."""
-    return a if expect_type(cond, bool, "condition of if()") else b
+    """Choose between two values, both of which have been evaluated; null counts as false."""
+    return a if cond is not None and expect_type(cond, bool, "condition of if()") else b
 
 
 @function("get_type", "v", counted=False)

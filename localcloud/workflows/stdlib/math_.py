@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from localcloud.workflows.errors import value_error
-from localcloud.workflows.operators import negate
+from localcloud.workflows.operators import bounded, negate
 from localcloud.workflows.stdlib.registry import function
 from localcloud.workflows.values import expect_type
 
@@ -21,7 +21,7 @@ def floor(x: Any) -> int:
     number = expect_type(x, float, "x")
     if not math.isfinite(number):
         raise value_error(f"cannot round {number}")
-    return int(number // 1)
+    return bounded(int(number // 1))
 
 
 @function("math.max", "x", "y")

@@ -43,9 +43,25 @@ REFUSED = {
         "- a: {for: {value: v, in: [1], range: [1, 2], steps: [{b: {return: 1}}]}}",
         "either 'in' or 'range'",
     ),
-    "range of doubles": (
-        "- a: {for: {value: v, range: [1.5, 2.5], steps: [{b: {next: continue}}]}}",
-        "integers",
+    "range of texts": (
+        "- a: {for: {value: v, range: [one, 2], steps: [{b: {next: continue}}]}}",
+        "must be numbers",
+    ),
+    "loop right in a try": (
+        """
+        - a:
+            try: {for: {value: v, in: [1], steps: [{b: {next: continue}}]}}
+            except: {steps: [{c: {return: 1}}]}
+        """,
+        "loop step name should not be empty",
+    ),
+    "nested beyond all measure": (
+        "- a: {return: " + "[" * 5000 + "]" * 5000 + "}",
+        "nested too deeply",
+    ),
+    "a merge of what is no map": (
+        "- a: {return: {<<: 5}}",
+        "'<<' merges a map or a list of maps",
     ),
     "range backwards": (
         "- a: {for: {value: v, range: [2, 1], steps: [{b: {next: continue}}]}}",
@@ -169,7 +185,7 @@ def test_refused(name: str) -> None:
 
 
 def test_step_and_place_are_in_the_error() -> None:
-    """The message has Google's words, and the position leads to the expression."""
+    """The message has Google's words, and the position leads to the symbol."""
     source = textwrap.dedent("""
         - step1:
             assign:
@@ -184,7 +200,32 @@ def test_step_and_place_are_in_the_error() -> None:
         "symbol 'varC' is neither a variable nor a sub-workflow name"
     )
     assert caught.value.position is not None
-    assert (caught.value.position.line, caught.value.position.column) == (6, 13)
+    assert (caught.value.position.line, caught.value.position.column) == (6, 15)
+    assert caught.value.position.length == len("varC")
+
+
+PLACES = {
+    "in single quotes": ("- a:\n    return: '${1 + nope}'\n", (2, 20)),
+    "in double quotes with escapes": ('- a:\n    return: "${\\"nope\\" + nope}"\n', (2, 27)),
+    "on another line": ("- a:\n    return: |\n      ${1 +\n        nope}\n", (4, 9)),
+    "where the text stops": ("- a:\n    return: >-\n      ${1 +\n        (2}\n", (4, 11)),
+    "where a token is wrong": ("- a:\n    return: '${x y}'\n", (2, 18)),
+    "inside a target": ("- a:\n    assign:\n      - x[1+]: 5\n", (3, 13)),
+    "a function that is called wrongly": ("- a:\n    return: ${1 + len(1, 2)}\n", (2, 19)),
+    "a function that nobody knows": ("- a:\n    call: text.nope\n", (2, 11)),
+    "a step that nobody knows": ("- a:\n    next: nowhere\n", (2, 11)),
+    "behind a byte order mark": ("\ufeff- a:\n    return: ${nope}\n", (2, 15)),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_place_of_a_mistake(name: str) -> None:
+    """The position is that of the mistake, not that of the step it is in."""
+    source, place = PLACES[name]
+    with pytest.raises(DeployError) as caught:
+        compile_source(source)
+    assert caught.value.position is not None
+    assert (caught.value.position.line, caught.value.position.column) == place
 
 
 def test_fifty_are_enough() -> None:

@@ -237,7 +237,7 @@ def test_reading_a_variable_that_was_never_set(bench: Bench) -> None:
     [
         ("{for: {value: v, in: '${m}', steps: [{b: {assign: [{x: 1}]}}]}}", "TypeError"),
         ("{for: {value: v, range: '${[3, 1]}', steps: [{b: {assign: [{x: 1}]}}]}}", "ValueError"),
-        ("{for: {value: v, range: '${[1, 2.5]}', steps: [{b: {assign: [{x: 1}]}}]}}", "ValueError"),
+        ("{for: {value: v, range: '${[1, null]}', steps: [{b: {assign: [{x: 1}]}}]}}", "TypeError"),
         ("{for: {value: v, range: '${[1]}', steps: [{b: {assign: [{x: 1}]}}]}}", "ValueError"),
         ("{assign: [{'l[2]': 1}]}", "IndexError"),
         ("{assign: [{'m.a.b': 1}]}", "KeyError"),
