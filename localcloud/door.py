@@ -1,4 +1,8 @@
-"""The door: a CONNECT proxy that ends TLS for Google's host names and passes on plain bytes."""
+"""The door: a CONNECT proxy that ends TLS for Google's host names and passes on plain bytes.
+
+A client that cannot use a proxy but can be given an endpoint gets in without either: what it asks
+for as ``http://127.0.0.1:PORT/PATH`` is passed on too, see http_door.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from localcloud.certificates import Authority
 
@@ -21,6 +25,12 @@ _CHUNK = 256 * 1024
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 """Only Linux has it; elsewhere a request takes a little longer."""
 _CONNECT = re.compile(rb"CONNECT \[?([^\s\]]+?)\]?:(\d+) HTTP/1\.[01]\r\n")
+_BROWSER = re.compile(
+    rb"[A-Z]+ /[^\r\n]* HTTP/1\.[01]\r\n(?:[^\r\n]+\r\n)*?"
+    rb"host: (?:127\.0\.0\.1|localhost)(?::\d+)?\r\n",
+    re.IGNORECASE,
+)
+"""Asks the door itself: a browser for the status page, or a client that can use no proxy."""
 
 
 class Door:
@@ -32,11 +42,11 @@ class Door:
         self._serves = serves
         self._server: asyncio.Server | None = None
         self._http = 0
-        self._grpc = 0
+        self._grpc: Callable[[str], Awaitable[int]] | None = None
         self._open: set[asyncio.Task[None]] = set()
 
-    async def open(self, *, port: int, http: int, grpc: int) -> int:
-        """Listen on loopback (any free port for 0) and give the port."""
+    async def open(self, *, port: int, http: int, grpc: Callable[[str], Awaitable[int]]) -> int:
+        """Listen on loopback (any free port for 0) and give the port; *grpc* tells a host's."""
         self._http, self._grpc = http, grpc
         self._server = await asyncio.start_server(self._enter, "127.0.0.1", port, limit=_CHUNK)
         return int(self._server.sockets[0].getsockname()[1])
@@ -68,6 +78,9 @@ class Door:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         found = _CONNECT.match(head)
+        if found is None and _BROWSER.match(head):
+            await self._forward(self._http, reader, writer, head)
+            return
         if found is None:
             await _refuse(writer, "405 Method Not Allowed", "this proxy knows CONNECT only")
             return
@@ -79,20 +92,34 @@ class Door:
         await writer.drain()
         await writer.start_tls(self._authority.context(host), ssl_handshake_timeout=30)
         chosen = writer.get_extra_info("ssl_object").selected_alpn_protocol()
-        port = self._grpc if chosen == "h2" else self._http
+        port = self._http
+        if chosen == "h2" and self._grpc is not None:
+            port = await self._grpc(host)
+        await self._forward(port, reader, writer)
+
+    async def _forward(
+        self,
+        port: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        said: bytes = b"",
+    ) -> None:
+        """Let the two talk until one is through; *said* is what was read already."""
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port, limit=_CHUNK)
         try:
-            await _pipe(reader, writer, inner_reader, inner_writer)
+            inner_writer.write(said)
+            await pipe(reader, writer, inner_reader, inner_writer)
         finally:
             inner_writer.transport.abort()
 
 
-async def _pipe(
+async def pipe(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     inner_reader: asyncio.StreamReader,
     inner_writer: asyncio.StreamWriter,
 ) -> None:
+    """Pass bytes both ways until either side is through."""
     inward = asyncio.create_task(_copy(reader, inner_writer, acknowledge=writer))
     outward = asyncio.create_task(_copy(inner_reader, writer))
     try:

@@ -1,20 +1,33 @@
-"""The gRPC side of the door: the same handlers, reached by messages instead of URLs."""
+"""The gRPC side of the door: every message becomes the HTTP request it stands for.
+
+Google's own front end does the reverse: it turns REST into gRPC by the ``google.api.http`` rules.
+So there is one pipeline, and what a fault, a quota or a log entry is, is so for both.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import grpc
-from google.protobuf import any_pb2, json_format
-from google.rpc import error_details_pb2, status_pb2
+from google.api_core import path_template
+from google.protobuf import json_format, message
+from google.rpc import (
+    code_pb2,
+    error_details_pb2,  # noqa: F401 - registers the types that details are of
+    status_pb2,
+)
 
-from localcloud.errors import ApiError
-from localcloud.transport import ConnectionFailed
+from localcloud.protos import Protos, Rule, rpc_of
+from localcloud.transport import ConnectionFailed, Request, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from localcloud.cloud import Cloud
     from localcloud.service import Service
 
@@ -23,148 +36,206 @@ log = logging.getLogger(__name__)
 _WORKERS = 64
 _MOST = 64 * 1024 * 1024
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+_OK = 200
+_CANONICAL = {
+    400: 3,
+    401: 16,
+    403: 7,
+    404: 5,
+    409: 10,
+    412: 9,
+    413: 8,
+    429: 8,
+    499: 1,
+    500: 13,
+    501: 12,
+    503: 14,
+    504: 4,
+}
 
 
 class GrpcDoor:
-    """A gRPC server on loopback, behind the door's TLS."""
+    """gRPC servers on loopback, behind the door's TLS: one per host, since a call does not say it."""
 
     def __init__(self, cloud: Cloud) -> None:
-        """Serve the gRPC methods the cloud's services declare."""
+        """Serve the gRPC methods of the cloud's services."""
         self._cloud = cloud
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="grpc")
-        self._server: grpc.aio.Server | None = None
+        self._servers: list[grpc.aio.Server] = []
+        self._ports: dict[str, int] = {}
+        self._opening = asyncio.Lock()
 
     async def open(self) -> int:
-        """Listen on any free loopback port and give it."""
+        """Listen on any free loopback port, for any host, and give it."""
+        return await self._open(self._cloud.services)
+
+    async def port(self, host: str) -> int:
+        """Give the port that answers for one host."""
+        services = self._cloud.router.of_host(host)
+        key = ",".join(f"{one.api}.{one.version}" for one in services)
+        async with self._opening:
+            if key not in self._ports:
+                self._ports[key] = await self._open(services)
+            return self._ports[key]
+
+    async def _open(self, services: list[Service]) -> int:
         options = [
             ("grpc.max_receive_message_length", _MOST),
             ("grpc.max_send_message_length", _MOST),
             ("grpc.so_reuseport", 0),
         ]
-        self._server = grpc.aio.server(options=options)
-        for service in self._cloud.services:
+        server = grpc.aio.server(options=options)
+        for service in services:
             if service.grpc is not None:
-                self._server.add_generic_rpc_handlers(tuple(service.grpc(self._cloud)))
-        self._server.add_generic_rpc_handlers((_Table(self),))
-        port = self._server.add_insecure_port("127.0.0.1:0")
-        await self._server.start()
+                server.add_generic_rpc_handlers(tuple(service.grpc(self._cloud)))
+        server.add_generic_rpc_handlers((_Table(self, services),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        self._servers.append(server)
         return int(port)
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._server is not None:
-            await self._server.stop(0.5)
+        await asyncio.gather(*(server.stop(0.5) for server in self._servers))
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def handler(self, path: str) -> grpc.RpcMethodHandler | None:
+    def handler(self, services: list[Service], path: str) -> grpc.RpcMethodHandler | None:
         """Give the handler of a gRPC path, or None (the client then sees UNIMPLEMENTED)."""
-        for service in self._cloud.services:
-            entry = service.grpc_methods.get(path)
-            if entry is not None:
-                return self._unary(service, *entry)
-        return None
+        known = [one for one in services if path in one.grpc_methods or _may_have(one.protos, path)]
+        if not known:
+            return None
 
-    def _unary(
-        self,
-        service: Service,
-        request_class: Any,
-        response_class: Any,
-        method_id: str,
-    ) -> grpc.RpcMethodHandler:
-        async def answer(message: Any, context: Any) -> Any:
+        async def answer(data: bytes, context: Any) -> bytes:
             headers = {str(key): _text(value) for key, value in context.invocation_metadata()}
             loop = asyncio.get_running_loop()
             try:
-                found = await loop.run_in_executor(
-                    self._pool, self._call, service, method_id, message, headers
+                return await loop.run_in_executor(
+                    self._pool, self._answer, known, path, data, headers
                 )
-            except ApiError as error:
-                trailing = (("grpc-status-details-bin", _details(error)),)
-                await context.abort(_CODES[error.rpc_code], error.message, trailing)
+            except _Refused as refused:
+                status = refused.status
+                trailing = (("grpc-status-details-bin", status.SerializeToString()),)
+                await context.abort(_CODES[status.code], status.message, trailing)
             except ConnectionFailed:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
             except Exception:  # a bug in a handler must look like Google's INTERNAL
-                log.exception("%s failed", method_id)
+                log.exception("%s failed", path)
                 await context.abort(grpc.StatusCode.INTERNAL, "Internal error encountered.")
-            # the document may have fields that the client library does not know yet
-            return json_format.ParseDict(found, _pb(response_class)(), ignore_unknown_fields=True)
+            raise AssertionError("abort raises")
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=_pb(request_class).FromString,
-            response_serializer=lambda message: message.SerializeToString(),
-        )
+        return grpc.unary_unary_rpc_method_handler(answer)
 
-    def _call(
-        self,
-        service: Service,
-        method_id: str,
-        message: Any,
-        headers: dict[str, str],
-    ) -> dict[str, Any]:
-        method = self._cloud.router.document(service).methods[method_id]
-        fields = json_format.MessageToDict(message)
-        params = _flattened(fields, set(method.parameters))
-        rest = {key: value for key, value in fields.items() if key not in params}
-        body = _body(message.DESCRIPTOR.full_name, method.request, rest, service, self._cloud)
-        return self._cloud.pipeline.call(
-            service, method_id, params=params, body=body, headers=headers
-        )
+    def _answer(
+        self, services: list[Service], path: str, data: bytes, headers: dict[str, str]
+    ) -> bytes:
+        """Ask the pipeline, and put its answer or its refusal into messages."""
+        for service in services:
+            rpc = rpc_of(service, self._cloud.router.document(service), path)
+            if rpc is None:
+                continue
+            try:
+                asked = rpc.request.FromString(data)
+            except message.DecodeError:
+                raise _refused(13, "Error parsing request: the message cannot be read.") from None
+            requests = list(_requests(service.host, rpc.rules, asked, headers))
+            if rpc.rules and not requests:
+                raise _refused(3, "Invalid resource field value in the request.")
+            for request in requests:
+                if self._cloud.pipeline.route(request) is None:
+                    continue
+                response = self._cloud.pipeline.handle(request)
+                if response.status != _OK:
+                    raise _Refused(_status(response))
+                # the document may have fields that the client library does not know yet
+                found = json.loads(response.body) if response.body else {}
+                made = json_format.ParseDict(found, rpc.response(), ignore_unknown_fields=True)
+                return bytes(made.SerializeToString())
+        raise _refused(12, f"The local cloud has no method {path}.")
 
 
-class _Table(grpc.GenericRpcHandler):  # type: ignore[misc]
-    def __init__(self, door: GrpcDoor) -> None:
+class _Table(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no types
+    def __init__(self, door: GrpcDoor, services: list[Service]) -> None:
         self._door = door
+        self._services = services
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        return self._door.handler(str(handler_call_details.method))
+        return self._door.handler(self._services, str(handler_call_details.method))
 
 
-def _body(
-    message: str, request: str | None, rest: dict[str, Any], service: Service, cloud: Cloud
-) -> dict[str, Any]:
-    """Find the HTTP body among a message's fields: all of them, or the one that is the resource."""
-    if request is None:
-        return {}
-    if message.rpartition(".")[2] == request:
-        return rest
-    properties = cloud.router.document(service).schemas[request].get("properties", {})
-    if len(rest) == 1:
-        ((key, value),) = rest.items()
-        if isinstance(value, dict) and key not in properties:
-            return value
-    return rest
+class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    """The call ends with a status other than OK."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
 
 
-def _flattened(fields: dict[str, Any], names: set[str], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in fields.items():
+def _refused(code: int, text: str) -> _Refused:
+    return _Refused(status_pb2.Status(code=code, message=text))
+
+
+def _may_have(protos: Protos | None, path: str) -> bool:
+    return protos is not None and (
+        protos.has(path)
+        or path.startswith(("/google.longrunning.", "/google.iam.v1.", "/google.cloud.location."))
+    )
+
+
+def _requests(
+    host: str, rules: tuple[Rule, ...], asked: Any, headers: dict[str, str]
+) -> Iterator[Request]:
+    """Make the HTTP request of each rule whose path the message's fields fit."""
+    passed = {"content-type": "application/json", "accept": "application/json"}
+    if "authorization" in headers:
+        passed["authorization"] = headers["authorization"]
+    for rule in rules:
+        try:
+            parts = path_template.transcode([rule], asked)  # type: ignore[no-untyped-call]
+        except ValueError:
+            continue
+        try:
+            body, query = _json(parts.get("body")), _json(parts.get("query_params"))
+        except (ValueError, json_format.Error) as error:
+            raise _refused(3, f"Request contains an invalid argument: {error}") from None
+        url = f"https://{host}{parts['uri']}"
+        pairs = list(_flattened(query))
+        data = b"" if body is None else json.dumps(body).encode()
+        yield Request(
+            parts["method"].upper(), f"{url}?{urlencode(pairs)}" if pairs else url, passed, data
+        )
+
+
+def _json(part: Any) -> Any:
+    return None if part is None else json_format.MessageToDict(part)
+
+
+def _flattened(fields: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Write fields as query parameters: dotted names, lists as repeated ones."""
+    for key, value in (fields or {}).items():
         name = f"{prefix}{key}"
-        if name in names:
-            found[name] = value
-        elif isinstance(value, dict):
-            found.update(_flattened(value, names, f"{name}."))
-    return found
-
-
-def _pb(kind: Any) -> Any:
-    return kind.pb() if hasattr(kind, "pb") else kind
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{name}.")
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            yield name, str(item).lower() if isinstance(item, bool) else str(item)
 
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _details(error: ApiError) -> bytes:
-    status = status_pb2.Status(code=error.rpc_code, message=error.message)
-    for detail in error.render("modern")["error"].get("details", []):
-        if detail.get("@type", "").endswith("google.rpc.ErrorInfo"):
-            info = error_details_pb2.ErrorInfo(
-                reason=detail["reason"],
-                domain=detail.get("domain", ""),
-                metadata=detail.get("metadata", {}),
-            )
-            packed = any_pb2.Any()
-            packed.Pack(info)
-            status.details.append(packed)
-    return bytes(status.SerializeToString())
+def _status(response: Response) -> status_pb2.Status:
+    """Turn an error of the pipeline into google.rpc.Status, with the details it can hold."""
+    try:
+        error = json.loads(response.body)["error"]
+        text, name = str(error["message"]), error.get("status")
+    except (ValueError, KeyError, TypeError):
+        error, text, name = {}, response.body.decode("utf-8", "replace"), None
+    code = code_pb2.Code.Value(name) if name in code_pb2.Code.keys() else 0  # noqa: SIM118 - an enum
+    status = status_pb2.Status(code=code or _CANONICAL.get(response.status, 2), message=text)
+    for detail in error.get("details", []):
+        try:
+            json_format.ParseDict(detail, status.details.add())
+        except json_format.ParseError:
+            del status.details[-1]  # a type no client library here knows
+    return status

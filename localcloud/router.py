@@ -68,6 +68,10 @@ class Router:
         """Tell whether any service answers on a host."""
         return bool(self._of(host))
 
+    def of_host(self, host: str) -> list[Service]:
+        """Give the services that answer on a host."""
+        return list(self._of(host))
+
     def names(self, method_id: str) -> bool:
         """Tell whether a method is in some service's document or table of extra routes."""
         return any(
@@ -95,7 +99,8 @@ class Router:
                     return Route(service, params, method=method, upload=upload)
                 wrong_verb = True
                 verb_taken = verb_taken or has_verb
-        for service in self._of(host):
+        # the right path with the wrong verb is no other service's business
+        for service in () if wrong_verb else self._of(host):
             for name, handler in service.extra.items():
                 extra_verb, _, template = name.partition(" ")
                 found = _extra(template).fullmatch(path)

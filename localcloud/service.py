@@ -87,6 +87,13 @@ class Call:
 
     def require(self, permission: str, resource: str, *, api: str | None = None) -> None:
         """Refuse the call unless the caller has one more permission, such as actAs."""
+        words = self.service.denial if api is None else None
+        if words is not None:
+            if not self.cloud.iam.allowed(
+                self.caller.member, permission, self.service.api, resource
+            ):
+                raise words(self, permission)
+            return
         self.cloud.iam.check(self.caller.member, permission, api or self.service.api, resource)
 
     def mask(self, param: str = "updateMask") -> list[str]:

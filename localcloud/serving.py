@@ -82,6 +82,11 @@ class Serving:
         opening = asyncio.run_coroutine_threadsafe(self._metadata.port(email), self._loop)
         return opening.result(10)
 
+    def grpc_port_of(self, host: str) -> int:
+        """Give the loopback port that speaks gRPC, without TLS, for one host."""
+        opening = asyncio.run_coroutine_threadsafe(self._grpc.port(host), self._loop)
+        return opening.result(10)
+
     def serves(self, host: str) -> bool:
         """Tell whether a host name exists here."""
         return (
@@ -101,7 +106,7 @@ class Serving:
     async def _main(self) -> None:
         self._metadata = Metadata(self._cloud)
         await self._metadata.resume()
-        grpc = GrpcDoor(self._cloud)
+        self._grpc = grpc = GrpcDoor(self._cloud)
         door = Door(self.authority, serves=self.serves)
         config = uvicorn.Config(
             self._http,
@@ -124,7 +129,7 @@ class Serving:
         self.http_port = listener.getsockname()[1]
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         self.grpc_port = await grpc.open()
-        self.port = await door.open(port=self._wanted, http=self.http_port, grpc=self.grpc_port)
+        self.port = await door.open(port=self._wanted, http=self.http_port, grpc=grpc.port)
         while not (server.started or serving.done()):  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.005)
         self._ready.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from localcloud.iam import iam_methods
 from localcloud.listing import filtered
+from localcloud.protos import Protos
 from localcloud.service import PUBLIC, Call, Resource, Service, page
 
 
@@ -90,6 +91,7 @@ SERVICE_V3 = Service(
         "cloudresourcemanager.projects.search": search_v3,
         **_HANDLERS,
     },
+    protos=Protos("google.cloud.resourcemanager.v3", "google.cloud.resourcemanager_v3"),
     permissions={
         "cloudresourcemanager.projects.get": "resourcemanager.projects.get",
         "cloudresourcemanager.projects.search": PUBLIC,

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from localcloud.protos import Protos
 from localcloud.service import Service
 from localcloud.services._accounts import ACCOUNT_HANDLERS, ACCOUNT_PERMISSIONS, iam_resource
 from localcloud.services._custom_roles import ROLE_HANDLERS, ROLE_PERMISSIONS
+
+_RPCS = {
+    "ListServiceAccounts": "iam.projects.serviceAccounts.list",
+    "GetServiceAccount": "iam.projects.serviceAccounts.get",
+    "CreateServiceAccount": "iam.projects.serviceAccounts.create",
+    "PatchServiceAccount": "iam.projects.serviceAccounts.patch",
+    "DeleteServiceAccount": "iam.projects.serviceAccounts.delete",
+    "UndeleteServiceAccount": "iam.projects.serviceAccounts.undelete",
+    "EnableServiceAccount": "iam.projects.serviceAccounts.enable",
+    "DisableServiceAccount": "iam.projects.serviceAccounts.disable",
+    "ListServiceAccountKeys": "iam.projects.serviceAccounts.keys.list",
+    "GetServiceAccountKey": "iam.projects.serviceAccounts.keys.get",
+    "CreateServiceAccountKey": "iam.projects.serviceAccounts.keys.create",
+    "DeleteServiceAccountKey": "iam.projects.serviceAccounts.keys.delete",
+    "SetIamPolicy": "iam.projects.serviceAccounts.setIamPolicy",
+    "GetIamPolicy": "iam.projects.serviceAccounts.getIamPolicy",
+    "TestIamPermissions": "iam.projects.serviceAccounts.testIamPermissions",
+    "ListRoles": "iam.roles.list",
+    "CreateRole": "iam.projects.roles.create",
+    "UpdateRole": "iam.projects.roles.patch",
+    "DeleteRole": "iam.projects.roles.delete",
+    "UndeleteRole": "iam.projects.roles.undelete",
+}
 
 SERVICE = Service(
     "iam",
     "v1",
     {**ACCOUNT_HANDLERS, **ROLE_HANDLERS},
+    protos=Protos("google.iam.admin.v1", "google.cloud.iam_admin_v1", _RPCS),
     permissions={**ACCOUNT_PERMISSIONS, **ROLE_PERMISSIONS},
     required={
         "iam.projects.serviceAccounts.create": ("accountId",),

@@ -7,6 +7,7 @@ import json
 
 from localcloud.clock import rfc3339
 from localcloud.errors import invalid, not_found
+from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service
 from localcloud.tokens import subject
 
@@ -91,6 +92,7 @@ SERVICE = Service(
         _PREFIX + "signJwt": sign_jwt,
         _PREFIX + "signBlob": sign_blob,
     },
+    protos=Protos("google.iam.credentials.v1", "google.cloud.iam_credentials_v1"),
     permissions={
         _PREFIX + "generateAccessToken": Needs("iam.serviceAccounts.getAccessToken", api="iam"),
         _PREFIX + "generateIdToken": Needs("iam.serviceAccounts.getOpenIdToken", api="iam"),

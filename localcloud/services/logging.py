@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from localcloud.errors import invalid
 from localcloud.listing import filtered
+from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def list_entries(call: Call) -> Resource:
         raise invalid("The resource_names field must contain at least one resource.")
     for name in names:
         call.require("logging.logEntries.list", name)
-    order = call.body.get("orderBy", "timestamp asc").split()
-    if order[0] != "timestamp" or order[1:] not in ([], ["asc"], ["desc"]):
+    order = (call.body.get("orderBy") or "timestamp asc").split()
+    if order[:1] != ["timestamp"] or order[1:] not in ([], ["asc"], ["desc"]):
         raise invalid("order_by must be 'timestamp asc' or 'timestamp desc'.")
     found = _deduplicated(entries(call.cloud.store))
     kept = filtered(found, call.body.get("filter"), order={"severity": SEVERITIES})
@@ -142,6 +143,15 @@ SERVICE = Service(
         "logging.entries.list": list_entries,
         "logging.projects.logs.list": list_logs,
     },
+    protos=Protos(
+        "google.logging.v2",
+        "google.cloud.logging_v2",
+        {
+            "WriteLogEntries": "logging.entries.write",
+            "ListLogEntries": "logging.entries.list",
+            "ListLogs": "logging.projects.logs.list",
+        },
+    ),
     permissions={
         "logging.entries.write": Needs("logging.logEntries.create", resource=_project),
         # entries.list is checked for each of the resources it names

@@ -12,6 +12,7 @@ from localcloud.errors import already_exists, invalid, not_found, precondition
 from localcloud.iam import full_name, iam_methods
 from localcloud.listing import filtered
 from localcloud.merge import merged
+from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
 
 if TYPE_CHECKING:
@@ -333,6 +334,7 @@ SERVICE = Service(
     "secretmanager",
     "v1",
     {**{_PREFIX + name: handler for name, handler in _HANDLERS.items()}, **_POLICY_HANDLERS},
+    protos=Protos("google.cloud.secretmanager.v1", "google.cloud.secretmanager_v1"),
     permissions={
         **{_PREFIX + name: needs for name, needs in _PERMISSIONS.items()},
         **_POLICY_PERMISSIONS,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.discovery import exists
 from localcloud.errors import ApiError, error_info, invalid, not_found
 from localcloud.listing import filtered
+from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
 from localcloud.tokens import subject
 
@@ -196,6 +197,7 @@ SERVICE = Service(
         "serviceusage.services.list": list_services,
         "serviceusage.operations.get": get_operation,
     },
+    protos=Protos("google.api.serviceusage.v1", "google.cloud.service_usage_v1"),
     permissions={
         "serviceusage.services.batchEnable": "serviceusage.services.enable",
         "serviceusage.services.enable": "serviceusage.services.enable",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud.iam import iam_methods
+from localcloud.protos import Protos
 from localcloud.service import PUBLIC, Call, Needs, Service
 from localcloud.services.artifactregistry import artifacts, repositories
 from localcloud.services.artifactregistry.repositories import name_of, repository_of
@@ -59,6 +60,7 @@ SERVICE = Service(
         **{_PREFIX + name: handler for name, (handler, _) in METHODS.items()},
         **_POLICY_HANDLERS,
     },
+    protos=Protos("google.devtools.artifactregistry.v1", "google.cloud.artifactregistry_v1"),
     permissions={
         **{_PREFIX + name: needs for name, (_, needs) in METHODS.items()},
         **_POLICY_PERMISSIONS,

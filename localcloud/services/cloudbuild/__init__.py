@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Service
 from localcloud.services.cloudbuild import builds
 
@@ -39,6 +40,7 @@ SERVICE = Service(
     "cloudbuild",
     "v1",
     {method: handler for method, (handler, _) in METHODS.items()},
+    protos=Protos("google.devtools.cloudbuild.v1", "google.cloud.devtools.cloudbuild_v1"),
     permissions={method: needs for method, (_, needs) in METHODS.items()},
     resource=_project,
     on_start=lambda cloud: cloud.machines.builder.tidy(),

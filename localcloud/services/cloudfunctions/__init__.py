@@ -2,6 +2,7 @@
 
 from localcloud.errors import not_found
 from localcloud.iam.methods import iam_methods
+from localcloud.protos import Protos
 from localcloud.service import Call, Resource, Service, page
 from localcloud.services.cloudfunctions import builds, functions, sources
 from localcloud.services.run.names import REGION_CODES
@@ -54,6 +55,7 @@ SERVICE = Service(
         f"{_AT}.operations.list": _operations,
         **_iam_handlers,
     },
+    protos=Protos("google.cloud.functions.v2", "google.cloud.functions_v2"),
     permissions={
         f"{_AT}.list": "cloudfunctions.locations.list",
         f"{_AT}.runtimes.list": "cloudfunctions.runtimes.list",

@@ -1,6 +1,7 @@
 """Cloud Run v2: services, revisions, jobs, executions; the table of its methods."""
 
 from localcloud.iam.methods import iam_methods
+from localcloud.protos import Protos
 from localcloud.service import Service
 from localcloud.services.run import executions, jobs, operations, recovery, revisions, services
 from localcloud.services.run.knative import SERVICE as SERVICE_V1
@@ -74,6 +75,7 @@ SERVICE = Service(
     "run",
     "v2",
     {**_HANDLERS, **_service_handlers, **_job_handlers},
+    protos=Protos("google.cloud.run.v2", "google.cloud.run_v2"),
     permissions={**_PERMISSIONS, **_service_permissions, **_job_permissions},
     required={
         f"{_AT}.services.create": ("template",),
