@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from localcloud.errors import ApiError
@@ -9,6 +10,7 @@ from localcloud.services.storage import views
 from localcloud.services.storage.shelf import Resource
 
 SETTABLE = (
+    "autoclass",
     "billing",
     "cors",
     "defaultEventBasedHold",
@@ -26,9 +28,10 @@ SETTABLE = (
 )
 """What a caller may say about a bucket besides its name and place."""
 
-_UNKNOWN = ("autoclass", "customPlacementConfig", "encryption", "ipFilter", "objectRetention")
-"""Settings that are not carried out here, and so are refused."""
+_UNKNOWN = ("encryption", "ipFilter")
+"""Settings that would promise protection which there is not here, and so are refused."""
 
+_OF_UPLOADS = {"age", "matchesPrefix", "matchesSuffix"}
 _DAY = 86_400
 _WEEK = 7 * _DAY
 _LOCKED_AFTER = 90 * _DAY
@@ -158,15 +161,68 @@ def _retention(value: Any, before: Any, now: float) -> Any:
 def _lifecycle(value: Any, _before: Any, _now: float) -> Any:
     rules = (value or {}).get("rule") or []
     for rule in rules:
-        action = rule.get("action", {}).get("type")
-        if action not in _ACTIONS:
-            raise _invalid(f"Invalid lifecycle action type '{action}'.")
-        if not rule.get("condition"):
-            raise _invalid("A lifecycle management rule must have at least one condition.")
+        _check_rule(rule.get("action") or {}, rule.get("condition") or {})
     return {"rule": rules} if rules else None
 
 
+def _check_rule(action: Resource, condition: Resource) -> None:
+    kind = action.get("type")
+    if kind not in _ACTIONS:
+        raise _invalid(f"Invalid lifecycle action type '{kind}'.")
+    if not condition:
+        raise _invalid("A lifecycle management rule must have at least one condition.")
+    if kind == "SetStorageClass":
+        check_class(action.get("storageClass"))
+    if kind == "AbortIncompleteMultipartUpload" and condition.keys() - _OF_UPLOADS:
+        raise _invalid(
+            "AbortIncompleteMultipartUpload only supports the conditions age, matchesPrefix and "
+            "matchesSuffix."
+        )
+    _check_condition(condition)
+
+
+def _check_condition(condition: Resource) -> None:
+    for key in ("age", "numNewerVersions", "daysSinceCustomTime", "daysSinceNoncurrentTime"):
+        if condition.get(key, 0) < 0:
+            raise _invalid(f"Invalid value for lifecycle condition {key}: {condition[key]}")
+    for key in ("createdBefore", "customTimeBefore", "noncurrentTimeBefore"):
+        if key in condition:
+            try:
+                date.fromisoformat(condition[key])
+            except ValueError:
+                raise _invalid(f"Invalid date in {key}: '{condition[key]}'") from None
+    for each in condition.get("matchesStorageClass", []):
+        check_class(each)
+
+
+def _autoclass(value: Any, before: Any, now: float) -> Any:
+    if not value:
+        return None
+    old = before or {}
+    enabled = bool(value.get("enabled"))
+    settled: Resource = {
+        "enabled": enabled,
+        "toggleTime": old["toggleTime"] if old.get("enabled") == enabled else views.stamp(now),
+    }
+    if enabled:
+        terminal = value.get("terminalStorageClass") or "NEARLINE"
+        if terminal not in {"NEARLINE", "ARCHIVE"}:
+            raise _invalid(f"Invalid Autoclass terminal storage class '{terminal}'.")
+        same = old.get("terminalStorageClass") == terminal
+        since = old["terminalStorageClassUpdateTime"] if same else views.stamp(now)
+        settled |= {"terminalStorageClass": terminal, "terminalStorageClassUpdateTime": since}
+    return settled
+
+
+def _hierarchy(value: Any, before: Any, _now: float) -> Any:
+    if before is not None and value != before:
+        raise _invalid("Hierarchical namespace cannot be changed after a bucket was made.")
+    return value
+
+
 _RULES: dict[str, Callable[[Any, Any, float], Any]] = {
+    "autoclass": _autoclass,
+    "hierarchicalNamespace": _hierarchy,
     "storageClass": _storage_class,
     "labels": _labels,
     "iamConfiguration": _access,

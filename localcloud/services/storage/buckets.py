@@ -5,7 +5,16 @@ from dataclasses import replace
 
 from localcloud.errors import ApiError
 from localcloud.service import Call, Resource, page
-from localcloud.services.storage import bucket_rules, locations, names, policies, shelf, views
+from localcloud.services.storage import (
+    bucket_lists,
+    bucket_rules,
+    locations,
+    names,
+    notifications,
+    policies,
+    shelf,
+    views,
+)
 from localcloud.services.storage.depots import depot_of
 from localcloud.services.storage.generations import merge
 from localcloud.services.storage.preconditions import Preconditions
@@ -21,9 +30,10 @@ def insert(call: Call) -> Resource:
     """Make a bucket in a project, with Google's defaults for what is not said."""
     project = _project(call)
     name = names.check_bucket_name(call.body.get("name"))
-    _refuse_acls(call)
+    bucket_rules.refuse_unknown(call.body)
     depot = depot_of(call.cloud)
-    location, kind = locations.resolve(call.body.get("location"))
+    placed = call.body.get("customPlacementConfig") or {}
+    location, kind = locations.resolve(call.body.get("location"), placed.get("dataLocations"))
     now = depot.now()
     given = {key: call.body[key] for key in bucket_rules.SETTABLE if call.body.get(key) is not None}
     resource = bucket_rules.settle(given, {}, now) | {
@@ -35,15 +45,25 @@ def insert(call: Call) -> Resource:
     }
     if kind != "region":
         resource.setdefault("rpo", "DEFAULT")
+    if placed:
+        resource["customPlacementConfig"] = placed
+    if call.get("enableObjectRetention"):
+        call.require("storage.buckets.enableObjectRetention", names.resource_name(name))
+        resource["objectRetention"] = {"mode": "Enabled"}
     with depot.transaction():
         shelf.drop_expired(depot)
         taken = shelf.find_bucket(depot, name)
         if taken is not None:
             message = _SAME_OWNER if taken.project == project else _TAKEN
             raise ApiError(409, message, reason="conflict")
-        made = shelf.add_bucket(depot, name, project, resource)
+        draft = shelf.Bucket(0, name, 0, 0, project, None, resource)
+        grants, lists = bucket_lists.wanted(call, draft, new=True)
+        made = shelf.add_bucket(depot, name, project, resource | lists)
         policies.begin(call.cloud, name)
-    return views.bucket(made)
+        if grants is not None:
+            bucket_lists.replace_own(call.cloud, made, grants)
+    full = call.body.get("acl") or call.body.get("defaultObjectAcl")
+    return bucket_lists.shown(call, made, default="full" if full else "noAcl")
 
 
 def get(call: Call) -> Resource:
@@ -55,7 +75,7 @@ def get(call: Call) -> Resource:
         else:
             found = shelf.fetch_bucket(depot, call["bucket"])
         Preconditions.read(call.get, call.headers).check(found, reading=True)
-    return views.bucket(found)
+    return bucket_lists.shown(call, found)
 
 
 def list_all(call: Call) -> Resource:
@@ -63,7 +83,8 @@ def list_all(call: Call) -> Resource:
     depot = depot_of(call.cloud)
     deleted = bool(call.get("softDeleted"))
     found = shelf.list_buckets(depot, _project(call), deleted=deleted)
-    shown = [views.bucket(b) for b in found if b.name.startswith(call.get("prefix") or "")]
+    prefix = call.get("prefix") or ""
+    shown = [bucket_lists.shown(call, each) for each in found if each.name.startswith(prefix)]
     answer = page(call, shown, "items", "maxResults", default=1000)
     return {"kind": "storage#buckets", **answer}
 
@@ -122,7 +143,7 @@ def restore(call: Call) -> Resource:
         resource["updated"] = views.stamp(depot.now())
         restored = shelf.save_bucket(depot, replace(found, purge_at=None, resource=resource))
         policies.begin(call.cloud, found.name)
-    return views.bucket(restored)
+    return bucket_lists.shown(call, restored)
 
 
 def lock_retention(call: Call) -> Resource:
@@ -152,23 +173,13 @@ def storage_layout(call: Call) -> Resource:
     }
 
 
-def managed_folders(call: Call) -> Resource:
-    """List the managed folders: none, since none can be made here."""
-    shelf.fetch_bucket(depot_of(call.cloud), call["bucket"])
-    return {"kind": "storage#managedFolders"}
-
-
 def service_account(call: Call) -> Resource:
     """Name the account with which Cloud Storage itself acts for the project."""
-    number = call.cloud.number
-    return {
-        "kind": "storage#serviceAccount",
-        "email_address": f"service-{number}@gs-project-accounts.iam.gserviceaccount.com",
-    }
+    return {"kind": "storage#serviceAccount", "email_address": notifications.account(call.cloud)}
 
 
 def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
-    _refuse_acls(call)
+    bucket_rules.refuse_unknown(call.body)
     depot = depot_of(call.cloud)
     with depot.transaction():
         found = shelf.fetch_bucket(depot, call["bucket"])
@@ -176,7 +187,11 @@ def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
         now = depot.now()
         resource = bucket_rules.settle(change(found.resource), found.resource, now)
         resource["updated"] = views.stamp(now)
-        return views.bucket(shelf.save_bucket(depot, replace(found, resource=resource)))
+        grants, lists = bucket_lists.wanted(call, replace(found, resource=resource))
+        saved = shelf.save_bucket(depot, replace(found, resource=resource | lists))
+        if grants is not None:
+            bucket_lists.replace_own(call.cloud, saved, grants)
+    return bucket_lists.shown(call, saved, default="full")
 
 
 def _settable(body: Resource) -> Resource:
@@ -197,23 +212,3 @@ def _project(call: Call) -> str:
     if project in {call.cloud.project, call.cloud.number}:
         return str(call.cloud.project)
     raise ApiError(400, f"Unknown project id: {project}", reason="invalid")
-
-
-def _refuse_acls(call: Call) -> None:
-    retention = {"objectRetention": call.get("enableObjectRetention")}
-    bucket_rules.refuse_unknown(call.body | retention)
-    for key in ("predefinedAcl", "predefinedDefaultObjectAcl"):
-        if call.get(key):
-            raise acl_refusal()
-    for key in ("acl", "defaultObjectAcl"):
-        if call.body.get(key):
-            raise acl_refusal()
-
-
-def acl_refusal() -> ApiError:
-    """Return the refusal for access control lists, which buckets here do not have."""
-    message = (
-        "Cannot use ACL API to update bucket policy when uniform bucket-level access is "
-        "enabled. Read more at https://cloud.google.com/storage/docs/uniform-bucket-level-access"
-    )
-    return ApiError(400, message, reason="invalid")

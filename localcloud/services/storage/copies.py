@@ -2,21 +2,30 @@
 
 from localcloud.errors import ApiError
 from localcloud.service import Call, Resource
-from localcloud.services.storage import checksums, generations, names, shelf, views
-from localcloud.services.storage.buckets import acl_refusal
+from localcloud.services.storage import (
+    access,
+    checksums,
+    csek,
+    generations,
+    names,
+    retention,
+    shelf,
+)
 from localcloud.services.storage.depot import Depot
 from localcloud.services.storage.depots import depot_of
 from localcloud.services.storage.generations import Content
-from localcloud.services.storage.objects import check_overwrite, content_of
+from localcloud.services.storage.objects import check_overwrite, shown
 from localcloud.services.storage.preconditions import Preconditions, failed
 from localcloud.services.storage.shelf import Bucket, Entry
 
 _MOST_PARTS = 32
+_PREDEFINED = "destinationPredefinedAcl"
 
 
 def compose(call: Call) -> Resource:
     """Join up to 32 objects of a bucket into one."""
-    _refuse_acl(call)
+    generations.refuse_unknown(call.body.get("destination") or {})
+    key = csek.read(call.headers)
     parts = call.body.get("sourceObjects") or []
     if not parts:
         message = "You must provide at least one source component."
@@ -30,20 +39,24 @@ def compose(call: Call) -> Resource:
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["destinationBucket"])
         found = [_component(depot, bucket, part) for part in parts]
+        for component in found:
+            csek.check(component, key)
         name = call["destinationObject"]
         check_overwrite(call, depot, bucket, name)
         given = dict(call.body.get("destination") or {})
         given.setdefault("contentType", found[0].resource.get("contentType"))
+        given |= access.new_list(call, bucket, given, _PREDEFINED)
+        given |= retention.of_new(call, bucket, given) | csek.metadata(key)
         content = _joined(depot, found)
         checksums.check(checksums.Sums(content.crc32c, ""), {"crc32c": given.get("crc32c")}, {})
         made = generations.commit(depot, bucket, name, content, given)
-    return views.entry(bucket, made)
+    return shown(call, bucket, made)
 
 
 def copy(call: Call) -> Resource:
     """Copy an object, with its metadata or that of the body."""
     bucket, made = _copy(call)
-    return views.entry(bucket, made)
+    return shown(call, bucket, made)
 
 
 def rewrite(call: Call) -> Resource:
@@ -54,25 +67,32 @@ def rewrite(call: Call) -> Resource:
         "totalBytesRewritten": str(made.size),
         "objectSize": str(made.size),
         "done": True,
-        "resource": views.entry(bucket, made),
+        "resource": shown(call, bucket, made),
     }
 
 
 def _copy(call: Call) -> tuple[Bucket, Entry]:
-    _refuse_acl(call)
+    generations.refuse_unknown(call.body)
+    key = csek.read(call.headers)
     depot = depot_of(call.cloud)
     with depot.transaction():
         origin = shelf.fetch_bucket(depot, call["sourceBucket"])
-        source = _source(depot, origin, call["sourceObject"], call.get("sourceGeneration"))
+        source = shelf.fetch_entry(
+            depot, origin, call["sourceObject"], call.get("sourceGeneration")
+        )
         Preconditions.read(call.get, prefix="ifSource").check(source)
+        # The older method has one set of headers, for both objects.
+        both = call.method == "storage.objects.copy"
+        csek.check(source, key if both else csek.read(call.headers, csek.SOURCE))
         bucket = shelf.fetch_bucket(depot, call["destinationBucket"])
         name = call["destinationObject"]
         target = names.resource_name(bucket.name, name)
         call.require("storage.objects.create", target)
         check_overwrite(call, depot, bucket, name)
-        made = generations.commit(
-            depot, bucket, name, content_of(depot, source), _metadata(call.body, source, bucket)
-        )
+        given = _metadata(call.body, source, bucket)
+        given |= access.new_list(call, bucket, call.body, _PREDEFINED)
+        given |= retention.of_new(call, bucket, call.body) | csek.metadata(key)
+        made = generations.commit(depot, bucket, name, generations.content_of(depot, source), given)
     return bucket, made
 
 
@@ -86,17 +106,10 @@ def _metadata(body: Resource, source: Entry, bucket: Bucket) -> Resource:
     return metadata | {"storageClass": storage_class}
 
 
-def _source(depot: Depot, bucket: Bucket, name: str, generation: int | None) -> Entry:
-    found = shelf.find_entry(depot, bucket, name, generation)
-    if found is None:
-        raise shelf.no_object(bucket.name, name)
-    return found
-
-
 def _component(depot: Depot, bucket: Bucket, part: Resource) -> Entry:
     generation = part.get("generation")
     number = None if generation is None else int(generation)
-    found = _source(depot, bucket, part.get("name", ""), number)
+    found = shelf.fetch_entry(depot, bucket, part.get("name", ""), number)
     wanted = (part.get("objectPreconditions") or {}).get("ifGenerationMatch")
     if wanted is not None and int(wanted) != found.generation:
         raise failed()
@@ -109,10 +122,3 @@ def _joined(depot: Depot, found: list[Entry]) -> Content:
     components = sum(int(entry.resource.get("componentCount", 1)) for entry in found)
     # A composite object has no md5, as with Google.
     return Content(blob, sum(entry.size for entry in found), sums.crc32c, None, components)
-
-
-def _refuse_acl(call: Call) -> None:
-    body = call.body.get("destination") or call.body
-    if call.get("destinationPredefinedAcl") or body.get("acl"):
-        raise acl_refusal()
-    generations.refuse_unknown(body)

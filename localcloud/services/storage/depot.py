@@ -29,6 +29,12 @@ CREATE UNIQUE INDEX IF NOT EXISTS live_objects ON objects (bucket, name) WHERE l
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, bucket TEXT NOT NULL, request TEXT NOT NULL,
     received INTEGER NOT NULL, finished TEXT);
+CREATE TABLE IF NOT EXISTS multiparts (
+    id TEXT PRIMARY KEY, bucket TEXT NOT NULL, name TEXT NOT NULL, began REAL NOT NULL,
+    request TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS parts (
+    upload TEXT NOT NULL, number INTEGER NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL,
+    md5 TEXT NOT NULL, written REAL NOT NULL, PRIMARY KEY (upload, number));
 CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
@@ -42,10 +48,15 @@ class Depot:
     Args:
         folder: where the database and the contents live.
         now: the cloud's clock, in seconds since the epoch.
+        told: gets what ``tell`` gathered once the transaction is committed.
     """
 
-    def __init__(self, folder: Path, now: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, now: Callable[[], float], told: Callable[[list[Any]], None]
+    ) -> None:
         self.now = now
+        self._told = told
+        self._news: list[Any] = []
         self._contents = folder / "contents"
         self._parts = folder / "parts"
         for made in (self._contents, self._parts):
@@ -70,9 +81,14 @@ class Depot:
         with self._lock:
             self._db.close()
 
+    def tell(self, event: Any) -> None:
+        """Have an event told to whoever wants to know, if the transaction comes to its end."""
+        self._news.append(event)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Hold the lock from the check of a precondition to the commit; undo it all on an error."""
+        news: list[Any] = []
         with self._lock:
             if self._depth == 0:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -84,11 +100,15 @@ class Depot:
                 if self._depth == 0:
                     self._db.execute("ROLLBACK")
                     self._discarded.clear()
+                    self._news.clear()
                 raise
             self._depth -= 1
             if self._depth == 0:
                 self._db.execute("COMMIT")
                 self._empty_litter()
+                news, self._news = self._news, news
+        if news:
+            self._told(news)
 
     def execute(self, statement: str, *values: Any) -> int:
         """Run a statement inside a transaction and return the last row id."""
@@ -184,7 +204,8 @@ class Depot:
             self.content(self._litter.pop(0)[1]).unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        kept = {row["blob"] for row in self.rows("SELECT blob FROM objects")}
+        query = "SELECT blob FROM objects UNION ALL SELECT blob FROM parts"
+        kept = {row["blob"] for row in self.rows(query)}
         for file in self._contents.glob("*/*"):
             if file.name not in kept:
                 file.unlink()

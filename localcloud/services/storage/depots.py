@@ -1,8 +1,9 @@
 """The depot of each cloud: opened when it is first asked for."""
 
 import threading
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
 
 from localcloud.services.storage.depot import Depot
 
@@ -18,7 +19,14 @@ def depot_of(cloud: "Cloud") -> Depot:
     with _LOCK:
         depot = _OPEN.get(cloud)
         if depot is None:
-            depot = _OPEN[cloud] = Depot(cloud.state / "storage", cloud.clock.now)
+            # The depot must not keep its cloud alive.
+            owner = ref(cloud)
+            publish = import_module("localcloud.services.storage.notifications").publish
+
+            def told(events: list[Any]) -> None:
+                publish(owner(), events)
+
+            depot = _OPEN[cloud] = Depot(cloud.state / "storage", cloud.clock.now, told)
         return depot
 
 

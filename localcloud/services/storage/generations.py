@@ -6,6 +6,7 @@ from typing import NamedTuple
 from localcloud.errors import ApiError
 from localcloud.services.storage import bucket_rules, names, shelf, views
 from localcloud.services.storage.depot import Depot
+from localcloud.services.storage.events import Event
 from localcloud.services.storage.shelf import Bucket, Entry, Resource
 
 SETTABLE = (
@@ -23,7 +24,10 @@ SETTABLE = (
 """What a caller may say about an object; all else is the server's to say."""
 
 
-_UNKNOWN = ("customerEncryption", "kmsKeyName", "retention")
+_KEPT = ("_acl", "_owner", "customerEncryption", "retention")
+"""What the server itself says about an object when it is made, besides its content."""
+
+_UNKNOWN = ("kmsKeyName",)
 
 
 def refuse_unknown(given: Resource) -> None:
@@ -43,6 +47,17 @@ class Content(NamedTuple):
     components: int | None = None
 
 
+def content_of(depot: Depot, entry: Entry) -> Content:
+    """Return the content of a generation as one that another generation can have."""
+    return Content(
+        depot.duplicate(entry.blob),
+        entry.size,
+        entry.resource["crc32c"],
+        entry.resource.get("md5Hash"),
+        entry.resource.get("componentCount"),
+    )
+
+
 def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Resource) -> Entry:
     """Make *content* the live generation of an object and retire the one before it.
 
@@ -52,8 +67,9 @@ def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Res
     storage_class = given.get("storageClass") or bucket.resource["storageClass"]
     bucket_rules.check_class(storage_class)
     before = shelf.live_entry(depot, bucket, name)
+    generation = depot.next_generation()
     if before is not None:
-        retire(depot, bucket, before)
+        retire(depot, bucket, before, by=generation)
     now = views.stamp(depot.now())
     resource: Resource = {
         "storageClass": storage_class,
@@ -70,11 +86,11 @@ def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Res
         resource["componentCount"] = content.components
     if bucket.resource.get("defaultEventBasedHold"):
         resource["eventBasedHold"] = True
-    resource |= {key: given[key] for key in SETTABLE if given.get(key) is not None}
+    resource |= {key: given[key] for key in (*SETTABLE, *_KEPT) if given.get(key) is not None}
     made = Entry(
         bucket=bucket.key,
         name=name,
-        generation=depot.next_generation(),
+        generation=generation,
         metageneration=1,
         live=True,
         purge_at=None,
@@ -82,21 +98,28 @@ def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Res
         resource=resource,
     )
     shelf.add_entry(depot, made)
+    over = {} if before is None else {"overwroteGeneration": str(before.generation)}
+    depot.tell(Event("OBJECT_FINALIZE", bucket, made, over))
     return made
 
 
-def retire(depot: Depot, bucket: Bucket, entry: Entry) -> None:
-    """Take the live generation out of the way: noncurrent in a versioned bucket, else deleted."""
+def retire(depot: Depot, bucket: Bucket, entry: Entry, *, by: int | None = None) -> None:
+    """Take the live generation out of the way: noncurrent in a versioned bucket, else deleted.
+
+    *by* is the generation that takes its place, if one does.
+    """
     if bucket.resource.get("versioning", {}).get("enabled"):
         resource = {**entry.resource, "timeDeleted": views.stamp(depot.now())}
-        shelf.save_entry(depot, replace(entry, live=False, resource=resource))
+        saved = shelf.save_entry(depot, replace(entry, live=False, resource=resource))
+        depot.tell(Event("OBJECT_ARCHIVE", bucket, saved, _overwritten(by)))
     else:
-        remove(depot, bucket, entry)
+        remove(depot, bucket, entry, by=by)
 
 
-def remove(depot: Depot, bucket: Bucket, entry: Entry) -> None:
+def remove(depot: Depot, bucket: Bucket, entry: Entry, *, by: int | None = None) -> None:
     """Delete a generation; under a soft delete policy it can still be restored for a while."""
-    _refuse_held(bucket, entry, depot.now())
+    refuse_held(bucket, entry, depot.now())
+    depot.tell(Event("OBJECT_DELETE", bucket, entry, _overwritten(by)))
     now = depot.now()
     seconds = int(bucket.resource.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0))
     if not seconds:
@@ -111,7 +134,12 @@ def remove(depot: Depot, bucket: Bucket, entry: Entry) -> None:
     shelf.save_entry(depot, replace(entry, live=False, purge_at=now + seconds, resource=resource))
 
 
-def _refuse_held(bucket: Bucket, entry: Entry, now: float) -> None:
+def _overwritten(by: int | None) -> dict[str, str]:
+    return {} if by is None else {"overwrittenByGeneration": str(by)}
+
+
+def refuse_held(bucket: Bucket, entry: Entry, now: float) -> None:
+    """Refuse to delete a generation that a hold or a retention time keeps."""
     for hold, word in (("temporaryHold", "temporary"), ("eventBasedHold", "event-based")):
         if entry.resource.get(hold):
             message = f"Object '{bucket.name}/{entry.name}' is under active {word} hold and cannot be deleted, overwritten or archived until hold is removed."
@@ -119,6 +147,10 @@ def _refuse_held(bucket: Bucket, entry: Entry, now: float) -> None:
     until = views.retained_until(bucket, entry)
     if until is not None and until > now:
         message = f"Object '{bucket.name}/{entry.name}' is subject to bucket's retention policy and cannot be deleted, overwritten or archived until {views.stamp(until)}"
+        raise ApiError(403, message, reason="retentionPolicyNotMet")
+    kept = entry.resource.get("retention", {}).get("retainUntilTime")
+    if kept is not None and views.moment(kept) > now:
+        message = f"Object '{bucket.name}/{entry.name}' is subject to its retention configuration and cannot be deleted or overwritten until {kept}"
         raise ApiError(403, message, reason="retentionPolicyNotMet")
 
 

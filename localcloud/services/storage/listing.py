@@ -29,6 +29,8 @@ class Wanted:
     glob: re.Pattern[str] | None = None
     trailing: bool = False
     size: int = MOST
+    full: bool = False
+    folders: tuple[str, ...] = ()
     token: str | None = None
 
 
@@ -54,7 +56,7 @@ def page(depot: Depot, bucket: Bucket, wanted: Wanted) -> Resource:
         if isinstance(found, str):
             prefixes.append(found)
         else:
-            items.append(views.entry(bucket, found))
+            items.append(views.entry(bucket, found, full=wanted.full))
     answer: Resource = {"kind": "storage#objects"}
     if items:
         answer["items"] = items

@@ -43,9 +43,22 @@ _REGIONS = {
 }
 
 
-def resolve(asked: str | None) -> tuple[str, str]:
-    """Return a location in capitals, and its type; ``US`` if none is asked for."""
+def resolve(asked: str | None, pair: list[str] | None = None) -> tuple[str, str]:
+    """Return a location in capitals, and its type; ``US`` if none is asked for.
+
+    *pair* are the two regions of a configurable dual-region, inside the continent asked for.
+    """
     location = (asked or "US").upper()
+    if pair:
+        places = {place.upper() for place in pair}
+        if (
+            location not in _MULTI_REGIONS
+            or len(places) != len(("one", "other"))
+            or any(resolve(place)[1] != "region" for place in places)
+        ):
+            message = "The specified dataLocations are not valid for this location."
+            raise ApiError(400, message, reason="invalid")
+        return location, "dual-region"
     if location in _MULTI_REGIONS:
         return location, "multi-region"
     if location in _DUAL_REGIONS:

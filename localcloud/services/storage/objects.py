@@ -5,17 +5,28 @@ from dataclasses import replace
 
 from localcloud.errors import ApiError
 from localcloud.service import Call, Download, Resource
-from localcloud.services.storage import downloads, generations, listing, names, shelf, views
-from localcloud.services.storage.buckets import acl_refusal
+from localcloud.services.storage import (
+    access,
+    csek,
+    downloads,
+    folders,
+    generations,
+    listing,
+    names,
+    retention,
+    shelf,
+    views,
+)
 from localcloud.services.storage.depot import Depot
 from localcloud.services.storage.depots import depot_of
+from localcloud.services.storage.events import Event
 from localcloud.services.storage.preconditions import Preconditions
 from localcloud.services.storage.shelf import Bucket, Entry
 
 
 def get(call: Call) -> Resource | Download:
     """Show an object's metadata, or with ``alt=media`` send its bytes."""
-    refuse_keys(call)
+    key = csek.read(call.headers)
     depot = depot_of(call.cloud)
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])
@@ -23,11 +34,19 @@ def get(call: Call) -> Resource | Download:
         if call.get("softDeleted"):
             found = shelf.deleted_entry(depot, bucket, call["object"], required_generation(call))
         else:
-            found = _fetch(depot, bucket, call["object"], call.get("generation"))
+            found = shelf.fetch_entry(depot, bucket, call["object"], call.get("generation"))
         Preconditions.read(call.get, call.headers).check(found, reading=True)
         if downloads.wants_media(call):
+            csek.check(found, key)
             return downloads.send(depot, found, call.headers)
-    return views.entry(bucket, found)
+    return shown(call, bucket, found)
+
+
+def shown(call: Call, bucket: Bucket, entry: Entry, *, default: str = "noAcl") -> Resource:
+    """Show an object as the call's ``projection`` and encryption key allow."""
+    full = (call.get("projection") or default) == "full"
+    unlocked = csek.unlocks(entry, csek.read(call.headers))
+    return views.entry(bucket, entry, full=full, unlocked=unlocked)
 
 
 def list_all(call: Call) -> Resource:
@@ -52,6 +71,8 @@ def list_all(call: Call) -> Resource:
         trailing=bool(call.get("includeTrailingDelimiter")),
         size=min(size or listing.MOST, listing.MOST),
         token=call.get("pageToken"),
+        full=call.get("projection") == "full",
+        folders=_folders(call) if call.get("includeFoldersAsPrefixes") else (),
     )
     depot = depot_of(call.cloud)
     with depot.transaction():
@@ -85,7 +106,7 @@ def delete(call: Call) -> None:
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])
         generation = call.get("generation")
-        found = _fetch(depot, bucket, call["object"], generation)
+        found = shelf.fetch_entry(depot, bucket, call["object"], generation)
         Preconditions.read(call.get, call.headers).check(found)
         if generation is None:
             generations.retire(depot, bucket, found)
@@ -102,9 +123,35 @@ def restore(call: Call) -> Resource:
         live = shelf.live_entry(depot, bucket, found.name)
         Preconditions.read(call.get, call.headers).check(live)
         made = generations.commit(
-            depot, bucket, found.name, content_of(depot, found), found.resource
+            depot, bucket, found.name, generations.content_of(depot, found), found.resource
         )
-    return views.entry(bucket, made)
+    return shown(call, bucket, made)
+
+
+def bulk_restore(call: Call) -> Resource:
+    """Restore the softly deleted objects that match, at once, as an operation that is over."""
+    asked = call.body
+    globs = [listing.pattern(glob, "") for glob in asked.get("matchGlobs") or ["**"]]
+    depot = depot_of(call.cloud)
+    with depot.transaction():
+        bucket = shelf.fetch_bucket(depot, call["bucket"])
+        latest: dict[str, Entry] = {}
+        for entry in shelf.entries_from(depot, bucket, ("", 0), kind="deleted"):
+            since = entry.resource["softDeleteTime"]
+            if (
+                any(glob and glob.fullmatch(entry.name) for glob in globs)
+                and (asked.get("softDeletedAfterTime") or "") <= since
+                and since <= (asked.get("softDeletedBeforeTime") or "9")
+            ):
+                latest[entry.name] = entry
+        restored = 0
+        for name, entry in latest.items():
+            if shelf.live_entry(depot, bucket, name) and not asked.get("allowOverwrite"):
+                continue
+            content = generations.content_of(depot, entry)
+            generations.commit(depot, bucket, name, content, entry.resource)
+            restored += 1
+    return folders.done(call, {"restoredObjects": str(restored)})
 
 
 def move(call: Call) -> Resource:
@@ -112,14 +159,14 @@ def move(call: Call) -> Resource:
     depot = depot_of(call.cloud)
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])
-        source = _fetch(depot, bucket, call["sourceObject"], None)
+        source = shelf.fetch_entry(depot, bucket, call["sourceObject"], None)
         Preconditions.read(call.get, prefix="ifSource").check(source)
         check_overwrite(call, depot, bucket, call["destinationObject"])
-        content = content_of(depot, source)
+        content = generations.content_of(depot, source)
         target = call["destinationObject"]
         made = generations.commit(depot, bucket, target, content, source.resource)
         generations.retire(depot, bucket, source)
-    return views.entry(bucket, made)
+    return shown(call, bucket, made)
 
 
 def check_overwrite(call: Call, depot: Depot, bucket: Bucket, name: str) -> None:
@@ -128,24 +175,6 @@ def check_overwrite(call: Call, depot: Depot, bucket: Bucket, name: str) -> None
     Preconditions.read(call.get, call.headers).check(live)
     if live is not None:
         call.require("storage.objects.delete", names.resource_name(bucket.name, name))
-
-
-def content_of(depot: Depot, entry: Entry) -> generations.Content:
-    """Return the content of a generation as one that another generation can have."""
-    return generations.Content(
-        depot.duplicate(entry.blob),
-        entry.size,
-        entry.resource["crc32c"],
-        entry.resource.get("md5Hash"),
-        entry.resource.get("componentCount"),
-    )
-
-
-def refuse_keys(call: Call) -> None:
-    """Refuse encryption with a key of the caller's, which would otherwise be passed over."""
-    if any(name.startswith("x-goog-encryption-") for name in call.headers):
-        message = "Customer-supplied encryption keys are not known here."
-        raise ApiError(501, message, reason="notImplemented")
 
 
 def _refuse_public(call: Call, bucket: Bucket) -> None:
@@ -163,22 +192,21 @@ def required_generation(call: Call) -> int:
     return int(generation)
 
 
-def _fetch(depot: Depot, bucket: Bucket, name: str, generation: int | None) -> Entry:
-    found = shelf.find_entry(depot, bucket, name, generation)
-    if found is None:
-        raise shelf.no_object(bucket.name, name)
-    return found
-
-
 def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
-    if call.get("predefinedAcl") or call.body.get("acl"):
-        raise acl_refusal()
     generations.refuse_unknown(call.body)
     depot = depot_of(call.cloud)
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])
-        found = _fetch(depot, bucket, call["object"], call.get("generation"))
+        found = shelf.fetch_entry(depot, bucket, call["object"], call.get("generation"))
         Preconditions.read(call.get, call.headers).check(found)
         resource = change(found.resource) | {"updated": views.stamp(depot.now())}
+        resource = access.changed_list(call, bucket, resource)
+        resource = retention.changed(call, bucket, found, resource)
         changed = replace(found, metageneration=found.metageneration + 1, resource=resource)
-        return views.entry(bucket, shelf.save_entry(depot, changed))
+        saved = shelf.save_entry(depot, changed)
+        depot.tell(Event("OBJECT_METADATA_UPDATE", bucket, saved, {}))
+    return shown(call, bucket, saved, default="full")
+
+
+def _folders(call: Call) -> tuple[str, ...]:
+    return folders.names_in(call.cloud, call["bucket"])

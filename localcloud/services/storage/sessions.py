@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,11 @@ from localcloud.services.storage.depot import Depot
 
 QUANTUM = 256 * 1024
 """Every chunk but the last is a multiple of this."""
+
+_WEEK = 7 * 86_400
+"""How long a session lives (cloud.google.com/storage/docs/resumable-uploads)."""
+
+_ALWAYS = float("inf")
 
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
@@ -68,9 +74,16 @@ def begin(depot: Depot, bucket: str, request: Resource) -> str:
 def fetch(depot: Depot, session: str) -> Session:
     """Return a session; 404 if there is none of that id."""
     row = depot.row("SELECT * FROM sessions WHERE id = ?", session)
+    if row is not None and json.loads(row["request"]).get("began", _ALWAYS) + _WEEK < depot.now():
+        cancel(depot, _session(row))
+        raise ApiError(410, "The upload session has expired.", reason="gone")
     if row is None:
         message = "The upload session was not found, or it was cancelled."
         raise ApiError(404, message, reason="notFound")
+    return _session(row)
+
+
+def _session(row: sqlite3.Row) -> Session:
     finished = json.loads(row["finished"]) if row["finished"] else None
     return Session(row["id"], row["bucket"], json.loads(row["request"]), row["received"], finished)
 

@@ -176,6 +176,24 @@ def find_entry(depot: Depot, bucket: Bucket, name: str, generation: int | None) 
     return _entry(row) if row else None
 
 
+def fetch_entry(depot: Depot, bucket: Bucket, name: str, generation: int | None) -> Entry:
+    """Return the named generation, live or noncurrent, or the live one; 404 if there is none."""
+    found = find_entry(depot, bucket, name, generation)
+    if found is None:
+        raise no_object(bucket.name, name)
+    return found
+
+
+def entries_below(depot: Depot, bucket: Bucket, prefix: str) -> list[Entry]:
+    """Return the live objects whose names begin with *prefix*."""
+    found = []
+    for entry in entries_from(depot, bucket, (prefix, 0), kind="live"):
+        if not entry.name.startswith(prefix):
+            break
+        found.append(entry)
+    return found
+
+
 def deleted_entry(depot: Depot, bucket: Bucket, name: str, generation: int) -> Entry:
     """Return a softly deleted generation; 404 if it is not there, or no longer."""
     query = (

@@ -5,8 +5,21 @@ from typing import Any
 
 from localcloud.errors import ApiError
 from localcloud.service import PUBLIC, Call, Needs, Reply, Service
-from localcloud.services.storage import batch, buckets, copies, names, objects, policies, uploads
+from localcloud.services.storage import (
+    acl_methods,
+    batch,
+    buckets,
+    copies,
+    hmac_keys,
+    names,
+    notifications,
+    objects,
+    policies,
+    uploads,
+)
+from localcloud.services.storage.access import by_list, by_session, denial
 from localcloud.services.storage.depots import close_depot
+from localcloud.services.storage.folders import FOLDERS, MANAGED, operation, operations
 
 _NO_CONTENT = 204
 _UNCHANGED = 304
@@ -47,6 +60,9 @@ def _resource(call: Call) -> str:
     bucket = call.get("bucket") or call.get("destinationBucket")
     if bucket is None:
         return _project(call)
+    folder = call.get("managedFolder") if ".managedFolders." in call.method else None
+    if folder is not None:
+        return f"{names.resource_name(bucket)}/managedFolders/{folder}"
     name = call.get("object") or call.get("destinationObject") or call.get("name")
     if name is None and call.method == "storage.objects.insert":
         # A multipart upload names its object in the metadata.
@@ -58,6 +74,10 @@ def _source(call: Call) -> str:
     bucket = call.get("sourceBucket") or call["bucket"]
     return names.resource_name(bucket, call["sourceObject"])
 
+
+_READS_SOURCE = Needs(
+    "storage.objects.get", resource=_source, also=by_list("sourceBucket", "sourceObject")
+)
 
 _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     "storage.buckets.insert": (buckets.insert, Needs("storage.buckets.create", resource=_project)),
@@ -75,29 +95,101 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     "storage.buckets.getIamPolicy": (policies.get, "storage.buckets.getIamPolicy"),
     "storage.buckets.setIamPolicy": (policies.replace_policy, "storage.buckets.setIamPolicy"),
     "storage.buckets.testIamPermissions": (policies.test, PUBLIC),
-    "storage.managedFolders.list": (buckets.managed_folders, "storage.managedFolders.list"),
-    "storage.objects.insert": (uploads.insert, "storage.objects.create"),
+    "storage.objects.insert": (
+        uploads.insert,
+        Needs("storage.objects.create", anonymous=True, also=by_session),
+    ),
     "storage.objects.get": (
         _conditional(objects.get),
-        Needs("storage.objects.get", anonymous=True),
+        Needs("storage.objects.get", anonymous=True, also=by_list()),
     ),
+    "storage.objects.getIamPolicy": (
+        acl_methods.object_policy,
+        Needs("storage.objects.getIamPolicy", also=by_list()),
+    ),
+    "storage.objects.setIamPolicy": (
+        acl_methods.set_object_policy,
+        Needs("storage.objects.setIamPolicy", also=by_list()),
+    ),
+    "storage.objects.testIamPermissions": (acl_methods.test_object, PUBLIC),
     "storage.objects.list": (
         objects.list_all,
         Needs("storage.objects.list", anonymous=True),
     ),
-    "storage.objects.patch": (objects.patch, "storage.objects.update"),
-    "storage.objects.update": (objects.update, "storage.objects.update"),
-    "storage.objects.delete": (_silent(objects.delete), "storage.objects.delete"),
+    "storage.objects.patch": (
+        objects.patch,
+        Needs("storage.objects.update", also=by_list()),
+    ),
+    "storage.objects.update": (
+        objects.update,
+        Needs("storage.objects.update", also=by_list()),
+    ),
+    "storage.objects.delete": (
+        _silent(objects.delete),
+        Needs("storage.objects.delete", anonymous=True),
+    ),
     "storage.objects.restore": (objects.restore, "storage.objects.restore"),
     "storage.objects.move": (objects.move, Needs("storage.objects.move", resource=_source)),
     "storage.objects.compose": (
         copies.compose,
         Needs("storage.objects.create", "storage.objects.get"),
     ),
-    "storage.objects.copy": (copies.copy, Needs("storage.objects.get", resource=_source)),
-    "storage.objects.rewrite": (copies.rewrite, Needs("storage.objects.get", resource=_source)),
+    "storage.objects.copy": (copies.copy, _READS_SOURCE),
+    "storage.objects.rewrite": (copies.rewrite, _READS_SOURCE),
+    "storage.objects.bulkRestore": (objects.bulk_restore, "storage.objects.restore"),
+    "storage.notifications.insert": (notifications.insert, "storage.buckets.update"),
+    "storage.notifications.get": (notifications.get, "storage.buckets.get"),
+    "storage.notifications.list": (notifications.list_all, "storage.buckets.get"),
+    "storage.notifications.delete": (_silent(notifications.delete), "storage.buckets.update"),
+    "storage.folders.insert": (FOLDERS.insert, "storage.folders.create"),
+    "storage.folders.get": (FOLDERS.get, "storage.folders.get"),
+    "storage.folders.list": (FOLDERS.list_all, "storage.folders.list"),
+    "storage.folders.rename": (FOLDERS.rename, "storage.folders.rename"),
+    "storage.folders.delete": (_silent(FOLDERS.delete), "storage.folders.delete"),
+    "storage.folders.deleteRecursive": (
+        FOLDERS.delete_below,
+        Needs("storage.folders.delete", "storage.objects.delete"),
+    ),
+    "storage.managedFolders.insert": (MANAGED.insert, "storage.managedFolders.create"),
+    "storage.managedFolders.get": (MANAGED.get, "storage.managedFolders.get"),
+    "storage.managedFolders.list": (MANAGED.list_all, "storage.managedFolders.list"),
+    "storage.managedFolders.update": (MANAGED.update, "storage.managedFolders.create"),
+    "storage.managedFolders.delete": (_silent(MANAGED.delete), "storage.managedFolders.delete"),
+    "storage.managedFolders.getIamPolicy": (MANAGED.policy, "storage.managedFolders.getIamPolicy"),
+    "storage.managedFolders.setIamPolicy": (
+        MANAGED.set_policy,
+        "storage.managedFolders.setIamPolicy",
+    ),
+    "storage.managedFolders.testIamPermissions": (MANAGED.test, PUBLIC),
+    "storage.buckets.operations.get": (operation, "storage.buckets.get"),
+    "storage.buckets.operations.list": (operations, "storage.buckets.get"),
     "storage.projects.serviceAccount.get": (buckets.service_account, PUBLIC),
+    "storage.projects.hmacKeys.create": (
+        hmac_keys.create,
+        Needs("storage.hmacKeys.create", resource=_project),
+    ),
+    "storage.projects.hmacKeys.get": (
+        hmac_keys.get,
+        Needs("storage.hmacKeys.get", resource=_project),
+    ),
+    "storage.projects.hmacKeys.list": (
+        hmac_keys.list_all,
+        Needs("storage.hmacKeys.list", resource=_project),
+    ),
+    "storage.projects.hmacKeys.update": (
+        hmac_keys.update,
+        Needs("storage.hmacKeys.update", resource=_project),
+    ),
+    "storage.projects.hmacKeys.delete": (
+        _silent(hmac_keys.delete),
+        Needs("storage.hmacKeys.delete", resource=_project),
+    ),
 }
+for _method, (_answer, _permission, _bodiless) in acl_methods.methods().items():
+    _HANDLERS[_method] = (
+        _silent(_answer) if _bodiless else _answer,
+        Needs(_permission, also=by_list()) if ".objects." in _permission else _permission,
+    )
 
 SERVICE = Service(
     "storage",
@@ -106,6 +198,7 @@ SERVICE = Service(
     permissions={method: needs for method, (_, needs) in _HANDLERS.items()},
     errors="legacy",
     resource=_resource,
+    denial=denial,
     hosts=("www.googleapis.com", "storage.*.rep.googleapis.com"),
     uploads=("storage.objects.insert",),
     extra={"POST /batch/storage/v1": batch.answer},

@@ -7,12 +7,22 @@ from urllib.parse import urlencode
 
 from localcloud.errors import ApiError
 from localcloud.service import Call, Reply, Resource, Upload
-from localcloud.services.storage import checksums, generations, names, sessions, shelf, views
-from localcloud.services.storage.buckets import acl_refusal
+from localcloud.services.storage import (
+    access,
+    checksums,
+    csek,
+    generations,
+    names,
+    retention,
+    sessions,
+    shelf,
+    views,
+)
 from localcloud.services.storage.depot import sync
 from localcloud.services.storage.depots import depot_of
 from localcloud.services.storage.generations import Content
-from localcloud.services.storage.objects import check_overwrite, refuse_keys
+from localcloud.services.storage.objects import check_overwrite
+from localcloud.services.storage.preconditions import Preconditions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +39,7 @@ _KEPT = (
     "ifMetagenerationNotMatch",
     "contentEncoding",
     "name",
+    "projection",
 )
 """Parameters of the first request of a resumable upload that count at its end."""
 
@@ -37,11 +48,9 @@ def insert(call: Call) -> Resource | Reply:
     """Take an upload of any kind."""
     if call.get("kmsKeyName"):
         raise ApiError(501, "Customer-managed keys are not known here.", reason="notImplemented")
-    refuse_keys(call)
+    key = csek.read(call.headers)
     if call.get("upload_id"):
         return _continue(call)
-    if call.get("predefinedAcl") or call.body.get("acl"):
-        raise acl_refusal()
     generations.refuse_unknown(call.body)
     if call.get("uploadType") == "resumable":
         return _begin(call)
@@ -49,7 +58,7 @@ def insert(call: Call) -> Resource | Reply:
         message = "Upload requests must include an uploadType URL parameter and a URL path beginning with /upload/"
         raise ApiError(400, message, reason="wrongUrlForUpload")
     kind, sums = call.upload.content_type, _sums(call.upload)
-    return _store(call, call.body, call.upload.path, sums=sums, content_type=kind)
+    return _store(call, call.body, call.upload.path, sums=sums, content_type=kind, key=key)
 
 
 def _sums(upload: Upload) -> checksums.Sums:
@@ -63,6 +72,7 @@ def _store(
     *,
     sums: checksums.Sums,
     content_type: str | None,
+    key: str | None,
     session: Session | None = None,
 ) -> Resource:
     checksums.check(sums, metadata, call.headers)
@@ -76,9 +86,18 @@ def _store(
     size = path.stat().st_size
     with depot.transaction():
         bucket = shelf.fetch_bucket(depot, call["bucket"])
-        check_overwrite(call, depot, bucket, name)
+        if session is None:
+            check_overwrite(call, depot, bucket, name)
+        else:
+            # Whoever began the upload was asked for the right to overwrite.
+            live = shelf.live_entry(depot, bucket, name)
+            Preconditions.read(call.get).check(live)
+        given |= access.new_list(call, bucket, given) if session is None else {}
+        given |= retention.of_new(call, bucket, given) | csek.metadata(key)
         content = Content(depot.take(path), size, sums.crc32c, sums.md5)
-        made = views.entry(bucket, generations.commit(depot, bucket, name, content, given))
+        entry = generations.commit(depot, bucket, name, content, given)
+        full = (call.get("projection") or ("full" if metadata.get("acl") else "noAcl")) == "full"
+        made = views.entry(bucket, entry, full=full, unlocked=True)
         if session is not None:
             sessions.finish(depot, session, made)
     return made
@@ -91,10 +110,15 @@ def _begin(call: Call) -> Reply:
         bucket = shelf.fetch_bucket(depot, call["bucket"])
         # Asked again at the end; now it saves sending the bytes for nothing.
         check_overwrite(call, depot, bucket, name)
+        lists = access.new_list(call, bucket, call.body)
     request = {
         "params": {key: call[key] for key in _KEPT if call.get(key) is not None} | {"name": name},
         "metadata": call.body,
+        "lists": lists,
+        "key": csek.read(call.headers),
         "contentType": call.headers.get("x-upload-content-type"),
+        "size": call.headers.get("x-upload-content-length"),
+        "began": depot.now(),
     }
     session = sessions.begin(depot, bucket.name, request)
     query = urlencode({"uploadType": "resumable", "name": name, "upload_id": session})
@@ -127,10 +151,11 @@ def _continue(call: Call) -> Resource | Reply:
         call.params |= session.request["params"]
         return _store(
             call,
-            session.request["metadata"],
+            session.request["metadata"] | session.request.get("lists", {}),
             part,
             # What came in one piece was summed up while it arrived.
             sums=_sums(call.upload) if whole and call.upload else checksums.of_file(part),
             content_type=session.request["contentType"],
+            key=session.request.get("key"),
             session=session,
         )

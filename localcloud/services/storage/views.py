@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from localcloud.services.storage import names
+from localcloud.services.storage import acls, names
 from localcloud.services.storage.shelf import Bucket, Entry, Resource
 
 
@@ -17,9 +17,9 @@ def moment(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def bucket(found: Bucket) -> Resource:
-    """Show a bucket."""
-    return {
+def bucket(found: Bucket, *, acl: list[dict[str, str]] | None = None) -> Resource:
+    """Show a bucket; with *acl*, which is that list, its lists too."""
+    shown = {
         "kind": "storage#bucket",
         "id": found.name,
         "selfLink": names.bucket_link(found.name),
@@ -27,12 +27,32 @@ def bucket(found: Bucket) -> Resource:
         "generation": str(found.generation),
         "metageneration": str(found.metageneration),
         "etag": found.etag,
-        **found.resource,
+        **_public(found.resource),
     }
+    if acl is not None and not acls.uniform(found):
+        number = found.resource["projectNumber"]
+        of = {"bucket": found.name, "etag": found.etag}
+        shown["acl"] = [
+            acls.shown(grant, kind="storage#bucketAccessControl", of=of, number=number)
+            for grant in acl
+        ]
+        shown["defaultObjectAcl"] = [
+            acls.shown(grant, kind=_OBJECT_ACL, of=of | {"listed": False}, number=number)
+            for grant in found.resource["_defaultObjectAcl"]
+        ]
+        shown["owner"] = {"entity": f"project-owners-{number}"}
+    return shown
 
 
-def entry(owner: Bucket, found: Entry) -> Resource:
-    """Show one generation of an object."""
+_OBJECT_ACL = "storage#objectAccessControl"
+
+
+def entry(owner: Bucket, found: Entry, *, full: bool = False, unlocked: bool = False) -> Resource:
+    """Show one generation of an object.
+
+    *full* shows its list and owner. *unlocked* says that the caller has its encryption key,
+    without which the checksums of an encrypted object are not shown.
+    """
     shown: Resource = {
         "kind": "storage#object",
         "id": f"{owner.name}/{found.name}/{found.generation}",
@@ -43,17 +63,43 @@ def entry(owner: Bucket, found: Entry) -> Resource:
         "generation": str(found.generation),
         "metageneration": str(found.metageneration),
         "etag": found.etag,
-        **found.resource,
+        **_public(found.resource),
     }
+    if "customerEncryption" in shown and not unlocked:
+        shown.pop("crc32c", None)
+        shown.pop("md5Hash", None)
     until = retained_until(owner, found)
     if until is not None:
         shown["retentionExpirationTime"] = stamp(until)
+    if full and "_acl" in found.resource and not acls.uniform(owner):
+        number = owner.resource["projectNumber"]
+        of = {
+            "bucket": owner.name,
+            "object": found.name,
+            "generation": str(found.generation),
+            "etag": found.etag,
+        }
+        shown["acl"] = [
+            acls.shown(grant, kind=_OBJECT_ACL, of=of, number=number)
+            for grant in found.resource["_acl"]
+        ]
+        if found.resource.get("_owner"):
+            shown["owner"] = {"entity": found.resource["_owner"]}
     return shown
 
 
+def _public(resource: Resource) -> Resource:
+    # What begins with an underscore is kept for the server's own use.
+    return {key: value for key, value in resource.items() if not key.startswith("_")}
+
+
 def retained_until(owner: Bucket, found: Entry) -> float | None:
-    """Say until when the bucket's retention policy keeps a generation; None without a policy."""
+    """Say until when the bucket's retention policy keeps a generation; None without a policy.
+
+    Under an event-based hold the time has not begun; it begins when the hold is released
+    (cloud.google.com/storage/docs/object-holds).
+    """
     period = int(owner.resource.get("retentionPolicy", {}).get("retentionPeriod", 0))
-    if not period:
+    if not period or found.resource.get("eventBasedHold"):
         return None
-    return moment(found.resource["timeCreated"]) + period
+    return moment(found.resource.get("_released") or found.resource["timeCreated"]) + period

@@ -228,16 +228,16 @@ def test_public_access_prevention_keeps_the_public_out(bucket: Bucket) -> None:
         bucket.set_iam_policy(policy)
 
 
-def test_acls_are_refused(bucket: Bucket) -> None:
-    """There are no access control lists here, and no pretence of them."""
+def test_acls_are_refused_under_uniform_access(bucket: Bucket) -> None:
+    """Where policies decide alone, no list can be set."""
     with pytest.raises(BadRequest, match="uniform bucket-level access"):
         bucket.blob("x").upload_from_string("x", predefined_acl="publicRead")
 
 
-def test_what_is_not_known_is_refused(bucket: Bucket) -> None:
+def test_what_is_not_known_is_refused(client: Client, bucket: Bucket) -> None:
     """A method without a handler is a 501 that names it."""
-    with pytest.raises(GoogleAPICallError, match=r"storage\.notifications\.list"):
-        list(bucket.list_notifications())
+    with pytest.raises(GoogleAPICallError, match=r"storage\.anywhereCaches\.list"):
+        client._get_resource(f"/b/{bucket.name}/anywhereCaches")
 
 
 def test_the_public_reads_what_is_opened_to_it(bucket: Bucket) -> None:
@@ -259,7 +259,7 @@ def test_the_public_reads_what_is_opened_to_it(bucket: Bucket) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("autoclass", {"enabled": True}), ("encryption", {"defaultKmsKeyName": "projects/p/key"})],
+    [("ipFilter", {"mode": "Enabled"}), ("encryption", {"defaultKmsKeyName": "projects/p/key"})],
 )
 def test_settings_that_would_do_nothing_are_refused(
     client: Client, field: str, value: object
@@ -270,12 +270,3 @@ def test_settings_that_would_do_nothing_are_refused(
 
     with pytest.raises(GoogleAPICallError, match=field):
         client.create_bucket(made)
-
-
-def test_keys_of_the_callers_own_are_refused(bucket: Bucket) -> None:
-    """Bytes somebody wants encrypted with his key are not stored in the clear."""
-    blob = bucket.blob("x", encryption_key=b"k" * 32)
-
-    with pytest.raises(GoogleAPICallError, match="encryption keys"):
-        blob.upload_from_string("secret")
-    assert bucket.get_blob("x") is None

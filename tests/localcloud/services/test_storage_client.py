@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from google.api_core.exceptions import (
     BadRequest,
     Forbidden,
-    GoogleAPICallError,
     NotFound,
     PreconditionFailed,
 )
@@ -97,19 +95,6 @@ def test_a_locked_retention_policy_only_grows(bucket: Bucket) -> None:
         bucket.retention_period = period
         with pytest.raises(Forbidden, match="locked retention policy"):
             bucket.patch()
-
-
-def test_object_retention_is_refused(client: Client, bucket: Bucket) -> None:
-    """A promise that would not be kept is not accepted."""
-    blob = bucket.blob("x")
-    blob.upload_from_string("x")
-    blob.retention.mode = "Unlocked"
-    blob.retention.retain_until_time = datetime.now(UTC) + timedelta(days=1)
-
-    with pytest.raises(GoogleAPICallError, match="retention"):
-        blob.patch()
-    with pytest.raises(GoogleAPICallError, match="objectRetention"):
-        client.create_bucket("retained", enable_object_retention=True)
 
 
 def test_a_placeholder_of_a_folder_can_be_listed(bucket: Bucket) -> None:
