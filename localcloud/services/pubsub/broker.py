@@ -175,12 +175,10 @@ class Broker:
             subscription.close()
             subscription.wake()
 
-    def take(
-        self, name: str, most: int, *, lease: float | None = None, one_each: bool = False
-    ) -> list[Handed]:
-        """Hand out messages of a subscription under leases."""
+    def take(self, name: str, most: int, **limits: Any) -> list[Handed]:
+        """Hand out messages of a subscription under leases; see `Subscription.take`."""
         with self.lock:
-            return self.subscription(name).take(most, lease=lease, one_each=one_each)
+            return self.subscription(name).take(most, **limits)
 
     def acknowledge(self, name: str, ack_ids: Iterable[str]) -> list[str]:
         """Acknowledge messages; return the identifiers that mean nothing any more."""

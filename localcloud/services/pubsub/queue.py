@@ -3,13 +3,15 @@
 A queue knows nothing of topics, disks or doors: it is given messages, hands them out under
 leases, and takes back what is refused or not acknowledged in time. Time is an argument.
 
-With ordering, the messages of one key form a lane. A lane hands out nothing while something of
-it is out, and when one message comes back, all that followed it come back with it, in order.
+With ordering, the messages of one key form a lane. While something of it is out, the rest of it
+goes to nobody but who holds that, and when one message comes back, all that followed it come back
+with it, in order.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,12 +41,13 @@ class Lease:
 
 @dataclass(slots=True)
 class Lane:
-    """The messages of one ordering key: those still to go out, and the batch that is out."""
+    """The messages of one ordering key: those to go out, those that are, and who has them."""
 
     waiting: deque[Item] = field(default_factory=deque)
     out: dict[int, Item] = field(default_factory=dict)
     acked: set[int] = field(default_factory=set)
     not_before: float = 0.0
+    holder: object = None
 
 
 class Handed(NamedTuple):
@@ -108,7 +111,7 @@ class Queue:
             return
         lane = self._lanes.setdefault(key, Lane())
         lane.waiting.append(item)
-        if len(lane.waiting) == 1 and not lane.out:
+        if len(lane.waiting) == 1 and (not lane.out or lane.holder is not None):
             self._announce(key, lane)
 
     def has_ready(self, now: float) -> bool:
@@ -122,26 +125,47 @@ class Queue:
         return False
 
     def take(
-        self, most: int, now: float, *, seconds: float, one_each: bool = False
+        self,
+        most: int,
+        now: float,
+        *,
+        seconds: float,
+        one_each: bool = False,
+        holder: object = None,
+        most_bytes: float = math.inf,
     ) -> list[Handed]:
         """Hand out at most *most* messages under leases of *seconds*.
 
-        A lane gives as many as there is room for, or with *one_each* a single one.
+        A lane gives as many as there is room for, or with *one_each* a single one, and goes on
+        giving to a *holder* what it still has out. The last message may go beyond *most_bytes*.
         """
         handed: list[Handed] = []
-        while len(handed) < most and self.has_ready(now):
+        others: list[tuple[int, str]] = []
+        while len(handed) < most and most_bytes > 0 and self.has_ready(now):
             number, key = heapq.heappop(self._ready)
-            if not key:
-                handed.append(self._lend(self._items[number], now, seconds))
+            lane = self._lanes[key] if key else None
+            if lane is None:
+                items = [self._items[number]]
+            elif lane.out and lane.holder is not holder:
+                others.append((number, key))
                 continue
-            lane = self._lanes[key]
-            room = 1 if one_each else most - len(handed)
-            while lane.waiting and room:
-                item = lane.waiting.popleft()
-                lane.out[item.message.id] = item
+            else:
+                lane.holder, lane.not_before = holder, 0.0
+                items = self._next_of(lane, 1 if one_each else most - len(handed), most_bytes)
+                if holder is not None:
+                    self._announce(key, lane)
+            for item in items:
                 handed.append(self._lend(item, now, seconds))
-                room -= 1
+                most_bytes -= len(item.message.data)
+        for entry in others:
+            heapq.heappush(self._ready, entry)
         return handed
+
+    def leave(self, holder: object) -> None:
+        """Give what a holder would get next to whoever asks once its leases are over."""
+        for lane in self._lanes.values():
+            if lane.holder is holder:
+                lane.holder = None
 
     def acknowledge(self, ack_id: str) -> list[Message]:
         """Take a lease as done and return the messages that may be forgotten now.
@@ -175,21 +199,25 @@ class Queue:
             lease.deadline = now + seconds
             heapq.heappush(self._deadlines, (lease.deadline, lease.item.message.id, ack_id))
 
-    def refuse(self, ack_id: str, now: float) -> Item | None:
-        """Take a message back at once; it goes out again after its backoff."""
+    def refuse(self, ack_id: str, now: float, *, seen: bool = True) -> Item | None:
+        """Take a message back at once; it goes out again after its backoff.
+
+        One that nobody has *seen* goes out as if it had never been taken.
+        """
         lease = self._leases.pop(ack_id, None)
         if lease is None:
             return None
         item = lease.item
-        item.attempts += 1
-        ready_at = now + self.backoff(item.attempts)
+        item.attempts += seen
+        wait = self.backoff(item.attempts) if seen else 0.0
+        ready_at = now + wait if wait else 0.0
         lane = self._lane(item)
         if lane is None:
-            self._put_back(ready_at, item.message.id, "", now)
+            self._put_back(ready_at, item.message.id)
         else:
             self._rewind(lane, item.message.id)
-            lane.not_before = ready_at
-            self._put_back(ready_at, item.message.id, item.message.key, now)
+            lane.not_before = max(ready_at, lane.not_before)
+            self._announce(item.message.key, lane)
         return item
 
     def expire(self, now: float) -> list[Item]:
@@ -217,8 +245,7 @@ class Queue:
             if item in lane.waiting:
                 lane.waiting.remove(item)
             lane.out.pop(number, None)
-            if not lane.out:
-                self._announce(item.message.key, lane)
+            self._announce(item.message.key, lane)
 
     def reset(self, messages: Iterable[Message]) -> None:
         """Begin anew with *messages*, as a seek does; all leases are void."""
@@ -250,8 +277,10 @@ class Queue:
         return self._lanes.get(key) if key else None
 
     def _announce(self, key: str, lane: Lane) -> None:
+        if not lane.out:
+            lane.holder = None
         if lane.waiting:
-            heapq.heappush(self._ready, (lane.waiting[0].message.id, key))
+            self._put_back(lane.not_before, lane.waiting[0].message.id, key)
         elif not lane.out:
             self._lanes.pop(key, None)
 
@@ -261,25 +290,31 @@ class Queue:
         lane = self._lanes.get(key)
         return (
             lane is not None
-            and not lane.out
+            and (not lane.out or lane.holder is not None)
             and bool(lane.waiting)
             and lane.waiting[0].message.id == number
             and lane.not_before <= now
         )
+
+    def _next_of(self, lane: Lane, most: int, most_bytes: float) -> list[Item]:
+        items: list[Item] = []
+        while lane.waiting and len(items) < most and most_bytes > 0:
+            item = lane.waiting.popleft()
+            lane.out[item.message.id] = item
+            items.append(item)
+            most_bytes -= len(item.message.data)
+        return items
 
     def _wake(self, now: float) -> None:
         while self._delayed and self._delayed[0][0] <= now:
             _, number, key = heapq.heappop(self._delayed)
             heapq.heappush(self._ready, (number, key))
 
-    def _put_back(self, ready_at: float, number: int, key: str, now: float) -> None:
-        if key:
-            lane = self._lanes[key]
-            number = lane.waiting[0].message.id
-        if ready_at <= now:
-            heapq.heappush(self._ready, (number, key))
-        else:
+    def _put_back(self, ready_at: float, number: int, key: str = "") -> None:
+        if ready_at:
             heapq.heappush(self._delayed, (ready_at, number, key))
+        else:
+            heapq.heappush(self._ready, (number, key))
 
     def _rewind(self, lane: Lane, number: int) -> None:
         returning = [item for key, item in lane.out.items() if key >= number]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -15,7 +16,7 @@ from localcloud.calls import CallRecord
 from localcloud.errors import ApiError, invalid
 from localcloud.services.pubsub.brokers import broker_of
 from localcloud.services.pubsub.grpc_face import SUBSCRIBER
-from localcloud.services.pubsub.subscriptions import refuse_pull
+from localcloud.services.pubsub.subscriptions import check_span, refuse_pull
 from localcloud.tokens import unauthenticated
 
 if TYPE_CHECKING:
@@ -127,17 +128,15 @@ def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> _Stream:
         if caller.anonymous:
             raise unauthenticated(missing=True)
         cloud.iam.check(caller.member, "pubsub.subscriptions.consume", "pubsub", name)
+        cloud.limits.take(METHOD)
         fault = cloud.faults.take(METHOD)
-        if fault is not None:
-            raise fault.error or ApiError(503, "Socket closed")
+        ends_with = None if fault is None else fault.error or ApiError(503, "Socket closed")
+        if fault is not None and ends_with is not None and not fault.after:
+            raise ends_with
         broker = broker_of(cloud)
         refuse_pull(broker.subscription(name).resource)
-        if first.stream_ack_deadline_seconds not in _LEASES:
-            raise invalid(
-                "Invalid stream ack deadline given: "
-                f"{first.stream_ack_deadline_seconds}. It must be between 10 and 600 seconds."
-            )
-        return _Stream(broker, name, first)
+        _check_lease(first.stream_ack_deadline_seconds)
+        return _Stream(broker, name, first, ends_with)
     except ApiError as error:
         status = error.code
         raise
@@ -145,15 +144,35 @@ def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> _Stream:
         cloud.calls.append(CallRecord(who, METHOD, status, cloud.clock.now(), name))
 
 
-class _Stream:
-    """One subscriber's stream: what it asked for, and what it has out."""
+def _check_lease(span: int) -> None:
+    if span not in _LEASES:
+        raise invalid(
+            f"Invalid stream ack deadline given: {span}. It must be between 10 and 600 seconds."
+        )
 
-    def __init__(self, broker: Broker, name: str, first: Any) -> None:
+
+class _Stream:
+    """One subscriber's stream: what it asked for, and what it has out.
+
+    Args:
+        broker: where the messages are.
+        name: the subscription.
+        first: the request that opened the stream.
+        ends_with: a planned fault that breaks the stream after its first messages.
+    """
+
+    def __init__(
+        self, broker: Broker, name: str, first: Any, ends_with: ApiError | None = None
+    ) -> None:
         self._broker = broker
         self._name = name
         self._lease = float(first.stream_ack_deadline_seconds)
-        self._most = first.max_outstanding_messages or 0
-        self._out: set[str] = set()
+        self._most = first.max_outstanding_messages
+        self._most_bytes = first.max_outstanding_bytes
+        self._ends_with = ends_with
+        self._out: dict[str, int] = {}
+        self._unsent: set[str] = set()
+        self._open = True
         self._take_orders(first)
 
     async def run(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
@@ -171,6 +190,9 @@ class _Stream:
                 handed = await asyncio.to_thread(self._take)
                 for response in self._responses(handed):
                     yield response
+                    self._unsent -= {message.ack_id for message in response.received_messages}
+                if handed and self._ends_with is not None:
+                    raise self._ends_with
                 if not handed:
                     await more.wait()
             # A stream that ended badly ends the same way here.
@@ -178,23 +200,31 @@ class _Stream:
         finally:
             reader.cancel()
             self._broker.leave(self._name, listener)
+            self._close()
 
     async def _read(self, requests: AsyncIterator[Any], more: asyncio.Event) -> None:
         try:
             async for request in requests:
                 await asyncio.to_thread(self._take_orders, request)
+                more.set()
         finally:
             more.set()
 
     def _take_orders(self, request: Any) -> None:
         if request.stream_ack_deadline_seconds:
+            _check_lease(request.stream_ack_deadline_seconds)
             self._lease = float(request.stream_ack_deadline_seconds)
+        spans = request.modify_deadline_seconds
+        if len(spans) != len(request.modify_deadline_ack_ids):
+            raise invalid(
+                "The number of modify_deadline_seconds and of modify_deadline_ack_ids must be equal."
+            )
+        for span in spans:
+            check_span(span)
         if request.ack_ids:
             self._broker.acknowledge(self._name, request.ack_ids)
         orders: dict[int, list[str]] = {}
-        for ack_id, span in zip(
-            request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True
-        ):
+        for ack_id, span in zip(request.modify_deadline_ack_ids, spans, strict=True):
             orders.setdefault(span, []).append(ack_id)
         for span, ack_ids in orders.items():
             self._broker.extend(self._name, ack_ids, span)
@@ -203,15 +233,30 @@ class _Stream:
         with self._broker.lock:
             subscription = self._broker.subscription(self._name)
             refuse_pull(subscription.resource)
-            room = _MOST_AT_ONCE
-            if self._most:
-                self._out = {a for a in self._out if subscription.queue.lease(a) is not None}
+            queue = subscription.queue
+            self._out = {a: n for a, n in self._out.items() if queue.lease(a) is not None}
+            room, bytes_left = _MOST_AT_ONCE, math.inf
+            # As in the document, 0 or less means no limit.
+            if self._most > 0:
                 room = min(room, self._most - len(self._out))
-            # One message of a key at a time: the client would go on with the next one after a
-            # nack, and the order would be lost.
-            handed = self._broker.take(self._name, max(room, 0), lease=self._lease, one_each=True)
-        self._out.update(item.ack_id for item in handed)
+            if self._most_bytes > 0:
+                bytes_left = self._most_bytes - sum(self._out.values())
+            # The client may have gone while this waited for its thread.
+            if not self._open or room <= 0:
+                return []
+            handed = subscription.take(room, lease=self._lease, holder=self, most_bytes=bytes_left)
+            self._out |= {item.ack_id: len(item.message.data) for item in handed}
+            self._unsent |= {item.ack_id for item in handed}
         return handed
+
+    def _close(self) -> None:
+        """Give back what was taken and never sent; what was sent keeps its lease."""
+        with self._broker.lock:
+            self._open = False
+            subscription = self._broker.subscriptions.get(self._name)
+            if subscription is not None:
+                subscription.queue.leave(self)
+                subscription.give_back(self._unsent)
 
     def _responses(self, handed: list[Handed]) -> Iterator[Any]:
         resource = self._broker.subscription(self._name).resource

@@ -91,15 +91,19 @@ class Subscription:
         for message in wanted:
             self.queue.add(message)
 
-    def take(
-        self, most: int, *, lease: float | None = None, one_each: bool = False
-    ) -> list[Handed]:
-        """Hand out messages under leases."""
+    def take(self, most: int, *, lease: float | None = None, **limits: Any) -> list[Handed]:
+        """Hand out messages under leases; see `Queue.take` for further limits."""
         self.refresh()
         span = lease or self.lease_seconds
-        handed = self.queue.take(most, self._clock.now(), seconds=span, one_each=one_each)
+        handed = self.queue.take(most, self._clock.now(), seconds=span, **limits)
         self._set_timer()
         return handed
+
+    def give_back(self, ack_ids: Iterable[str]) -> None:
+        """Take back messages that never reached who was to have them."""
+        for ack_id in ack_ids:
+            self.queue.refuse(ack_id, self._clock.now(), seen=False)
+        self.announce()
 
     def acknowledge(self, ack_ids: Iterable[str]) -> list[str]:
         """Forget what is acknowledged; return the identifiers that mean nothing any more."""

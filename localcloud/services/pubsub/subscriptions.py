@@ -123,14 +123,19 @@ def acknowledge(call: Call) -> None:
 def modify_deadline(call: Call) -> None:
     """Move deadlines; 0 seconds give messages back."""
     span = call.body.get("ackDeadlineSeconds", 0)
+    check_span(span)
+    broker, name, ack_ids = _ack_ids(call)
+    unknown = broker.extend(name, ack_ids, span)
+    _refuse_stale(broker, name, unknown)
+
+
+def check_span(span: int) -> None:
+    """Refuse a deadline that is moved too far."""
     if not 0 <= span <= _LONGEST_LEASE:
         raise invalid(
             f"Invalid ack deadline given: {span}. The ack deadline must be between 0 and 600 "
             "seconds."
         )
-    broker, name, ack_ids = _ack_ids(call)
-    unknown = broker.extend(name, ack_ids, span)
-    _refuse_stale(broker, name, unknown)
 
 
 def received(handed: Handed, *, counted: bool) -> Resource:

@@ -17,12 +17,15 @@ from google.oauth2.credentials import Credentials
 from localcloud.certificates import Authority
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services.pubsub import SERVICE as PUBSUB
+from localcloud.services.pubsub.broker import Broker
 from localcloud.services.storage import SERVICE as STORAGE
 from tests.localcloud import wire
+from tests.localcloud.services.paper_broker import GRAVE, TOPIC
 from tests.localcloud.services.sql_instances import P, body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from google.cloud.pubsub_v1.subscriber.message import Message
 
@@ -144,7 +147,7 @@ class Collector:
             self._more.notify_all()
         self._act(message, before)
 
-    def wait(self, count: int, seconds: float = 10.0) -> list[str]:
+    def wait(self, count: int, seconds: float = 30.0) -> list[str]:
         """Wait until so many have come and give them."""
         with self._more:
             assert self._more.wait_for(lambda: len(self.texts) >= count, seconds), self.texts
@@ -164,7 +167,17 @@ def collect(subscriber: SubscriberClient) -> Iterator[Callable[..., Collector]]:
     yield begin
     for future in futures:
         future.cancel()
-        future.result(10)
+        future.result(30)
+
+
+@pytest.fixture
+def broker(tmp_path: Path, clock: VirtualClock) -> Iterator[Broker]:
+    """A broker with two topics."""
+    made = Broker(tmp_path / "pubsub.db", clock)
+    for name in (TOPIC, GRAVE):
+        made.add_topic({"name": name})
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_a_filter_lets_only_its_own_through(
     """The others are acknowledged without anybody seeing them."""
     name = subscribe(filter='attributes.team = "risk"')
     for team in ("other", "risk", ""):
-        publisher.publish(topic, team.encode() or b"-", team=team).result(10)
+        publisher.publish(topic, team.encode() or b"-", team=team).result(30)
 
     assert [m.message.data for m in _pull(subscriber, name)] == [b"risk"]
 
@@ -134,7 +134,7 @@ def test_a_message_comes_as_it_was_sent(
     """Bytes, attributes, key, number and time."""
     name = subscribe()
     data = bytes(range(256))
-    number = publisher.publish(topic, data, ordering_key="key", a="ä").result(10)
+    number = publisher.publish(topic, data, ordering_key="key", a="ä").result(30)
 
     received = _pull(subscriber, name)[0]
 
@@ -171,7 +171,7 @@ def test_pull_acknowledge_and_refuse(
     """What is acknowledged is done, what is given back comes at once, as the same message."""
     name = subscribe()
     for text in (b"1", b"2"):
-        publisher.publish(topic, text).result(10)
+        publisher.publish(topic, text).result(30)
     first, second = _pull(subscriber, name)
     subscriber.acknowledge(subscription=name, ack_ids=[first.ack_id])
     subscriber.modify_ack_deadline(
@@ -214,7 +214,7 @@ def test_seek_and_snapshot(
     """Back to a time, back to a snapshot."""
     name = subscribe(retain_acked_messages=True)
     start = datetime.now(UTC)
-    publisher.publish(topic, b"1").result(10)
+    publisher.publish(topic, b"1").result(30)
     snapshot = f"{PROJECT}/snapshots/snap-1"
     made = subscriber.create_snapshot(name=snapshot, subscription=name)
     assert made.topic == topic
@@ -304,7 +304,7 @@ def test_rest_and_grpc_are_one_broker(
 ) -> None:
     """What is published over gRPC is pulled over REST."""
     name = subscribe()
-    publisher.publish(topic, b"over", a="b").result(10)
+    publisher.publish(topic, b"over", a="b").result(30)
     with GeneratedSubscriber(credentials=token(OWNER), transport="rest") as rest:
         received = _pull(rest, name)
         rest.acknowledge(subscription=name, ack_ids=[received[0].ack_id])
@@ -323,7 +323,7 @@ def test_a_detached_subscription_gives_nothing(
     """It is cut off, and says so."""
     name = subscribe()
     publisher.detach_subscription(request={"subscription": name})
-    publisher.publish(topic, b"x").result(10)
+    publisher.publish(topic, b"x").result(30)
 
     assert subscriber.get_subscription(subscription=name).detached
     with pytest.raises(FailedPrecondition):

@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.clock import VirtualClock
 from localcloud.errors import ApiError
 from localcloud.services.pubsub import rules
 from localcloud.services.pubsub.broker import Broker
 from localcloud.services.pubsub.messages import Draft
+from tests.localcloud.services.paper_broker import GRAVE, SUB, TOPIC, publish, subscribe, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from localcloud.services.pubsub.queue import Handed
-
-TOPIC = "projects/p/topics/news"
-GRAVE = "projects/p/topics/grave"
-SUB = "projects/p/subscriptions/sub"
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    """Time under the test's control."""
-    return VirtualClock()
-
-
-@pytest.fixture
-def broker(tmp_path: Path, clock: VirtualClock) -> Iterator[Broker]:
-    """A broker with two topics."""
-    made = Broker(tmp_path / "pubsub.db", clock)
-    for name in (TOPIC, GRAVE):
-        made.add_topic({"name": name})
-    yield made
-    made.close()
-
-
-def subscribe(broker: Broker, name: str = SUB, **settings: Any) -> None:
-    """Make a subscription to the topic."""
-    resource = rules.subscription({"topic": TOPIC, **settings})
-    broker.add_subscription({"name": name, **resource})
-
-
-def publish(broker: Broker, *texts: str, key: str = "", topic: str = TOPIC, **more: str) -> None:
-    """Publish texts, one by one."""
-    for text in texts:
-        broker.publish(topic, [Draft(text.encode(), more, key)])
-
-
-def texts(handed: list[Handed]) -> list[str]:
-    """Give the texts of what was handed out."""
-    return [item.message.data.decode() for item in handed]
+    from localcloud.clock import VirtualClock
 
 
 def test_every_subscription_gets_every_message(broker: Broker) -> None:
@@ -155,65 +117,13 @@ def test_a_retry_policy_spaces_attempts(broker: Broker, clock: VirtualClock) -> 
     assert waits == [2.0, 4.0, 5.0, 5.0]
 
 
-def test_a_key_keeps_its_order(broker: Broker) -> None:
-    """Nothing of a key goes out while something of it is out; other keys do not wait."""
-    subscribe(broker, enableMessageOrdering=True)
-    publish(broker, "1", "2", key="k")
-    publish(broker, "x", key="other")
-
-    first = broker.take(SUB, 10, one_each=True)
-    assert texts(first) == ["1", "x"]
-    assert broker.take(SUB, 10, one_each=True) == []
-    broker.acknowledge(SUB, [first[0].ack_id])
-
-    assert texts(broker.take(SUB, 10, one_each=True)) == ["2"]
-
-
-def test_a_refused_message_brings_back_what_followed(broker: Broker) -> None:
-    """In order, with what was acknowledged after it too."""
-    subscribe(broker, enableMessageOrdering=True)
-    publish(broker, "0", "1", "2", "3", key="k")
-    batch = broker.take(SUB, 10)
-    assert texts(batch) == ["0", "1", "2", "3"]
-    broker.acknowledge(SUB, [batch[0].ack_id, batch[2].ack_id])
-
-    broker.extend(SUB, [batch[1].ack_id], 0)
-
-    assert texts(broker.take(SUB, 10)) == ["1", "2", "3"]
-    assert broker.acknowledge(SUB, [batch[3].ack_id]) == [batch[3].ack_id]
-
-
-def test_a_late_key_comes_back_in_order(broker: Broker, clock: VirtualClock) -> None:
-    """A deadline that passes does the same as a refusal."""
-    subscribe(broker, enableMessageOrdering=True)
-    publish(broker, "0", "1", "2", key="k")
-    broker.take(SUB, 10)
-
-    clock.advance(11)
-
-    assert texts(broker.take(SUB, 10)) == ["0", "1", "2"]
-
-
-def test_a_backoff_holds_the_whole_key(broker: Broker, clock: VirtualClock) -> None:
-    """While the first message of a key waits, the others wait too."""
-    subscribe(broker, enableMessageOrdering=True, retryPolicy={"minimumBackoff": "5s"})
-    publish(broker, "0", "1", key="k")
-    publish(broker, "free", key="other")
-    out = broker.take(SUB, 10, one_each=True)
-    broker.extend(SUB, [out[0].ack_id], 0)
-
-    assert broker.take(SUB, 10) == []
-    clock.advance(5.1)
-
-    assert texts(broker.take(SUB, 10)) == ["0", "1"]
-
-
-def test_without_ordering_keys_mean_nothing(broker: Broker) -> None:
-    """A plain subscription hands out all of a key at once."""
+def test_bytes_are_a_limit_too(broker: Broker) -> None:
+    """The message that reaches the limit is the last one."""
     subscribe(broker)
-    publish(broker, "1", "2", key="k")
+    publish(broker, "abc", "def", "ghi")
 
-    assert texts(broker.take(SUB, 10, one_each=True)) == ["1", "2"]
+    assert broker.take(SUB, 10, most_bytes=0) == []
+    assert texts(broker.take(SUB, 10, most_bytes=4)) == ["abc", "def"]
 
 
 def test_too_many_attempts_end_in_the_dead_letter_topic(broker: Broker) -> None:

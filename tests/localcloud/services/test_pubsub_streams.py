@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.api_core.exceptions import (
+    InvalidArgument,
     NotFound,
     PermissionDenied,
     ServiceUnavailable,
     Unauthenticated,
 )
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
-from google.cloud.pubsub_v1.types import FlowControl
+from google.cloud.pubsub_v1.types import FlowControl, StreamingPullRequest
 from google.oauth2.credentials import Credentials as Token
 
 from localcloud.clock import VirtualClock
@@ -56,7 +58,7 @@ def test_a_stream_delivers_and_acknowledges(
     collector = collect(name)
     futures = [publisher.publish(topic, str(n).encode()) for n in range(300)]
     for future in futures:
-        future.result(10)
+        future.result(30)
 
     assert sorted(collector.wait(300), key=int) == [str(n) for n in range(300)]
 
@@ -70,7 +72,7 @@ def test_a_stream_repeats_what_is_refused(
     """A nack brings the message back."""
     name = subscribe()
     collector = collect(name, lambda m, before: m.nack() if before == 0 else m.ack())
-    publisher.publish(topic, b"twice").result(10)
+    publisher.publish(topic, b"twice").result(30)
 
     assert collector.wait(2) == ["twice", "twice"]
 
@@ -81,13 +83,13 @@ def test_a_stream_keeps_the_order_of_a_key(
     topic: str,
     collect: Callable[..., Any],
 ) -> None:
-    """A refused message is repeated before anything that follows it."""
+    """What followed a refused message comes again after it, even if it was acknowledged."""
     name = subscribe(enable_message_ordering=True)
     for n in range(4):
-        publisher.publish(topic, str(n).encode(), ordering_key="k").result(10)
+        publisher.publish(topic, str(n).encode(), ordering_key="k").result(30)
     collector = collect(name, lambda m, before: m.nack() if before == 1 else m.ack())
 
-    assert collector.wait(5) == ["0", "1", "1", "2", "3"]
+    assert collector.wait(7) == ["0", "1", "2", "3", "1", "2", "3"]
 
 
 def test_a_dead_letter_counts_its_attempts(
@@ -108,25 +110,28 @@ def test_a_dead_letter_counts_its_attempts(
         message.nack()
 
     collect(name, refuse)
-    publisher.publish(topic, b"poison").result(10)
+    publisher.publish(topic, b"poison").result(30)
 
-    assert [m.message.data for m in _pull(subscriber, watch)] == [b"poison"]
+    assert collect(watch).wait(1) == ["poison"]
     assert attempts == [1, 2, 3, 4, 5]
 
 
 def test_a_stream_ends_with_its_subscription(
-    subscriber: SubscriberClient, subscribe: Callable[..., str]
+    publisher: PublisherClient,
+    subscriber: SubscriberClient,
+    subscribe: Callable[..., str],
+    topic: str,
 ) -> None:
     """Deleting the subscription ends the stream with NOT_FOUND."""
     name = subscribe()
-    future = subscriber.subscribe(name, callback=_ack)
-    with pytest.raises(FutureTimeoutError):
-        future.result(0.5)
-
+    arrived = threading.Event()
+    future = subscriber.subscribe(name, callback=lambda _: arrived.set())
+    publisher.publish(topic, b"it is open").result(30)
+    assert arrived.wait(30)
     subscriber.delete_subscription(subscription=name)
 
     with pytest.raises(NotFound):
-        future.result(10)
+        future.result(30)
 
 
 def test_a_stranger_cannot_open_a_stream(
@@ -136,7 +141,7 @@ def test_a_stranger_cannot_open_a_stream(
     with SubscriberClient(credentials=token("stranger@example.com")) as stranger:
         future = stranger.subscribe(subscribe(), callback=_ack)
         with pytest.raises(PermissionDenied, match=r"pubsub\.subscriptions\.consume"):
-            future.result(10)
+            future.result(30)
 
 
 def test_a_bad_token_is_unauthenticated(subscribe: Callable[..., str]) -> None:
@@ -146,27 +151,18 @@ def test_a_bad_token_is_unauthenticated(subscribe: Callable[..., str]) -> None:
         with pytest.raises(Unauthenticated):
             stranger.get_subscription(subscription=name)
         with pytest.raises(Unauthenticated):
-            stranger.subscribe(name, callback=_ack).result(10)
+            stranger.subscribe(name, callback=_ack).result(30)
 
 
 def test_calls_and_faults_are_the_same_over_grpc(
-    served: Cloud,
-    publisher: PublisherClient,
-    subscribe: Callable[..., str],
-    topic: str,
-    collect: Callable[..., Any],
+    served: Cloud, publisher: PublisherClient, topic: str
 ) -> None:
     """A planned fault happens, the client's retry goes through, and the log has all of it."""
-    name = subscribe()
     served.calls.clear()
     served.fail("pubsub.projects.topics.publish", 503)
-    served.fail(STREAM, 503)
-    collector = collect(name)
-    publisher.publish(topic, b"x").result(20)
+    publisher.publish(topic, b"x").result(30)
 
-    assert collector.wait(1) == ["x"]
     assert [r.status for r in served.calls.of("pubsub.projects.topics.publish")] == [503, 200]
-    assert [r.status for r in served.calls.of(STREAM)][:2] == [503, 200]
     record = served.calls.of("pubsub.projects.topics.publish")[0]
     assert (record.who, record.resource) == (OWNER, topic)
     assert served.unused_faults() == {}
@@ -175,13 +171,86 @@ def test_calls_and_faults_are_the_same_over_grpc(
         publisher.get_topic(topic=topic, retry=None)
 
 
-def test_a_message_arrives_within_milliseconds(
+def test_a_stream_can_be_refused(
+    served: Cloud, subscriber: SubscriberClient, subscribe: Callable[..., str]
+) -> None:
+    """A planned fault meets the opening of a stream; the next one opens.
+
+    The bare method is asked, not `subscribe`: the client's thread that opens a stream anew may
+    overtake the one that opened it first, and then nobody reads one of the two streams
+    (google-api-core 2.x, ``ResumableBidiRpc.open``: the call gets its callback before its place).
+    """
+    name = subscribe()
+    served.calls.clear()
+    served.fail(STREAM, 503)
+    with pytest.raises(ServiceUnavailable):
+        next(subscriber.streaming_pull(iter([_opening(name)]), retry=None))
+    with pytest.raises(StopIteration):
+        next(subscriber.streaming_pull(iter([_opening(name)]), retry=None))
+
+    assert [r.status for r in served.calls.of(STREAM)] == [503, 200]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_stream_that_breaks_is_opened_again(
+    served: Cloud,
+    publisher: PublisherClient,
+    subscribe: Callable[..., str],
+    topic: str,
+    collect: Callable[..., Any],
+    lost: bool,
+) -> None:
+    """After its first messages a stream ends with an error; nothing is lost, nothing repeated."""
+    name = subscribe()
+    served.calls.clear()
+    if lost:
+        served.lose_reply(STREAM)
+    else:
+        served.fail(STREAM, 503, after=True)
+    collector = collect(name)
+    publisher.publish(topic, b"before").result(30)
+    collector.wait(1)
+    publisher.publish(topic, b"after").result(30)
+
+    assert collector.wait(2) == ["before", "after"]
+    assert [r.status for r in served.calls.of(STREAM)] == [200, 200]
+    assert served.unused_faults() == {}
+
+
+def _opening(name: str, **more: Any) -> StreamingPullRequest:
+    return StreamingPullRequest(subscription=name, **{"stream_ack_deadline_seconds": 10, **more})
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda name: _opening(name, stream_ack_deadline_seconds=9),
+        lambda name: _opening(name, stream_ack_deadline_seconds=601),
+        lambda name: _opening(name, modify_deadline_ack_ids=["a"], modify_deadline_seconds=[601]),
+        lambda name: _opening(name, modify_deadline_ack_ids=["a"]),
+    ],
+    ids=["short", "long", "moved too far", "no second for an id"],
+)
+def test_an_impossible_stream_is_refused(
+    subscriber: SubscriberClient,
+    subscribe: Callable[..., str],
+    request_of: Callable[[str], StreamingPullRequest],
+) -> None:
+    """INVALID_ARGUMENT ends the stream."""
+    with pytest.raises(InvalidArgument):
+        next(subscriber.streaming_pull(iter([request_of(subscribe())]), retry=None))
+
+
+def test_a_message_arrives_as_soon_as_it_is_published(
     publisher: PublisherClient,
     subscribe: Callable[..., str],
     topic: str,
     collect: Callable[..., Any],
 ) -> None:
-    """From publish to callback the median is short; the bound leaves room for a busy machine."""
+    """Nobody waits for a poll: the bound is far below one, and far above a busy machine's delay.
+
+    What it is on a quiet machine, ``python -m tests.benchmarks.publish_to_callback`` says.
+    """
     name = subscribe()
     spans: list[float] = []
     sent: dict[str, float] = {}
@@ -192,14 +261,14 @@ def test_a_message_arrives_within_milliseconds(
 
     collector = collect(name, note)
     sent["warm"] = time.perf_counter()
-    publisher.publish(topic, b"warm").result(10)
+    publisher.publish(topic, b"warm").result(30)
     collector.wait(1)
     for n in range(30):
         sent[str(n)] = time.perf_counter()
-        publisher.publish(topic, str(n).encode()).result(10)
+        publisher.publish(topic, str(n).encode()).result(30)
         collector.wait(n + 2)
 
-    assert sorted(spans[1:])[15] < 0.1
+    assert sorted(spans[1:])[15] < 1
 
 
 def test_exactly_once_says_what_became_of_an_acknowledgement(
@@ -210,16 +279,13 @@ def test_exactly_once_says_what_became_of_an_acknowledgement(
 ) -> None:
     """With exactly-once delivery an acknowledgement is confirmed."""
     name = subscribe(enable_exactly_once_delivery=True)
-    answers: list[Any] = []
-    collector = collect(name, lambda m, _: answers.append(m.ack_with_response()))
-    publisher.publish(topic, b"once").result(10)
-    collector.wait(1)
-    while not answers:
-        time.sleep(0.01)
+    answers: queue.Queue[Any] = queue.Queue()
+    collector = collect(name, lambda m, _: answers.put(m.ack_with_response()))
+    publisher.publish(topic, b"once").result(30)
 
-    assert answers[0].result(10).name == "SUCCESS"
-    time.sleep(0.2)
-    assert collector.texts == ["once"]
+    assert answers.get(timeout=30).result(30).name == "SUCCESS"
+    publisher.publish(topic, b"next").result(30)
+    assert collector.wait(2) == ["once", "next"]
 
 
 def test_a_subscriber_gets_no_more_than_it_can_hold(
@@ -231,22 +297,28 @@ def test_a_subscriber_gets_no_more_than_it_can_hold(
     """With room for two messages a third one waits until there is room again."""
     name = subscribe()
     for n in range(4):
-        publisher.publish(topic, str(n).encode()).result(10)
-    held: list[Message] = []
+        publisher.publish(topic, str(n).encode()).result(30)
+    held: queue.Queue[Message] = queue.Queue()
     control = FlowControl(max_messages=2)
-    future = subscriber.subscribe(name, callback=held.append, flow_control=control)
-    time.sleep(0.5)
-    assert len(held) == 2
+    future = subscriber.subscribe(name, callback=held.put, flow_control=control)
+    first = [held.get(timeout=30) for _ in range(2)]
+    # Both are out, and the server knows it: the others are there for anybody else.
+    others = _pull(subscriber, name)
+    assert len(others) == 2
+    assert held.empty()
 
-    for message in held:
+    subscriber.modify_ack_deadline(
+        subscription=name, ack_ids=[other.ack_id for other in others], ack_deadline_seconds=0
+    )
+    for message in first:
         message.ack()
-    deadline = time.monotonic() + 10
-    while len(held) < 4 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    rest = [held.get(timeout=30) for _ in range(2)]
+    for message in rest:
+        message.ack()
     future.cancel()
-    future.result(10)
+    future.result(30)
 
-    assert sorted(message.data for message in held) == [b"0", b"1", b"2", b"3"]
+    assert sorted(message.data for message in first + rest) == [b"0", b"1", b"2", b"3"]
 
 
 _PUBLISHER = """
