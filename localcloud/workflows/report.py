@@ -14,12 +14,18 @@ def payload_text(value: Any) -> str:
         return to_json(shown(value))
 
 
-def context_text(error: WorkflowError) -> str:
-    """Give the text for people: the message, the places, and the map of an HTTP error."""
-    lines = [summary(error.value)]
+def way(error: WorkflowError) -> list[str]:
+    """Give a line for each place the error came through, the innermost first."""
+    lines = []
     for element in error.trace:
         place = f", line: {element.position.line}" if element.position is not None else ""
         lines.append(f'in step "{element.step}", routine "{element.routine}"{place}')
+    return lines
+
+
+def context_text(error: WorkflowError) -> str:
+    """Give the text for people: the message, the places, and the map of an HTTP error."""
+    lines = [summary(error.value), *way(error)]
     if isinstance(error.value, dict) and "HttpError" in (error.value.get("tags") or ()):
         try:
             lines.append(to_json(error.value, indent="  "))

@@ -15,6 +15,13 @@ from localcloud.workflows.machine import Execution
 _CONNECT_SECONDS: Final = 10.0
 
 
+def _reason(error: BaseException) -> str:
+    """Say what lies at the bottom of it, not what the layers above made of it."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error)
+
+
 def send(request: HttpRequest) -> HttpReply:
     """Perform a request; proxies and certificates come from the environment."""
     try:
@@ -27,14 +34,14 @@ def send(request: HttpRequest) -> HttpReply:
             allow_redirects=False,
         )
     except (requests.ConnectTimeout, requests.exceptions.ProxyError) as error:
-        raise TransportError("refused", str(error)) from error
+        raise TransportError("refused", _reason(error)) from error
     except requests.Timeout as error:
-        raise TransportError("timeout", str(error)) from error
+        raise TransportError("timeout", _reason(error)) from error
     except requests.ConnectionError as error:
         refused = "NewConnectionError" in repr(error) or "NameResolution" in repr(error)
-        raise TransportError("refused" if refused else "reset", str(error)) from error
+        raise TransportError("refused" if refused else "reset", _reason(error)) from error
     except requests.RequestException as error:
-        raise TransportError("reset", str(error)) from error
+        raise TransportError("reset", _reason(error)) from error
     return HttpReply(response.status_code, dict(response.headers), response.content)
 
 

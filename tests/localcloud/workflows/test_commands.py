@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,9 +40,55 @@ def test_a_failure_has_a_caret(file: Path, capsys: pytest.CaptureFixture[str]) -
     """What went wrong is shown under the expression."""
     file.write_text("- a: {assign: [{m: {}}]}\n- b:\n    return: ${m.x}\n")
     assert main(["run", str(file)]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}:3:13: key not found: x",
+        "        return: ${m.x}",
+        "                ^^^^^^",
+        'in step "b", routine "main", line: 3',
+        'payload: {"message":"key not found: x","tags":["KeyError"]}',
+    ]
+
+
+def test_the_way_of_an_error_is_shown(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each routine that an error came through is named, and the whole error value."""
+    file.write_text(
+        "main: {steps: [{a: {call: f}}]}\nf: {steps: [{b: {raise: {code: 5, message: oh}}}]}\n"
+    )
+    assert main(["run", str(file)]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == f"{file}:3:13: key not found: x"
-    assert lines[-2:] == ["        return: ${m.x}", "                ^^^^^^"]
+    assert lines[3:] == [
+        'in step "b", routine "f", line: 2',
+        'in step "a", routine "main", line: 1',
+        'payload: {"code":5,"message":"oh"}',
+    ]
+
+
+def test_sources_and_data_come_from_where_one_likes(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dash is the standard input, and an at sign leads to a file."""
+    file.write_text('{"k": [1]}')
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO("main: {params: [a], steps: [{b: {return: '${a}'}}]}")
+    )
+    assert main(["run", "-", "--data", f"@{file}"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"k": [1]}
+
+
+def test_a_run_knows_its_own_name(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The workflow has the name of the file, and each run an identifier."""
+    file.write_text(
+        "- a: {return: ['${sys.get_env(\"GOOGLE_CLOUD_WORKFLOW_ID\")}',"
+        " '${len(sys.get_env(\"GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID\"))}']}"
+    )
+    assert main(["run", str(file)]) == 0
+    assert json.loads(capsys.readouterr().out) == ["w", 36]
+
+
+def test_help_is_no_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what the exit codes mean."""
+    assert main(["run", "--help"]) == 0
+    assert "exit code: 0 all is well" in capsys.readouterr().out
 
 
 def test_check_goes_through_all_files(
@@ -52,16 +100,27 @@ def test_check_goes_through_all_files(
     other.write_text("- a: {return: 1}")
     assert main(["check", str(file), str(other)]) == 1
     shown = capsys.readouterr()
-    assert "other.yaml: ok" in shown.out
+    assert shown.out == f"{other}: ok, 1 routine\n"
     assert shown.err.splitlines()[-1].index("^") == 4 + 18
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["fly"], ["check"], ["run"], ["run", "/nowhere.yaml"], ["check", "/nowhere.yaml"]],
+    [
+        [],
+        ["fly"],
+        ["check"],
+        ["run"],
+        ["run", "/nowhere.yaml"],
+        ["run", "/"],
+        ["check", "/nowhere.yaml"],
+        ["run", "-", "--env", "X"],
+        ["run", "-", "--data", "@/nowhere.json"],
+    ],
 )
-def test_wrong_commands(arguments: list[str]) -> None:
+def test_wrong_commands(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that makes no sense is neither success nor a workflow's fault."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("- a: {return: 1}"))
     assert main(arguments) == 2
 
 
