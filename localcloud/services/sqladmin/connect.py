@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from localcloud.errors import ApiError
+from localcloud.service import page
 from localcloud.services.sqladmin import certificates, progress
 from localcloud.services.sqladmin.certificates import Certificates
 from localcloud.services.sqladmin.gateway import gateway_of
@@ -95,7 +96,7 @@ def get(call: Call) -> Resource:
 def list_certs(call: Call) -> Resource:
     """List the client certificates; ephemeral ones are not among them."""
     instance(call)
-    return {"kind": "sql#sslCertsList", "items": _kept(call)}
+    return {"kind": "sql#sslCertsList", **page(call, _kept(call), "items")}
 
 
 def delete(call: Call) -> Resource:
