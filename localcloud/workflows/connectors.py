@@ -61,6 +61,8 @@ SERVICES: Final = frozenset(
 _REGIONAL: Final = frozenset({("run", "v1"), ("aiplatform", "v1"), ("aiplatform", "v1beta1")})
 _OWN_ARGUMENTS: Final = ("body", "connector_params")
 _PLACEHOLDER: Final = re.compile(r"\{(\+?)([^}]+)\}")
+_STRAY: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_CREATE_EXECUTION: Final = "workflowexecutions.projects.locations.workflows.executions.create"
 _URL_SAFE: Final = "%/:@!$&'()*+,;=~-._"
 
 Document = dict[str, Any]
@@ -148,12 +150,18 @@ class _Method:
         if "request" in self.method and body is None and verb != "GET":
             body = {}
         answer = yield from call_api(
-            frame, verb, self.url(arguments), body, call=call, deadline=deadline
+            frame,
+            verb,
+            self.url(arguments),
+            body,
+            call=call,
+            deadline=deadline,
+            headers=self.upload_headers(arguments),
         )
         if call.skip_polling or verb == "GET":
             return answer
         returned = self.method.get("response", {}).get("$ref", "")
-        if returned == "Execution" and self.service == "workflowexecutions":
+        if self.method["id"] == _CREATE_EXECUTION:
             return (yield from wait_for_execution(frame, answer, call, deadline))
         if returned.endswith("Operation") and self.service in POLLED and not self.on_operation():
             return (
@@ -164,6 +172,16 @@ class _Method:
         if returned == "Job" and self.service == "bigquery":
             return (yield from wait_for_job(frame, answer, call=call, deadline=deadline))
         return answer
+
+    def upload_headers(self, arguments: dict[str, Any]) -> dict[str, str]:
+        """Give the headers of an upload: a text is stored as it is, not as a JSON string."""
+        kind = arguments.get("uploadType")
+        if kind is None or "mediaUpload" not in self.method:
+            return {}
+        if kind != "media":
+            raise value_error(f"uploadType must be 'media'; got: {shown(kind)}")
+        is_text = type(arguments.get("body")) is str
+        return {"Content-Type": "text/plain; charset=utf-8"} if is_text else {}
 
     def on_operation(self) -> bool:
         """Say whether the method belongs to operations themselves."""
@@ -205,7 +223,10 @@ class _Method:
             every = value if type(value) is list else [value]
             pairs += [(key, _text(item, key)) for item in every]
         if pairs:
-            url = f"{url}?{urlencode(pairs, quote_via=quote)}"
+            # Names of objects are encoded by the author wherever they stand, so escapes stay.
+            safe = "%" if self.service == "storage" else ""
+            pairs = [(key, _STRAY.sub("%25", value) if safe else value) for key, value in pairs]
+            url = f"{url}?{urlencode(pairs, safe=safe, quote_via=quote)}"
         return url if "query" in own else with_query(url, arguments.get("query"))
 
 

@@ -8,14 +8,13 @@ from localcloud.workflows.effects import Running
 from localcloud.workflows.errors import WorkflowError, failure
 from localcloud.workflows.frames import Frame
 
-# Cloud Run is not among them: its connector waits for nothing.
+# Cloud Run and Resource Manager are not among them: their connectors wait for nothing.
 POLLED: Final = frozenset(
     [
         "aiplatform",
         "batch",
         "cloudbuild",
         "cloudfunctions",
-        "cloudresourcemanager",
         "compute",
         "container",
         "documentai",
