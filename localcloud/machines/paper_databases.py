@@ -13,6 +13,8 @@ from localcloud.machines.databases import (
     ResultSet,
     Statement,
 )
+from localcloud.machines.mysql_programs import VERSIONS
+from localcloud.machines.postgres_programs import WHEELS
 
 # engine -> the databases and the user of a new instance, with the host he may come from
 _NEW = {
@@ -31,15 +33,17 @@ class _Server:
 
 
 class PaperDatabases:
-    """Instances that exist on paper only, for simulations; every PostgreSQL and MySQL is there."""
+    """Instances that exist on paper only, for simulations; no wheel and no package is needed."""
 
     def __init__(self) -> None:
         self._servers: dict[str, _Server] = {}
         self._lock = threading.RLock()
 
     def refusal(self, version: str) -> str | None:
-        """Accept every PostgreSQL and MySQL: nothing is run."""
-        return None if version.partition("_")[0] in _NEW else f"no paper server for {version}"
+        """Accept what could be had if everything was installed: nothing is run."""
+        if version in (*WHEELS, *VERSIONS):
+            return None
+        return f"the local cloud has no server for {version}"
 
     def installed_version(self, version: str) -> str:
         """Return a first minor version."""

@@ -91,38 +91,47 @@ def _empty(
 def _sql(
     cloud: Cloud, workload: Workload, volume: Mapping[str, Any], at: Path, made: Volumes
 ) -> None:
-    sockets: dict[str, Path] = {}
+    binds: dict[str, Path] = {}
     member = f"serviceAccount:{workload.account}"
     for connection in volume["cloudSqlInstance"].get("instances", []):
         project, _, instance = connection.split(":")
         name = f"projects/{project}/instances/{instance}"
-        found = _socket_directory(cloud, connection)
+        sockets = _sockets(cloud, name, connection, at)
         allowed = cloud.enabled("sqladmin.googleapis.com") and cloud.iam.allowed(
             member, "cloudsql.instances.connect", "sqladmin", name
         )
-        if found is None or not allowed:
+        if not sockets or not allowed:
             # As on Google's side the container starts all the same, and its connections fail.
-            found = at / connection
-            found.mkdir(parents=True)
+            empty = at / connection
+            empty.mkdir(parents=True)
+            sockets = {connection: empty}
             made.warnings.append(
                 f"Cloud SQL connection failed. Please ensure that the account {workload.account} "
                 f"has access to {connection} (role roles/cloudsql.client), that the API "
                 "sqladmin.googleapis.com is enabled, and that the instance exists and runs."
             )
-        sockets[connection] = found
-    made.readonly[volume["name"]] = dict(sockets)
+        binds |= sockets
+    made.readonly[volume["name"]] = binds
 
 
-def _socket_directory(cloud: Cloud, connection: str) -> Path | None:
-    if cloud.store.of("sqladmin").find(_instance_name(connection)) is None:
-        return None
+def _sockets(cloud: Cloud, name: str, connection: str, at: Path) -> dict[str, Path]:
+    """Return what lies below /cloudsql for an instance; nothing when there is no socket.
+
+    PostgreSQL's clients want a directory, MySQL's the socket itself. It is a link into a directory
+    beside it, not a file bound by itself: a server that is restarted makes a new socket.
+    """
+    known = cloud.store.of("sqladmin").find(name)
+    if known is None:
+        return {}
     found = cloud.machines.databases.socket_directory(connection)
-    return found if os.path.isdir(found) else None  # noqa: PTH112 - paper may return any path
-
-
-def _instance_name(connection: str) -> str:
-    project, _, instance = connection.split(":")
-    return f"projects/{project}/instances/{instance}"
+    if not os.path.isdir(found):  # noqa: PTH112 - paper may return any path
+        return {}
+    if not known["databaseVersion"].startswith("MYSQL_"):
+        return {connection: found}
+    link = at / connection
+    at.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(f".{connection}/{cloud.machines.databases.socket(connection).name}")
+    return {f".{connection}": found, connection: link}
 
 
 _MAKERS = {"secret": _secret, "emptyDir": _empty, "cloudSqlInstance": _sql}

@@ -1,4 +1,4 @@
-"""Cloud SQL: real PostgreSQL servers behind the v1 and v1beta4 APIs, which have the same methods."""
+"""Cloud SQL: real database servers behind the v1 and v1beta4 APIs, which have the same methods."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from localcloud.services.sqladmin import (
     backups,
     connect,
     databases,
+    flags,
     gateway,
     instances,
     progress,
@@ -18,7 +19,7 @@ from localcloud.services.sqladmin import (
     unfit,
     users,
 )
-from localcloud.services.sqladmin.names import named_resource, project
+from localcloud.services.sqladmin.names import named_resource, not_authorized, project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ METHODS: dict[str, tuple[Callable[[Call], Any], str | Needs]] = {
     "sql.Backups.ListBackups": (backups.list_all, _on_parent("cloudsql.backupRuns.list")),
     "sql.Backups.UpdateBackup": (backups.update, _on_parent("cloudsql.backupRuns.update")),
     "sql.Backups.DeleteBackup": (backups.delete, _on_parent("cloudsql.backupRuns.delete")),
-    "sql.flags.list": (tiers.list_flags, PUBLIC),
+    "sql.flags.list": (flags.list_flags, PUBLIC),
     "sql.tiers.list": (tiers.list_tiers, _on_project("cloudsql.instances.list")),
     **unfit.methods(),
 }
@@ -131,6 +132,7 @@ def _service(version: str, *, runs_servers: bool, renamed: dict[str, str] | None
         permissions={method: needs for method, (_, needs) in table.items()},
         required={(renamed or {}).get(method, method): row for method, row in REQUIRED.items()},
         errors="legacy",
+        denial=not_authorized,
         resource=named_resource,
         on_start=_start if runs_servers else None,
         on_stop=gateway.shut if runs_servers else None,

@@ -77,7 +77,7 @@ def failover(call: Call) -> Resource:
         raise instances.stale(sent, settings["settingsVersion"])
     if settings["availabilityType"] != "REGIONAL":
         raise invalid_request("only an instance with availabilityType REGIONAL can fail over.")
-    options = tiers.server_options(settings)
+    options = tiers.server_options(found)
 
     def work() -> None:
         machine(call).configure(found["connectionName"], options)

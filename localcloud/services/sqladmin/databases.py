@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
 from localcloud.services.sqladmin import progress
+from localcloud.services.sqladmin.engines import engine
 from localcloud.services.sqladmin.names import (
     ROOT,
     instance_key,
@@ -18,34 +19,33 @@ from localcloud.services.sqladmin.names import (
 
 if TYPE_CHECKING:
     from localcloud.service import Call, Resource
+    from localcloud.services.sqladmin.engines import Engine
 
-CHARSET, COLLATION = "UTF8", "en_US.UTF8"
-COLLATIONS = re.compile(r"[a-z]{2,3}_[A-Z]{2}\.UTF-?8|C|POSIX|C\.UTF-?8", re.IGNORECASE)
-LONGEST = 63
+POSTGRES_COLLATIONS = re.compile(r"[a-z]{2,3}_[A-Z]{2}\.UTF-?8|C|POSIX|C\.UTF-?8", re.IGNORECASE)
 
 
 def insert(call: Call) -> Resource:
-    """Create a database; PostgreSQL's own 400 when it is there already."""
+    """Create a database; the server's own words in a 400 when it is there already."""
     found = running(call)
-    name = call.body["name"]
-    charset = call.body.get("charset", CHARSET)
-    collation = call.body.get("collation", COLLATION)
-    if len(name.encode()) > LONGEST:
-        raise invalid_request(f"database name ({name}) is longer than {LONGEST} bytes.")
-    if charset.upper().replace("-", "") != CHARSET:
-        raise invalid_request(f"Invalid charset ({charset}): PostgreSQL instances use {CHARSET}.")
-    if not COLLATIONS.fullmatch(collation):
-        raise invalid_request(f"Invalid collation ({collation}).")
+    name, own = call.body["name"], engine(found)
+    charset, collation = _sorting(call.body, own)
+    if not 0 < len(name.encode()) <= own.longest_database:
+        raise invalid_request(
+            f"database name ({name}) must have 1 to {own.longest_database} bytes."
+        )
     connection = found["connectionName"]
     if name in machine(call).databases(connection):
-        raise invalid_request(
-            f'failed to create database {name}. Detail: pq: database "{name}" already exists'
+        words = (
+            f"Error 1007: Can't create database '{name}'; database exists"
+            if own.any_host
+            else f'pq: database "{name}" already exists'
         )
+        raise invalid_request(f"failed to create database {name}. Detail: {words}")
     key = f"{instance_key(call)}/databases/{name}"
 
     def work() -> None:
         with server_says(f"create database {name}"):
-            machine(call).create_database(connection, name)
+            machine(call).create_database(connection, name, charset, collation)
         call.store.put(key, {"charset": charset, "collation": collation})
 
     return progress.begin(call, "CREATE_DATABASE", work)
@@ -55,25 +55,39 @@ def get(call: Call) -> Resource:
     """Show a database."""
     found = running(call)
     _existing(call, found)
-    return _shown(call, call["database"])
+    return _shown(call, found, call["database"])
 
 
 def list_databases(call: Call) -> Resource:
     """List the databases of a running instance."""
     found = running(call)
     names = machine(call).databases(found["connectionName"])
-    return {"kind": "sql#databasesList", "items": [_shown(call, name) for name in names]}
+    return {"kind": "sql#databasesList", "items": [_shown(call, found, name) for name in names]}
 
 
 def patch(call: Call) -> Resource:
-    """Change nothing: what a PostgreSQL database is, it stays."""
+    """Change how a MySQL database sorts; what a PostgreSQL database is, it stays."""
     found = running(call)
     _existing(call, found)
-    shown = _shown(call, call["database"])
-    for field in ("name", "charset", "collation"):
+    own, name, connection = engine(found), call["database"], found["connectionName"]
+    shown = _shown(call, found, name)
+    for field in ("name",) if own.any_host else ("name", "charset", "collation"):
         if call.body.get(field, shown[field]) != shown[field]:
-            raise invalid_request(f"{field} of a PostgreSQL database cannot be changed.")
-    return progress.begin(call, "UPDATE_DATABASE", lambda: None)
+            raise invalid_request(f"{field} of a {own.product} database cannot be changed.")
+    if not own.any_host:
+        return progress.begin(call, "UPDATE_DATABASE", lambda: None)
+    # a new character set without a collation means that set's own
+    kept = {} if "charset" in call.body else {"charset": shown["charset"]}
+    charset, collation = _sorting({**kept, **call.body}, own)
+
+    def work() -> None:
+        with server_says(f"update database {name}"):
+            machine(call).alter_database(connection, name, charset, collation)
+        call.store.put(
+            f"{instance_key(call)}/databases/{name}", {"charset": charset, "collation": collation}
+        )
+
+    return progress.begin(call, "UPDATE_DATABASE", work)
 
 
 def delete(call: Call) -> Resource:
@@ -99,14 +113,39 @@ def _existing(call: Call, found: Resource) -> None:
         raise ApiError(404, "Not Found", reason="notFound")
 
 
-def _shown(call: Call, name: str) -> Resource:
-    key = instance_key(call)
+def _sorting(sent: Resource, own: Engine) -> tuple[str, str]:
+    """Return the character set and the collation that are meant, or say what does not fit."""
+    charset = sent.get("charset") or own.charset
+    collation = sent.get("collation") or ""
+    if own.any_host:
+        collation = collation or (own.collation if charset.lower() == own.charset else "")
+        # the server knows all the others; these two it would only find out later
+        if collation and charset.lower() not in {collation.partition("_")[0].lower(), "utf8"}:
+            raise invalid_request(
+                f"COLLATION '{collation}' is not valid for CHARACTER SET '{charset}'"
+            )
+        return charset, collation
+    collation = collation or own.collation
+    if charset.upper().replace("-", "") != own.charset:
+        raise invalid_request(
+            f"Invalid charset ({charset}): {own.product} instances use {own.charset}."
+        )
+    if not POSTGRES_COLLATIONS.fullmatch(collation):
+        raise invalid_request(f"Invalid collation ({collation}).")
+    return charset, collation
+
+
+def _shown(call: Call, found: Resource, name: str) -> Resource:
+    key, own = instance_key(call), engine(found)
+    charset, collation = (
+        machine(call).collations(found["connectionName"]).get(name, (own.charset, own.collation))
+    )
     known = call.store.find(f"{key}/databases/{name}") or {}
     return {
         "kind": "sql#database",
         "name": name,
-        "charset": known.get("charset", CHARSET),
-        "collation": known.get("collation", COLLATION),
+        "charset": known.get("charset") or charset,
+        "collation": known.get("collation") or collation,
         "instance": call["instance"],
         "project": key.split("/")[1],
         "selfLink": f"{ROOT}/{key}/databases/{name}",

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from scramp import ScramClient
 
 from localcloud.errors import ApiError
-from localcloud.services.sqladmin import certificates, tiers
-from localcloud.services.sqladmin.users import BUILT_IN, login_name
+from localcloud.services.sqladmin import certificates, flags
+from localcloud.services.sqladmin.engines import engine
+from localcloud.services.sqladmin.users import BUILT_IN
 
 if TYPE_CHECKING:
     import asyncio
@@ -68,14 +69,14 @@ class Guest:
     def may_login(self, name: str, token: str) -> bool:
         """Tell whether this is a good token of that very user, who may log in."""
         found = self.instance()
-        if tiers.flag(found["settings"], "cloudsql.iam_authentication") != "on":
+        if flags.value(found["settings"], engine(found).iam_flag) != "on":
             return False
         try:
             caller = self.cloud.tokens.identify({"authorization": f"Bearer {token}"})
             self.cloud.iam.check(caller.member, "cloudsql.instances.login", "sqladmin", self.key)
         except ApiError:
             return False
-        return login_name(caller.email) == name
+        return engine(found).login_name(caller.email) == name
 
 
 async def admitted(guest: Guest, version: str, streams: Streams) -> bool:

@@ -12,6 +12,7 @@ from localcloud.machines.databases import DatabaseError, Login
 from localcloud.service import page
 from localcloud.services.sqladmin import backups, progress, rules, tiers
 from localcloud.services.sqladmin.certificates import Certificates
+from localcloud.services.sqladmin.engines import DEFAULT_VERSION, engine
 from localcloud.services.sqladmin.gateway import gateway_of
 from localcloud.services.sqladmin.names import (
     ROOT,
@@ -57,9 +58,10 @@ def made(
     """Begin to make an instance; ``fill`` puts something into it, from the instance ``also``."""
     body = deepcopy(wanted)
     password = body.pop("rootPassword", None)
+    body.setdefault("databaseVersion", DEFAULT_VERSION)
     rules.check_new(call, body)
     settings = _with_defaults(body["settings"], body["databaseVersion"])
-    rules.check_settings(settings)
+    rules.check_settings(settings, body["databaseVersion"])
     name = body["name"]
     key = f"{project(call)}/instances/{name}"
     if call.store.find(key) is not None:
@@ -71,10 +73,10 @@ def made(
         servers = machine(call)
         try:
             servers.create(
-                connection, fresh["databaseVersion"], options=tiers.server_options(settings)
+                connection, fresh["databaseVersion"], options=tiers.server_options(fresh)
             )
             if password:
-                servers.set_user(connection, Login("postgres", password=password))
+                servers.set_user(connection, Login(engine(fresh).superuser, password=password))
             if fill is not None:
                 fill()
             if settings["activationPolicy"] == "NEVER":
@@ -151,7 +153,7 @@ def delete(call: Call) -> Resource:
 def restart(call: Call) -> Resource:
     """Stop the server and start it."""
     found = running(call)
-    options = tiers.server_options(found["settings"])
+    options = tiers.server_options(found)
     return progress.begin(
         call, "RESTART", lambda: machine(call).configure(found["connectionName"], options)
     )
@@ -177,7 +179,7 @@ def _change(call: Call, after: Resource) -> Resource:
     if sent is not None and str(sent) != old["settingsVersion"]:
         raise stale(sent, old["settingsVersion"])
     rules.check_change(before, after)
-    rules.check_settings(new)
+    rules.check_settings(new, before["databaseVersion"])
     new["settingsVersion"] = str(int(old["settingsVersion"]) + 1)
     after["etag"] = _etag(after)
     key, connection = instance_key(call), before["connectionName"]
@@ -190,8 +192,8 @@ def _change(call: Call, after: Resource) -> Resource:
         if there and new["activationPolicy"] == "NEVER":
             gateway_of(call.cloud).close(key)
             servers.stop(connection)
-        if there and tiers.server_options(new) != tiers.server_options(old):
-            servers.configure(connection, tiers.server_options(new))
+        if there and tiers.server_options(after) != tiers.server_options(before):
+            servers.configure(connection, tiers.server_options(after))
         if there and new["activationPolicy"] == "ALWAYS":
             servers.start(connection)
             gateway_of(call.cloud).open(key, after)

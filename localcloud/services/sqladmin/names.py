@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from localcloud import refusals
 from localcloud.errors import ApiError
 from localcloud.machines.databases import DatabaseError
 
@@ -35,9 +36,10 @@ def named_resource(call: Call) -> str:
     return instance_key(call) if call.get("instance") else project(call)
 
 
-def user_key(call: Call, name: str) -> str:
-    """Return the key of a user, whose name may hold anything."""
-    return f"{instance_key(call)}/users/{quote(name, safe='@.')}"
+def user_key(call: Call, name: str, host: str) -> str:
+    """Return the key of a user, whose name may hold anything; only MySQL's have hosts."""
+    at = f"%40{quote(host, safe='')}" if host else ""
+    return f"{instance_key(call)}/users/{quote(name, safe='@.')}{at}"
 
 
 def machine(call: Call) -> Databases:
@@ -67,11 +69,24 @@ def invalid_request(message: str, reason: str = "invalid") -> ApiError:
     return ApiError(400, f"Invalid request: {message}", reason=reason)
 
 
+def not_authorized(call: Call, permission: str) -> ApiError:
+    """Refuse a caller as Cloud SQL does, which names the permission but not who lacks it."""
+    if call.caller.anonymous:
+        return refusals.anonymous(call.service, permission)
+    name = "/".join(call.resource.split("/")[2:]) or call.resource
+    return ApiError(
+        403,
+        "boss::NOT_AUTHORIZED: Not authorized to access resource. Possibly missing permission "
+        f"{permission} on resource {name}.",
+        reason="notAuthorized",
+    )
+
+
 @contextmanager
 def server_says(doing: str) -> Iterator[None]:
-    """Turn what PostgreSQL refuses into the 400 that Cloud SQL makes of it."""
+    """Turn what the server refuses into the 400 that Cloud SQL makes of it."""
     try:
         yield
     except DatabaseError as error:
         details = f" Details: {error.detail}" if error.detail else ""
-        raise invalid_request(f"failed to {doing}. Detail: pq: {error}{details}") from error
+        raise invalid_request(f"failed to {doing}. Detail: {error.quoted}{details}") from error

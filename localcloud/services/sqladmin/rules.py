@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
-from localcloud.services.sqladmin import tiers
+from localcloud.services.sqladmin import flags, tiers
+from localcloud.services.sqladmin.engines import kind
 from localcloud.services.sqladmin.names import invalid_request
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ NOT_BUILT = (
 
 def check_new(call: Call, body: Resource) -> None:
     """Check what only a new instance can get wrong."""
-    name, version = body["name"], body.get("databaseVersion", "MYSQL_8_0")
+    name, version = body["name"], body["databaseVersion"]
     if not NAME.fullmatch(name):
         raise invalid_request(
             f"instance name ({name}) must consist of lower case letters, numbers and hyphens, "
@@ -56,23 +57,24 @@ def check_new(call: Call, body: Resource) -> None:
         raise invalid_request(f"Invalid database version ({version}): {refusal}.")
 
 
-def check_settings(settings: Resource) -> None:
-    """Check settings as they would become."""
+def check_settings(settings: Resource, version: str) -> None:
+    """Check settings of an instance of this version as they would become."""
     edition = settings["edition"]
-    tiers.check_tier(settings["tier"], edition)
-    tiers.check_flags(settings.get("databaseFlags", []))
+    tiers.check_tier(settings["tier"], edition, version)
+    flags.check(settings.get("databaseFlags", []), version)
     if settings["activationPolicy"] not in {"ALWAYS", "NEVER"}:
         raise invalid_request(f"Invalid activation policy ({settings['activationPolicy']}).")
     if int(settings["dataDiskSizeGb"]) < LEAST_DISK:
         raise invalid_request(f"The disk size must be at least {LEAST_DISK} GB.")
-    _check_backups(settings.get("backupConfiguration", {}), edition)
+    _check_backups(settings, edition, mysql=kind(version) == "MYSQL")
     _check_network(settings.get("ipConfiguration", {}))
     for key, value in settings.get("userLabels", {}).items():
         if not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
             raise invalid_request(f"Invalid user label ({key}: {value}).")
 
 
-def _check_backups(backups: Resource, edition: str) -> None:
+def _check_backups(settings: Resource, edition: str, *, mysql: bool) -> None:
+    backups = settings.get("backupConfiguration", {})
     days, most = backups.get("transactionLogRetentionDays"), LOG_DAYS[edition]
     if days is not None and not 1 <= days <= most:
         raise invalid_request(
@@ -80,8 +82,20 @@ def _check_backups(backups: Resource, edition: str) -> None:
         )
     if backups.get("pointInTimeRecoveryEnabled") and not backups.get("enabled"):
         raise invalid_request("Point-in-time recovery requires that backups are enabled.")
-    if backups.get("binaryLogEnabled"):
+    if not mysql and backups.get("binaryLogEnabled"):
         raise invalid_request("Binary log can only be enabled for MySQL instances.")
+    if not mysql:
+        return
+    if backups.get("pointInTimeRecoveryEnabled"):
+        raise invalid_request(
+            "Point-in-time recovery of MySQL instances is enabled by binaryLogEnabled."
+        )
+    if backups.get("binaryLogEnabled") and not backups.get("enabled"):
+        raise invalid_request("Binary log can only be enabled when backup is enabled.")
+    if settings.get("availabilityType") == "REGIONAL" and not backups.get("binaryLogEnabled"):
+        raise invalid_request(
+            "Regional availability of MySQL instances requires automatic backups and binary logs."
+        )
 
 
 def _check_network(addresses: Resource) -> None:

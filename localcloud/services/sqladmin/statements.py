@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
 from localcloud.machines.databases import Statement
-from localcloud.services.sqladmin import tiers
+from localcloud.services.sqladmin import flags
+from localcloud.services.sqladmin.engines import engine
 from localcloud.services.sqladmin.names import (
     instance_key,
     invalid_request,
@@ -15,7 +16,6 @@ from localcloud.services.sqladmin.names import (
     running,
     user_key,
 )
-from localcloud.services.sqladmin.users import login_name
 
 if TYPE_CHECKING:
     from localcloud.machines.databases import Outcome, ResultSet
@@ -29,11 +29,11 @@ def execute(call: Call) -> Resource:
         raise invalid_request(
             "the instance does not allow executeSql; set settings.dataApiAccess to ALLOW_DATA_API."
         )
-    if not call.body.get("database"):
+    if not call.body.get("database") and not engine(found).any_host:
         raise invalid_request("database is required for PostgreSQL instances.", "required")
     limit = call.body.get("rowLimit")
     statement = Statement(
-        database=call.body["database"],
+        database=call.body.get("database", ""),
         sql=call.body["sqlStatement"],
         user=_user(call, found),
         row_limit=int(limit) if limit else None,
@@ -53,11 +53,12 @@ def _user(call: Call, found: Resource) -> str:
             "The local cloud executes SQL with autoIamAuthn only: it has no regional secrets, so "
             "user and passwordSecretVersion are not supported.",
         )
-    if tiers.flag(found["settings"], "cloudsql.iam_authentication") != "on":
+    if flags.value(found["settings"], engine(found).iam_flag) != "on":
         raise invalid_request("IAM authentication is not enabled on the instance.")
     call.require("cloudsql.instances.login", instance_key(call))
-    name = login_name(call.caller.email)
-    known = call.store.find(user_key(call, name))
+    own = engine(found)
+    name = own.login_name(call.caller.email)
+    known = call.store.find(user_key(call, name, own.any_host))
     if known is None or known["type"] == "BUILT_IN":
         raise invalid_request(
             f'Cloud SQL IAM authentication failed: the caller is no IAM user "{name}" of the instance.'
@@ -76,6 +77,8 @@ def _shown(outcome: Outcome, duration: float) -> Resource:
     if outcome.error is not None:
         detail = f" DETAIL: {outcome.error.detail}" if outcome.error.detail else ""
         words = f"ERROR: {outcome.error} (SQLSTATE {outcome.error.sqlstate}){detail}"
+        if outcome.error.number:
+            words = outcome.error.quoted
         answer["status"] = {"code": 3, "message": words}
     return answer
 

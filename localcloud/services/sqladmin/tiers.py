@@ -1,10 +1,12 @@
-"""Tiers, editions and flags: what an instance may be, as data."""
+"""Tiers and editions: what an instance may be, as data."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from localcloud.services.sqladmin import flags
+from localcloud.services.sqladmin.engines import kind
 from localcloud.services.sqladmin.names import invalid_request
 
 if TYPE_CHECKING:
@@ -13,41 +15,34 @@ if TYPE_CHECKING:
 GIB = 1024**3
 SHARED = {"db-f1-micro": 0.6, "db-g1-small": 1.7}
 PERF = re.compile(r"db-perf-optimized-N-(2|4|8|16|32|48|64|80|96|128)")
+ARM = re.compile(r"db-c4a-highmem-(1|4|8|16|32|48|64|72)")
 CUSTOM = re.compile(r"db-custom-(\d+)-(\d+)")
+# the first machine types, which only MySQL has kept; memory in GiB per vCPU
+FIRST = re.compile(r"db-n1-(standard|highmem)-(1|2|4|8|16|32|64|96)")
+FIRST_MEMORY = {"standard": 3.75, "highmem": 6.5}
 
-# memory in GiB, from -> max_connections, as Cloud SQL chooses it
-CONNECTIONS = ((0, 25), (1.7, 50), (3.75, 100), (6, 200), (7.5, 400), (15, 500), (30, 600))
-MOST_CONNECTIONS = ((60, 800), (120, 1000))
-
-# name -> (type, least, most, needs a restart); those of cloudsql.* concern the service, not the server
-FLAGS: dict[str, tuple[str, int | None, int | None, bool]] = {
-    "cloudsql.iam_authentication": ("BOOLEAN", None, None, False),
-    "idle_in_transaction_session_timeout": ("INTEGER", 0, 2147483647, False),
-    "lock_timeout": ("INTEGER", 0, 2147483647, False),
-    "log_connections": ("BOOLEAN", None, None, False),
-    "log_disconnections": ("BOOLEAN", None, None, False),
-    "log_lock_waits": ("BOOLEAN", None, None, False),
-    "log_min_duration_statement": ("INTEGER", -1, 2147483647, False),
-    "log_statement": ("STRING", None, None, False),
-    "max_connections": ("INTEGER", 14, 262143, True),
-    "max_locks_per_transaction": ("INTEGER", 10, 2147483647, True),
-    "random_page_cost": ("FLOAT", None, None, False),
-    "statement_timeout": ("INTEGER", 0, 2147483647, False),
-    "temp_file_limit": ("INTEGER", -1, 2147483647, False),
-    "work_mem": ("INTEGER", 64, 2147483647, False),
+# engine -> memory in GiB, from -> max_connections, as Cloud SQL chooses it
+CONNECTIONS: dict[str, tuple[tuple[float, int], ...]] = {
+    "POSTGRES": (
+        *((0, 25), (1.7, 50), (3.75, 100), (6, 200), (7.5, 400), (15, 500), (30, 600)),
+        *((60, 800), (120, 1000)),
+    ),
+    "MYSQL": ((0, 250), (1.7, 1000), (3, 4000)),
 }
 
 
 def default_edition(version: str) -> str:
     """Return the edition Cloud SQL chooses when none is sent."""
+    if kind(version) != "POSTGRES":
+        return "ENTERPRISE"
     major = int(version.removeprefix("POSTGRES_").partition("_")[0])
     return "ENTERPRISE_PLUS" if major >= 16 else "ENTERPRISE"  # noqa: PLR2004 - Google's rule
 
 
-def check_tier(tier: str, edition: str) -> None:
+def check_tier(tier: str, edition: str, version: str) -> None:
     """Refuse a tier its edition does not have, in Google's words."""
     if edition == "ENTERPRISE_PLUS":
-        if not PERF.fullmatch(tier):
+        if not PERF.fullmatch(tier) and not ARM.fullmatch(tier):
             raise invalid_request(
                 f"Invalid Tier ({tier}) for (ENTERPRISE_PLUS) Edition. Use a predefined Tier like "
                 "db-perf-optimized-N-* instead."
@@ -56,7 +51,8 @@ def check_tier(tier: str, edition: str) -> None:
     if edition != "ENTERPRISE":
         raise invalid_request(f"Invalid edition ({edition}).")
     custom = CUSTOM.fullmatch(tier)
-    if tier not in SHARED and custom is None:
+    first = kind(version) == "MYSQL" and FIRST.fullmatch(tier)
+    if tier not in SHARED and custom is None and not first:
         raise invalid_request(
             f"Invalid Tier ({tier}) for (ENTERPRISE) Edition. Use a custom Tier like "
             "db-custom-1-3840 instead."
@@ -83,58 +79,18 @@ def memory(tier: str) -> float:
     custom = CUSTOM.fullmatch(tier)
     if custom is not None:
         return int(custom[2]) / 1024
+    first = FIRST.fullmatch(tier)
+    if first is not None:
+        return FIRST_MEMORY[first[1]] * int(first[2])
     return 8.0 * int(tier.rpartition("-")[2])
 
 
-def server_options(settings: Resource) -> dict[str, str]:
-    """Return the settings of the server that follow from tier and flags."""
-    size = memory(settings["tier"])
-    most = next(n for at, n in reversed((*CONNECTIONS, *MOST_CONNECTIONS)) if size >= at)
-    options = {"max_connections": str(most)}
-    for flag in settings.get("databaseFlags", []):
-        if not flag["name"].startswith("cloudsql."):
-            options[flag["name"]] = flag["value"]
-    return options
-
-
-def check_flags(flags: list[Resource]) -> None:
-    """Refuse flags Cloud SQL would not know, and values of the wrong kind."""
-    for flag in flags:
-        kind, least, most, _ = FLAGS.get(flag.get("name", ""), ("", None, None, False))
-        value = str(flag.get("value", ""))
-        bad = not kind or (kind == "BOOLEAN" and value not in {"on", "off"})
-        if kind == "INTEGER":
-            number = int(value) if re.fullmatch(r"-?\d+", value) else None
-            bad = number is None or (least is not None and number < least)
-            bad = bad or (most is not None and number is not None and number > most)
-        if bad:
-            raise invalid_request(
-                f"Invalid flag or value: {flag.get('name')}={value}.", reason="invalidFlag"
-            )
-
-
-def flag(settings: Resource, name: str) -> str | None:
-    """Return the value of one flag."""
-    found = [one["value"] for one in settings.get("databaseFlags", []) if one["name"] == name]
-    return found[0] if found else None
-
-
-def list_flags(call: Call) -> Resource:
-    """List the flags that can be set here."""
-    del call
-    items: list[Resource] = []
-    for name, (kind, least, most, restart) in FLAGS.items():
-        item: dict[str, Any] = {
-            "kind": "sql#flag",
-            "name": name,
-            "type": kind,
-            "appliesTo": ["POSTGRES_16", "POSTGRES_17", "POSTGRES_18"],
-            "requiresRestart": restart,
-        }
-        if least is not None and most is not None:
-            item |= {"minValue": str(least), "maxValue": str(most)}
-        items.append(item)
-    return {"kind": "sql#flagsList", "items": items}
+def server_options(found: Resource) -> dict[str, str]:
+    """Return the settings of the server that follow from an instance's tier and flags."""
+    size = memory(found["settings"]["tier"])
+    table = CONNECTIONS[kind(found["databaseVersion"])]
+    most = next(count for at, count in reversed(table) if size >= at)
+    return {"max_connections": str(most), **flags.for_server(found["settings"])}
 
 
 def list_tiers(call: Call) -> Resource:

@@ -153,7 +153,7 @@ class TestCloudSql:
     def pool(self, cloud: Cloud) -> Cloud:
         """Return a cloud with an instance whose socket is a plain file."""
         name = "projects/berth-local/instances/pool"
-        cloud.store.of("sqladmin").put(name, {"name": "pool"})
+        cloud.store.of("sqladmin").put(name, {"name": "pool", "databaseVersion": "POSTGRES_18"})
         folder = cloud.state / "sockets"
         folder.mkdir()
         (folder / ".s.PGSQL.5432").write_text("")
@@ -171,6 +171,21 @@ class TestCloudSql:
         owner.deploy("hello", self.body())
 
         assert read(pool, f"/cloudsql/{SQL}").endswith("['.s.PGSQL.5432']")
+
+    def test_mysql_has_its_socket_there(self, pool: Cloud, owner: Caller) -> None:
+        """A MySQL client is given /cloudsql/P:R:I itself, also after the server made a new one."""
+        pool.grant(f"serviceAccount:{ACCOUNT}", "roles/cloudsql.client")
+        name = "projects/berth-local/instances/pool"
+        pool.store.of("sqladmin").put(name, {"name": "pool", "databaseVersion": "MYSQL_8_4"})
+        socket = pool.state / "sockets" / "mysqld.sock"
+        socket.write_text("first")
+
+        owner.deploy("hello", self.body())
+
+        assert read(pool, f"/cloudsql/{SQL}").endswith("first")
+        socket.unlink()
+        socket.write_text("second")
+        assert read(pool, f"/cloudsql/{SQL}").endswith("second")
 
     def test_others_see_nothing(self, pool: Cloud, owner: Caller) -> None:
         """Without the role the container starts, finds no socket, and the log says why."""
@@ -204,3 +219,7 @@ class Sockets:
         """Return the directory, whatever the instance."""
         assert instance == SQL
         return self.folder
+
+    def socket(self, instance: str) -> Any:
+        """Return the socket of a MySQL server."""
+        return self.socket_directory(instance) / "mysqld.sock"

@@ -41,7 +41,7 @@ def test_an_instance_is_made_by_an_operation(sql: Any, clock: VirtualClock) -> N
         ({"settings": {"tier": "db-perf-optimized-N-2"}}, "for (ENTERPRISE) Edition"),
         ({"settings": {"tier": "db-custom-3-3840"}}, "even number"),
         ({"settings": {"tier": "db-custom-2-3900"}}, "multiple of 256"),
-        ({"databaseVersion": "MYSQL_8_4"}, "Invalid database version (MYSQL_8_4)"),
+        ({"databaseVersion": "MYSQL_5_7"}, "Invalid database version (MYSQL_5_7)"),
         ({"region": "europe"}, "Invalid region"),
         ({"settings": {"activationPolicy": "ON_DEMAND"}}, "Invalid activation policy"),
         ({"settings": {"dataDiskSizeGb": "5"}}, "at least 10 GB"),

@@ -62,7 +62,7 @@ def test_databases(pool: Any, clock: VirtualClock) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"name": "x" * 64}, "longer than 63"),
+        ({"name": "x" * 64}, "must have 1 to 63 bytes"),
         ({"charset": "LATIN1"}, "Invalid charset"),
         ({"collation": "klingon"}, "Invalid collation"),
     ],
