@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from localcloud.ingress import events
 from localcloud.ingress.asgi import Forwarder
 from localcloud.ingress.fleet import Fleet
 from localcloud.ingress.hosts import Hosts
@@ -92,15 +93,17 @@ class Ingress:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         began = time.monotonic()
         note, route = "", None
+        event = events.headers_of(target, body)
+        sent = {**(headers or {}), **event}
         try:
-            answer, route = self._answer(method, host, target, dict(headers or {}), body, timeout)
+            answer, route = self._answer(method, host, target, sent, body, timeout)
         except Turned as turned:
             note, route = turned.log, turned.route
             answer = Response(turned.status, dict(turned.headers), turned.body)
         self.reception.record(
             route, method, f"https://{host}{target}", status=answer.status, began=began, note=note
         )
-        return answer
+        return events.settled(self._cloud, route, answer) if event and not note else answer
 
     def answer(
         self,

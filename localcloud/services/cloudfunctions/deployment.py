@@ -147,7 +147,7 @@ def _plain(function: Resource) -> list[Resource]:
     given = function["serviceConfig"].get("environmentVariables", {})
     own = {
         "FUNCTION_TARGET": function["buildConfig"]["entryPoint"],
-        "FUNCTION_SIGNATURE_TYPE": "http",
+        "FUNCTION_SIGNATURE_TYPE": "cloudevent" if function.get("eventTrigger") else "http",
         "LOG_EXECUTION_ID": "true",
     }
     return [{"name": name, "value": value} for name, value in (own | given).items()]

@@ -7,9 +7,10 @@ import uuid
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError, already_exists, invalid, not_found
+from localcloud.listing import filtered
 from localcloud.merge import merged
 from localcloud.service import page
-from localcloud.services.cloudfunctions import builds, deployment
+from localcloud.services.cloudfunctions import builds, deployment, triggers
 from localcloud.services.run.names import check_region
 from localcloud.services.run.preflight import default_account
 
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
     from localcloud.service import Call
     from localcloud.store import Resource
 
-SETTABLE = ("buildConfig", "description", "environment", "labels", "serviceConfig")
+SETTABLE = (
+    "buildConfig",
+    "description",
+    "environment",
+    "eventTrigger",
+    "labels",
+    "serviceConfig",
+)
 """What a caller decides about a function."""
 
 _FUNCTION = "google.cloud.functions.v2.Function"
 _METADATA = "google.cloud.functions.v2.OperationMetadata"
 _ID = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
-_WITHOUT_COUNTERPART = ("eventTrigger", "kmsKeyName")
+_WITHOUT_COUNTERPART = ("kmsKeyName",)
 
 
 def create(call: Call) -> Resource:
@@ -68,13 +76,14 @@ def fetch(call: Call) -> Resource:
 def listed(call: Call) -> Resource:
     """List the functions of a region, or of all of them with ``-``."""
     parent = call.cloud.by_id(call["parent"])
-    if call.get("filter") or call.get("orderBy"):
-        raise ApiError(501, "filter and orderBy have no local counterpart for functions")
-    if not parent.endswith("/-"):
-        return page(call, call.store.children(f"{parent}/functions/"), "functions")
-    under = call.store.under(parent.removesuffix("-"))
-    found = [one for name, one in under if name.split("/")[-2] == "functions"]
-    return page(call, found, "functions")
+    if call.get("orderBy"):
+        raise ApiError(501, "orderBy has no local counterpart for functions")
+    if parent.endswith("/-"):
+        under = call.store.under(parent.removesuffix("-"))
+        found = [one for name, one in under if name.split("/")[-2] == "functions"]
+    else:
+        found = call.store.children(f"{parent}/functions/")
+    return page(call, filtered(found, call.get("filter")), "functions")
 
 
 def patch(call: Call) -> Resource:
@@ -96,6 +105,7 @@ def delete(call: Call) -> Resource:
     call.store.update(name, lambda one: one | {"state": "DELETING"})
 
     def work() -> None:
+        triggers.disconnect(call.cloud, name)
         deployment.remove(call.cloud, function)
         call.store.delete(name)
         call.cloud.iam.forget(f"//{call.service.host}/{name}")
@@ -108,6 +118,7 @@ def resume(cloud: Cloud) -> None:
     store = cloud.store.of("cloudfunctions")
     for name, function in store.under("projects/"):
         if function.get("state") == "DELETING":
+            triggers.disconnect(cloud, name)
             deployment.remove(cloud, function)
             store.delete(name)
         elif function.get("state") == "DEPLOYING":
@@ -137,7 +148,9 @@ def _apply(call: Call, current: Resource, wanted: Resource, verb: str) -> Resour
     account = build.get("serviceAccount", "").rpartition("/")[2] or default_account(call.cloud)
     build["serviceAccount"] = f"projects/{call.cloud.project}/serviceAccounts/{account}"
     config = deployment.complete(call.cloud, wanted.get("serviceConfig", {}))
-    for email in (account, config["serviceAccountEmail"]):
+    wanted = {**wanted, **_triggered(call, current, wanted)}
+    acted = (account, config["serviceAccountEmail"], _trigger_account(wanted))
+    for email in dict.fromkeys(email for email in acted if email):
         _check_acts_as(call, email)
     changed = {key: value for key, value in current.items() if key not in SETTABLE}
     changed |= {**wanted, "environment": "GEN_2", "buildConfig": build, "serviceConfig": config}
@@ -154,6 +167,21 @@ def _apply(call: Call, current: Resource, wanted: Resource, verb: str) -> Resour
         return _deploy(call, changed, account, email, build_again=again)
 
     return _start(call, name, verb, work, _FUNCTION)
+
+
+def _triggered(call: Call, current: Resource, wanted: Resource) -> Resource:
+    """Return the event trigger, completed; a function cannot become another kind of function."""
+    before, after = current.get("eventTrigger"), wanted.get("eventTrigger")
+    if "serviceConfig" in current and bool(before) != bool(after):
+        raise invalid("The trigger type of a function cannot be changed; deploy it anew.")
+    if not after:
+        return {}
+    made = triggers.complete(call.cloud, current["name"], after)
+    return {"eventTrigger": made | {key: before[key] for key in triggers.OBSERVED if before}}
+
+
+def _trigger_account(function: Resource) -> str:
+    return str(function.get("eventTrigger", {}).get("serviceAccountEmail", ""))
 
 
 def _deploy(
@@ -174,14 +202,14 @@ def _deploy(
             )
             call.store.put(f"{name}/image", {"reference": reference})
         reference = call.store.fetch(f"{name}/image")["reference"]
-        observed = deployment.deploy(call.cloud, function, reference, actor)
+        function["serviceConfig"] |= deployment.deploy(call.cloud, function, reference, actor)
+        triggers.connect(call.cloud, function)
     except ApiError as error:
         said = {"severity": "ERROR", "type": "DeploymentFailed", "message": error.message}
         if call.store.find(name) is not None:
             failed = {"state": "FAILED", "stateMessages": [said]}
             call.store.update(name, lambda one: one | failed)
         raise
-    function["serviceConfig"] |= observed
     _, project, _, region, _, short = name.split("/")
     function |= {
         "state": "ACTIVE",

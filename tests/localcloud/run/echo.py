@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.clock import RealClock
 from localcloud.cloud import OWNER, Cloud
 from localcloud.images import parse
-from localcloud.services import cloudfunctions, run, secretmanager
+from localcloud.services import cloudfunctions, pubsub, run, secretmanager
 from localcloud.services import logging as cloudlogging
 
 if TYPE_CHECKING:
@@ -202,11 +202,12 @@ def build(cloud: Cloud, folder: Path, *, flavour: str = "plain") -> str:
 
 def open_cloud(state: Path) -> Cloud:
     """Open a cloud on the real clock with the APIs these tests need."""
-    apis = [module.SERVICE for module in (cloudfunctions, cloudlogging, run, secretmanager)]
+    apis = [module.SERVICE for module in (cloudfunctions, cloudlogging, pubsub, run, secretmanager)]
     cloud = Cloud(state, clock=RealClock(), only=apis)
     cloud.enable(
         "run.googleapis.com",
         "cloudfunctions.googleapis.com",
+        "pubsub.googleapis.com",
         "secretmanager.googleapis.com",
         "sqladmin.googleapis.com",
         "iamcredentials.googleapis.com",

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import io
-import time
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.localcloud.run.echo import ACCOUNT, PARENT, Caller, add_account
+from tests.localcloud.run.echo import ACCOUNT, Caller
+from tests.localcloud.run.sources import (
+    BUILDER,
+    BUILDER_ROLES,
+    FUNCTIONS,
+    REQUIREMENTS,
+    deployed,
+    function,
+    uploaded,
+    waited,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from localcloud.cloud import Cloud
 
-FUNCTIONS = f"https://cloudfunctions.googleapis.com/v2/{PARENT}/functions"
-BUILDER = "builder@berth-local.iam.gserviceaccount.com"
-BUILDER_ROLES = (
-    "roles/artifactregistry.writer",
-    "roles/logging.logWriter",
-    "roles/storage.objectViewer",
-)
-REQUIREMENTS = "functions-framework==3.10.2\n"
 MAIN = """
 import importlib.util, json, os
 
@@ -37,74 +33,7 @@ def _private():
     pass
 """
 
-
-@pytest.fixture(scope="module")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory for Python environments; named by content, so tests can share it."""
-    return tmp_path_factory.mktemp("environments")
-
-
-@pytest.fixture(autouse=True)
-def builder(cloud: Cloud, environments: Path) -> None:
-    """Make the account that builds."""
-    add_account(cloud, BUILDER)
-    for role in BUILDER_ROLES:
-        cloud.grant(f"serviceAccount:{BUILDER}", role)
-    (cloud.state / "functions").mkdir()
-    (cloud.state / "functions" / "environments").symlink_to(environments)
-
-
-def packed(files: Mapping[str, str]) -> bytes:
-    """Return a zip of these files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return buffer.getvalue()
-
-
-def uploaded(owner: Caller, files: Mapping[str, str] | bytes) -> dict[str, Any]:
-    """Upload a source as gcloud does; returns its storageSource."""
-    made = owner("POST", f"{FUNCTIONS}:generateUploadUrl", {}).json()
-    data = files if isinstance(files, bytes) else packed(files)
-    answer = owner.cloud.request(
-        "PUT", made["uploadUrl"], headers={"content-type": "application/zip"}, body=data
-    )
-    assert answer.status == 200, answer.text
-    return dict(made["storageSource"])
-
-
-def function(source: dict[str, Any], *, entry: str = "hello", **config: Any) -> dict[str, Any]:
-    """Return the body of a function."""
-    return {
-        "environment": "GEN_2",
-        "buildConfig": {
-            "runtime": "python313",
-            "entryPoint": entry,
-            "serviceAccount": f"projects/berth-local/serviceAccounts/{BUILDER}",
-            "source": {"storageSource": source},
-        },
-        "serviceConfig": {"serviceAccountEmail": ACCOUNT, **config},
-    }
-
-
-def deployed(owner: Caller, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Create a function; returns its finished operation."""
-    operation = owner("POST", f"{FUNCTIONS}?functionId={name}", body)
-    assert operation.status == 200, operation.text
-    found: dict[str, Any] = operation.json()
-    return waited(owner, found)
-
-
-def waited(owner: Caller, operation: dict[str, Any]) -> dict[str, Any]:
-    """Return the operation once it is done."""
-    until = time.monotonic() + 120
-    while not operation["done"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-        url = f"https://cloudfunctions.googleapis.com/v2/{operation['name']}"
-        operation = owner("GET", url).json()
-    return operation
+pytestmark = pytest.mark.usefixtures("builder")
 
 
 def called(cloud: Cloud, url: str, email: str = "owner@example.com") -> Any:
