@@ -1,6 +1,6 @@
 """Running ``parallel``: a task for each branch or iteration, and what becomes of their errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from localcloud.workflows.scope import Layout
 from localcloud.workflows.values import shown
 
 Runner = tuple[str | None, Callable[[Frame], Any], bool]
+Variables = Sequence[tuple[int, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,16 @@ def _check_depth(frame: Frame) -> None:
         raise failure("ParallelNestingError", message)
 
 
-def _run_branch(parent: Frame, frame: Frame, entry: Entry, body: Block) -> Running:
+def _run_branch(
+    parent: Frame, frame: Frame, entry: Entry, body: Block, variables: Variables = ()
+) -> Running:
     # The task exists only once the body runs: it is the one the scheduler made for it.
     frame.task.entry = entry.number
     entry.thread = frame.task.number
     try:
+        # Only now: iterations that still queue take no memory of the workflow's.
+        for place, value in variables:
+            frame.store(place, value)
         yield from run_block(body, frame)
     except WorkflowError as error:
         finish(parent, entry, error)
@@ -114,10 +120,10 @@ def parallel_loop(name: str, code: LoopCode, layout: Layout, limit: Code | None)
         for number, item in enumerate(items):
             inner, entry = _branch(frame, name, "STEP_FOR_ITERATION", layout.names)
             entry.progress, entry.expected = number, len(items)
-            inner.store(code.value, item)
+            variables = [(code.value, item)]
             if code.index is not None:
-                inner.store(code.index, number)
-            bodies.append((inner, _run_branch(frame, inner, entry, code.body)))
+                variables.append((code.index, number))
+            bodies.append((inner, _run_branch(frame, inner, entry, code.body, variables)))
         names = [str(number) for number in range(len(bodies))]
         yield from _start(frame, names, bodies, most)
 

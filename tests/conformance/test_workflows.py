@@ -1,4 +1,7 @@
-"""The interpreter follows the documented language, case by case."""
+"""The interpreter follows the documented language, case by case.
+
+``workflows`` holds the cases that came with the reference, ``language`` our own.
+"""
 
 from pathlib import Path
 
@@ -6,7 +9,7 @@ import pytest
 
 from localcloud.workflows.conformance import Case, cases, main, run_case
 
-FOLDER = Path(__file__).parent / "workflows"
+FOLDER = Path(__file__).parent
 CASES = dict(cases(FOLDER))
 
 
