@@ -111,7 +111,7 @@ class Gateway:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             threading.Thread(
-                target=self._loop.run_forever, name="cloud-sql-gateway", daemon=True
+                target=_turn, args=[self._loop], name="cloud-sql-gateway", daemon=True
             ).start()
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
 
@@ -166,6 +166,14 @@ class Gateway:
                 await door.pipe(reader, writer, inner_reader, inner_writer)
         finally:
             inner_writer.transport.abort()
+
+
+def _turn(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
 
 
 def _free(host: str) -> bool:
