@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from localcloud import endpoint
 from localcloud.errors import ApiError
+from localcloud.page import HOSTS as PAGE_HOSTS
 from localcloud.pipeline import MOST_JSON
 from localcloud.transport import ConnectionFailed, Download, Request, Response, json_response
 from localcloud.uploads import Spool, is_upload
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.control import Control
     from localcloud.issuer import Issuer
+    from localcloud.page import Page
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
@@ -46,9 +49,10 @@ class Protocol(HttpToolsProtocol):
 class HttpDoor:
     """Sorts requests by host: run.app to the ingress, Google's issuer, APIs to the pipeline."""
 
-    def __init__(self, cloud: Cloud, issuer: Issuer, control: Control) -> None:
+    def __init__(self, cloud: Cloud, issuer: Issuer, control: Control, page: Page) -> None:
         """Serve one cloud."""
         self._cloud = cloud
+        self._page = page
         self._issuer = issuer
         self._control = control
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="http")
@@ -60,6 +64,8 @@ class HttpDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
         host = _host(scope)
+        if host in PAGE_HOSTS and scope["type"] == "http":
+            host = self._meant(scope) or host
         if self._cloud.is_ingress(host):
             await self._cloud.ingress.asgi(scope, receive, send)
             return
@@ -76,11 +82,22 @@ class HttpDoor:
             return
         await _send(response, request.method, send)
 
+    def _meant(self, scope: Scope) -> str | None:
+        """Find the API in a request to the door itself, and leave the path its API knows."""
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        found = endpoint.meant(self._cloud.router, path.partition("?")[0])
+        if found is None:
+            return None
+        scope["raw_path"] = found[1].encode("latin-1")
+        return found[0]
+
     async def _respond(self, request: Request, receive: Receive) -> Response:
         loop = asyncio.get_running_loop()
         if request.host == self._control.host:
             request.body = await _read(receive)
             return await loop.run_in_executor(self._pool, self._control.handle, request)
+        if request.host in PAGE_HOSTS:
+            return await loop.run_in_executor(self._pool, self._page.handle, request)
         if self._issuer.handles(request.host, request.path):
             request.body = await _read(receive)
             return await loop.run_in_executor(self._pool, self._issuer.handle, request)

@@ -18,6 +18,7 @@ from localcloud.http_door import HttpDoor, Protocol
 from localcloud.issuer import HOSTS as ISSUER_HOSTS
 from localcloud.issuer import Issuer
 from localcloud.metadata import Metadata
+from localcloud.page import Page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +34,10 @@ class Serving:
         """Prepare to serve ``cloud``, the door on ``port`` or any free one."""
         self._cloud = cloud
         self._wanted = port
-        self.key = secrets.token_hex(16)
+        self.key = _key(cloud.state / "keys" / "control")
         self.authority = Authority(cloud.state / "keys")
         self.issuer = Issuer(cloud.tokens)
-        self._http = HttpDoor(cloud, self.issuer, Control(cloud, self.key))
+        self._http = HttpDoor(cloud, self.issuer, Control(cloud, self.key), Page(cloud, self.key))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="doors", daemon=True)
         self._ready = threading.Event()
@@ -148,6 +149,15 @@ async def _cut_everything() -> None:
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
+
+
+def _key(file: Path) -> str:
+    """Give the secret of this state folder's command line and status page, made once."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(16))
+    return file.read_text()
 
 
 def child_environment(cloud: Cloud, serving: Serving, email: str) -> dict[str, str]:
