@@ -10,10 +10,12 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from localcloud import latency, services
+from localcloud.account_keys import AccountKeys
 from localcloud.calls import CallLog
 from localcloud.clock import Clock, RealClock, VirtualClock
+from localcloud.constraints import Constraints
 from localcloud.faults import Faults
-from localcloud.iam import Iam
+from localcloud.iam import ORGANIZATION, Iam
 from localcloud.issuer import Issuer
 from localcloud.limits import Limits
 from localcloud.machines import Machines
@@ -22,7 +24,7 @@ from localcloud.pipeline import Pipeline
 from localcloud.router import Router
 from localcloud.service import Service
 from localcloud.store import Store
-from localcloud.tokens import Tokens
+from localcloud.tokens import Tokens, subject
 from localcloud.transport import ConnectionFailed, Request, Response
 from localcloud.trouble import Trouble
 
@@ -86,7 +88,7 @@ class Cloud(Trouble):
         self.clock = clock if clock is not None else RealClock()
         virtual = isinstance(self.clock, VirtualClock)
         self.latency: dict[str, float] = dict(latency.TYPICAL) if virtual else {}
-        self.propagation = {"policies": 0.0, "services": 0.0}
+        self.propagation = {"policies": 0.0, "services": 0.0, "constraints": 0.0}
         self.quotas: dict[str, int] = {"iam.serviceAccounts": 100}
         state.mkdir(parents=True, exist_ok=True)
         self.random = Random(seed)  # noqa: S311 - must repeat itself
@@ -94,8 +96,15 @@ class Cloud(Trouble):
         self.faults = Faults(self.random)
         self.limits = Limits(self.clock)
         self.calls = CallLog()
-        self.tokens = Tokens(state / "keys", self.clock, usable=self.account_usable)
+        self.tokens = Tokens(
+            state / "keys",
+            self.clock,
+            usable=self.account_usable,
+            accounts=AccountKeys(self.store.of("iam.keys"), self.clock, owner=self.account_id),
+            revoked=self.store.of("tokens.revoked"),
+        )
         self.iam = Iam(self)
+        self.constraints = Constraints(self)
         self.machines = Machines(self, machines or ("paper" if virtual else "real"))
         self.operations = Operations(self)
         self.services = only if only is not None else registered()
@@ -221,6 +230,13 @@ class Cloud(Trouble):
         account = self._account(email)
         return account is not None and not account.get("disabled", False)
 
+    def account_id(self, email: str) -> str | None:
+        """Give an account's unique id; a new account of an old name has another."""
+        if not email.endswith(f"@{self.project}.iam.gserviceaccount.com"):
+            return subject(email)
+        account = self._account(email)
+        return None if account is None else str(account["uniqueId"])
+
     def _account(self, email: str) -> dict[str, Any] | None:
         return self.store.of("iam").find(f"projects/{self.project}/serviceAccounts/{email}")
 
@@ -266,6 +282,8 @@ class Cloud(Trouble):
         write_entry(self, dict(entry))
 
     def _found_project(self) -> None:
+        if not self.iam.policy(ORGANIZATION).get("bindings"):
+            self.grant(f"user:{OWNER}", "roles/orgpolicy.policyAdmin", on=ORGANIZATION)
         projects = self.store.of("cloudresourcemanager")
         name = f"projects/{self.project}"
         if projects.find(name) is not None:

@@ -17,7 +17,13 @@ Schema = dict[str, Any]
 
 _PLACEHOLDER = re.compile(r"\{(\+?)([^}*]+)(\*?)\}")
 _ID = re.compile(r'"id": "([^":]+)"')
-_NOISE = frozenset({"description", "enumDescriptions", "scopes", "parameterOrder", "deprecated"})
+_NOISE = frozenset({"description", "enumDescriptions", "parameterOrder", "deprecated"})
+
+# what Google takes although its document does not say so, because its own clients send it:
+# google.auth.impersonated_credentials asks so for ID tokens
+_UNLISTED: dict[str, dict[str, dict[str, Schema]]] = {
+    "iamcredentials.v1.json": {"GenerateIdTokenRequest": {"useEmailAzp": {"type": "boolean"}}}
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Method:
     response: str | None
     upload_paths: tuple[str, ...]
     downloads: bool
+    scopes: frozenset[str] = frozenset()
 
     def match(self, path: str) -> dict[str, str] | None:
         """Give the raw path parameters if the path is this method's."""
@@ -74,7 +81,10 @@ class Document:
     @cached_property
     def schemas(self) -> dict[str, Schema]:
         """The message types by name."""
-        return dict(self.raw.get("schemas", {}))
+        found = dict(self.raw.get("schemas", {}))
+        for name, fields in _UNLISTED.get(self.file.name, {}).items():
+            found[name] = {**found[name], "properties": {**found[name]["properties"], **fields}}
+        return found
 
     @cached_property
     def standard(self) -> dict[str, Schema]:
@@ -107,6 +117,7 @@ class Document:
             response=raw.get("response", {}).get("$ref"),
             upload_paths=tuple(protocol["path"] for protocol in media.values()),
             downloads=bool(raw.get("supportsMediaDownload")),
+            scopes=frozenset(raw.get("scopes", ())),
         )
 
 

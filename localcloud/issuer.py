@@ -1,12 +1,13 @@
-"""Google's identity hosts: published keys, token checks, who-am-I."""
+"""Google's identity hosts: published keys, the token endpoint, token checks, who-am-I."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 from localcloud.errors import ApiError
-from localcloud.tokens import ISSUER, bearer, subject, unauthenticated
+from localcloud.grants import TOKEN_URI, Grants, form
+from localcloud.tokens import ISSUER, SCOPES, bearer, subject, unauthenticated
 from localcloud.transport import Request, Response, json_response
 
 if TYPE_CHECKING:
@@ -23,8 +24,13 @@ HOSTS = frozenset(
     }
 )
 
-_ACCOUNT_KEYS = "/service_accounts/v1/metadata/x509/"
-_OWN_PATHS = ("/oauth2/", _ACCOUNT_KEYS)
+_CERTIFICATES = ("/service_accounts/v1/metadata/x509/", "/robot/v1/metadata/x509/")
+_JWKS = (
+    "/service_accounts/v1/jwk/",
+    "/service_accounts/v1/metadata/jwk/",
+    "/robot/v1/metadata/jwk/",
+)
+_OWN_PATHS = ("/oauth2/", *_CERTIFICATES, *_JWKS)
 _CACHED = {"cache-control": "public, max-age=3600"}
 
 
@@ -34,6 +40,7 @@ class Issuer:
     def __init__(self, tokens: Tokens) -> None:
         """Publish the keys of ``tokens``."""
         self._tokens = tokens
+        grants = Grants(tokens)
         self._table: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("accounts.google.com", "/.well-known/openid-configuration"): self._configuration,
             ("www.googleapis.com", "/oauth2/v1/certs"): self._certificates,
@@ -42,7 +49,13 @@ class Issuer:
             ("www.googleapis.com", "/oauth2/v2/userinfo"): self._user,
             ("www.googleapis.com", "/oauth2/v3/userinfo"): self._user,
             ("openidconnect.googleapis.com", "/v1/userinfo"): self._user,
+            ("oauth2.googleapis.com", "/token"): grants.token,
+            ("www.googleapis.com", "/oauth2/v4/token"): grants.token,
+            ("accounts.google.com", "/o/oauth2/token"): grants.token,
+            ("oauth2.googleapis.com", "/revoke"): grants.revoke,
+            ("accounts.google.com", "/o/oauth2/revoke"): grants.revoke,
             ("oauth2.googleapis.com", "/tokeninfo"): self._token,
+            ("www.googleapis.com", "/oauth2/v1/tokeninfo"): self._token,
             ("www.googleapis.com", "/oauth2/v3/tokeninfo"): self._token,
         }
 
@@ -53,22 +66,30 @@ class Issuer:
     def handle(self, request: Request) -> Response:
         """Answer one request."""
         answer = self._table.get((request.host, request.path))
-        if request.path.startswith(_ACCOUNT_KEYS):
-            # service accounts sign with the issuer's key here
-            answer = self._certificates
+        if request.path.startswith((*_CERTIFICATES, *_JWKS)):
+            answer = self._account_keys
         if answer is None:
             return json_response(404, {"error": "not_found"})
         try:
             return answer(request)
         except ApiError as error:
-            return json_response(error.code, error.render("modern"))
+            return json_response(error.code, error.render("modern"), error.headers)
+
+    def _account_keys(self, request: Request) -> Response:
+        email = unquote(request.path).rpartition("/")[2]
+        if not email.endswith(".gserviceaccount.com") or not self._tokens.usable(email):
+            return json_response(404, {"error": "not_found"})
+        if request.path.startswith(_JWKS):
+            return json_response(200, self._tokens.accounts.jwks(email), _CACHED)
+        return json_response(200, self._tokens.accounts.certificates(email), _CACHED)
 
     def _configuration(self, request: Request) -> Response:
         del request
         body = {
             "issuer": ISSUER,
             "authorization_endpoint": f"{ISSUER}/o/oauth2/v2/auth",
-            "token_endpoint": "https://oauth2.googleapis.com/token",
+            "token_endpoint": TOKEN_URI,
+            "revocation_endpoint": "https://oauth2.googleapis.com/revoke",
             "userinfo_endpoint": "https://openidconnect.googleapis.com/v1/userinfo",
             "jwks_uri": "https://www.googleapis.com/oauth2/v3/certs",
             "response_types_supported": ["id_token"],
@@ -87,36 +108,35 @@ class Issuer:
         return json_response(200, self._tokens.jwks(), _CACHED)
 
     def _user(self, request: Request) -> Response:
-        email = self._email(bearer(request.headers))
-        user = {"id": subject(email), "sub": subject(email), "email": email}
-        return json_response(200, {**user, "email_verified": True})
+        caller = self._tokens.identify(request.headers)
+        if caller.anonymous:
+            raise unauthenticated(missing=True)
+        user = {"id": subject(caller.email), "sub": subject(caller.email), "email": caller.email}
+        return json_response(200, {**user, "verified_email": True, "email_verified": True})
 
     def _token(self, request: Request) -> Response:
-        given = {**dict(request.query), **dict(parse_qsl(request.body.decode("latin-1")))}
+        given = form(request)
         if "id_token" in given:
             claims = self._tokens.verify_id_token(given["id_token"])
             if claims is None:
                 return _invalid_token()
             return json_response(200, {key: _text(value) for key, value in claims.items()})
-        try:
-            email = self._email(given.get("access_token"))
-        except ApiError:
+        token = given.get("access_token") or bearer(request.headers) or ""
+        known = self._tokens.claims(token)
+        if known is None:
             return _invalid_token()
         found = {
-            "azp": subject(email),
-            "aud": subject(email),
-            "sub": subject(email),
-            "scope": "https://www.googleapis.com/auth/cloud-platform",
-            "email": email,
+            "azp": subject(known["e"]),
+            "aud": subject(known["e"]),
+            "sub": subject(known["e"]),
+            "scope": " ".join(known.get("s", SCOPES)),
+            "exp": str(known["x"]),
+            "expires_in": str(self._tokens.lifetime(known)),
+            "email": known["e"],
             "email_verified": "true",
-            "expires_in": "3599",
+            "access_type": "online",
         }
         return json_response(200, found)
-
-    def _email(self, token: str | None) -> str:
-        if token is None:
-            raise unauthenticated(missing=True)
-        return self._tokens.identify({"authorization": f"Bearer {token}"}).email
 
 
 def _invalid_token() -> Response:

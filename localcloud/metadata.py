@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from localcloud.tokens import SCOPES
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from localcloud.cloud import Cloud
 
-_SCOPES = (
-    "https://www.googleapis.com/auth/cloud-platform",
-    "https://www.googleapis.com/auth/userinfo.email",
-    "openid",
-)
 _PREFIX = "/computeMetadata/v1/"
 _LIFETIME = 3600
 # how a conversation ends: the client goes, talks nonsense, or the server is closed
@@ -81,51 +79,84 @@ class Metadata:
         path = unquote(parts.path)
         if path in {"/", ""}:
             return 200, "application/text", "computeMetadata/\n"
+        if "x-forwarded-for" in headers:
+            return 403, "text/html", "Requests that were forwarded are refused.\n"
         if headers.get("metadata-flavor") != "Google":
             return 403, "text/html", "Missing Metadata-Flavor:Google header.\n"
         if not path.startswith(_PREFIX):
             return 404, "text/html", f"{path} was not found on this server.\n"
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        found = self._value(email, path.removeprefix(_PREFIX).rstrip("/"), query)
+        if path.endswith("/identity") and not query.get("audience"):
+            return 400, "text/html", "non-empty audience parameter required\n"
+        found = self._entry(email, path.removeprefix(_PREFIX), query)
         if found is None:
             return 404, "text/html", f"{path} was not found on this server.\n"
-        if isinstance(found, str):
-            return 200, "application/text", found
-        return 200, "application/json", json.dumps(found)
+        return shown(found, query)
 
-    def _value(
-        self, email: str, path: str, query: dict[str, str]
-    ) -> str | dict[str, object] | None:
+    def _entry(self, email: str, path: str, query: dict[str, str]) -> Any:
+        """Walk the tree of what there is to know; a leaf may be a function of the query."""
+        found: Any = self._tree(email)
+        for name in path.strip("/").split("/"):
+            if not name:
+                continue
+            if not isinstance(found, dict) or name not in found:
+                return None
+            found = found[name]
+        return found(query) if callable(found) else found
+
+    def _tree(self, email: str) -> dict[str, Any]:
         cloud = self._cloud
-        machine: dict[str, str] = {
-            "project/project-id": cloud.project,
-            "project/numeric-project-id": cloud.number,
-            "instance/region": f"projects/{cloud.number}/regions/{cloud.region}",
-            "instance/zone": f"projects/{cloud.number}/zones/{cloud.region}-b",
-            "instance/id": "0" * 40,
-            "universe/universe-domain": "googleapis.com",
-            "instance/service-accounts": f"default/\n{email}/\n",
+        account = {
+            "aliases": ["default"],
+            "email": email,
+            "scopes": list(SCOPES),
+            "identity": lambda query: self._identity(email, query),
+            "token": lambda query: self._access(email, query),
         }
-        if path in machine:
-            return machine[path]
-        head, _, rest = path.removeprefix("instance/service-accounts/").partition("/")
-        if not path.startswith("instance/service-accounts/") or head not in {"default", email}:
-            return None
-        account: dict[str, Callable[[], str | dict[str, object] | None]] = {
-            "": lambda: {"aliases": ["default"], "email": email, "scopes": list(_SCOPES)},
-            "email": lambda: email,
-            "scopes": lambda: "\n".join(_SCOPES),
-            "aliases": lambda: "default",
-            "token": lambda: {
-                "access_token": cloud.tokens.access_token(email, lifetime=_LIFETIME),
-                "expires_in": _LIFETIME - 1,
-                "token_type": "Bearer",
+        return {
+            "instance": {
+                "attributes": {},
+                "hostname": f"localcloud.c.{cloud.project}.internal",
+                "id": "0" * 40,
+                "name": "localcloud",
+                "region": f"projects/{cloud.number}/regions/{cloud.region}",
+                "service-accounts": {"default": account, email: account},
+                "zone": f"projects/{cloud.number}/zones/{cloud.region}-b",
             },
-            "identity": lambda: (
-                cloud.tokens.id_token(email, query["audience"]) if "audience" in query else None
-            ),
+            "project": {
+                "attributes": {},
+                "numeric-project-id": cloud.number,
+                "project-id": cloud.project,
+            },
+            "universe": {"universe-domain": "googleapis.com"},
         }
-        return account[rest]() if rest in account else None
+
+    def _access(self, email: str, query: dict[str, str]) -> dict[str, object]:
+        """Give an access token; on Cloud Run, scopes may be asked for."""
+        asked = [scope for scope in query.get("scopes", "").split(",") if scope]
+        tokens = self._cloud.tokens
+        return {
+            "access_token": tokens.access_token(email, lifetime=_LIFETIME, scopes=asked or SCOPES),
+            "expires_in": _LIFETIME - 1,
+            "token_type": "Bearer",
+        }
+
+    def _identity(self, email: str, query: dict[str, str]) -> str:
+        """Give an ID token; ``format=full`` says on which machine it was asked for."""
+        cloud, more = self._cloud, {}
+        if query.get("format") == "full":
+            machine: dict[str, object] = {
+                "instance_creation_timestamp": int(cloud.clock.now()),
+                "instance_id": "0",
+                "instance_name": "localcloud",
+                "project_id": cloud.project,
+                "project_number": int(cloud.number),
+                "zone": f"{cloud.region}-b",
+            }
+            if query.get("licenses", "").upper() == "TRUE":
+                machine["license_id"] = []
+            more = {"google": {"compute_engine": machine}}
+        return cloud.tokens.id_token(email, query["audience"], more=more)
 
     async def _converse(
         self, email: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -155,4 +186,63 @@ class Metadata:
         writer.close()
 
 
-_WORDS = {200: "OK", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+def shown(found: Any, query: dict[str, str]) -> tuple[int, str, str]:
+    """Write an entry as the server does: a listing, a value, or JSON where that was asked for.
+
+    As cloud.google.com/compute/docs/metadata/querying-metadata has it.
+    """
+    directory = isinstance(found, dict) and "access_token" not in found
+    wanted = query.get("alt")
+    if wanted not in {None, "json", "text"}:
+        return 400, "text/html", f"alt={wanted} is not known; json and text are.\n"
+    recursive = query.get("recursive", "false").lower() == "true"
+    if isinstance(found, dict) and not directory:
+        return 200, "application/json", json.dumps(found)
+    if wanted == "json" or (directory and recursive and wanted is None):
+        return 200, "application/json", json.dumps(_camel(found, recursive=recursive))
+    if directory and recursive:
+        return 200, "application/text", "".join(_lines(found, ""))
+    if directory:
+        names = (f"{name}/" if _below(value) else name for name, value in found.items())
+        return 200, "application/text", "".join(f"{name}\n" for name in names)
+    return 200, "application/text", _text(found)
+
+
+def _below(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _text(value: Any) -> str:
+    return "".join(f"{item}\n" for item in value) if isinstance(value, list) else str(value)
+
+
+def _camel(value: Any, *, recursive: bool) -> Any:
+    """Give a tree as JSON, without what is only made on demand."""
+    if not isinstance(value, dict):
+        return value
+    if not recursive:
+        return [f"{name}/" if _below(item) else name for name, item in value.items()]
+    return {
+        name if "@" in name else re.sub(r"-([a-z])", lambda hit: hit[1].upper(), name): _camel(
+            item, recursive=True
+        )
+        for name, item in value.items()
+        if not callable(item)
+    }
+
+
+def _lines(value: dict[str, Any], above: str) -> Iterator[str]:
+    for name, item in value.items():
+        if _below(item):
+            yield from _lines(item, f"{above}{name}/")
+        elif not callable(item):
+            yield f"{above}{name} {' '.join(item) if isinstance(item, list) else item}\n"
+
+
+_WORDS = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+}

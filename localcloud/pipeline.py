@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from localcloud import answers, fields, refusals, validation
+from localcloud import answers, fields, forbidding, refusals, validation
 from localcloud.calls import CallRecord
 from localcloud.errors import ApiError
 from localcloud.payload import MOST_JSON, read_json
@@ -96,7 +96,9 @@ class Pipeline:
         route = Route(service, {}, method=method)
         progress = _Progress()
         try:
-            progress.caller = self._cloud.tokens.identify(headers)
+            progress.caller = self._cloud.tokens.identify(
+                headers, audience=f"https://{service.host}/"
+            )
             known = {key: value for key, value in params.items() if key in method.parameters}
             found = self._run(
                 route, known, body, Request(method.http_method, "", headers), progress
@@ -120,7 +122,9 @@ class Pipeline:
             raise LookupError("a route has a method or a handler")
         document = self._cloud.router.document(route.service)
         modern = route.service.errors == "modern"
-        progress.caller = self._cloud.tokens.identify(_with_query_token(request))
+        progress.caller = self._cloud.tokens.identify(
+            _with_query_token(request), audience=f"https://{route.service.host}/"
+        )
         query, standard = validation.check_query(document, method, request.query, snake=modern)
         encoding = _encoding(standard)
         params = {**query, **route.params, **_upload_params(standard)}
@@ -164,6 +168,8 @@ class Pipeline:
         caller = progress.caller
         if caller.anonymous and not needs.anonymous:
             raise unauthenticated(missing=True)
+        if not (caller.anonymous or caller.good_for(method.scopes)):
+            raise refusals.insufficient_scopes(service, method)
         self._enabled(service)
         checked = validation.check_body(
             document,
@@ -188,6 +194,7 @@ class Pipeline:
         )
         progress.resource = call.resource
         self._authorise(call, needs)
+        forbidding.check(call)
         cloud.limits.take(method.id)
         takes = cloud.latency.get(method.id, 0.0)
         # operations take their time by themselves

@@ -10,6 +10,7 @@ from localcloud.errors import ApiError, error_info
 from localcloud.transport import Response
 
 if TYPE_CHECKING:
+    from localcloud.discovery import Method
     from localcloud.service import Service
 
 _NOT_FOUND = "The requested URL <code>{path}</code> was not found on this server."
@@ -37,6 +38,23 @@ def service_disabled(service: Service, *, title: str, number: str) -> ApiError:
                 activationUrl=link,
             )
         ],
+    )
+
+
+def insufficient_scopes(service: Service, method: Method) -> ApiError:
+    """403 for a token that was made for something else."""
+    scopes = " ".join(sorted(method.scopes))
+    challenge = (
+        f'Bearer realm="https://accounts.google.com/", error="insufficient_scope", scope="{scopes}"'
+    )
+    return ApiError(
+        403,
+        "Request had insufficient authentication scopes.",
+        reason="insufficientPermissions" if service.errors == "legacy" else None,
+        details=[
+            error_info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", service=service.host, method=method.id)
+        ],
+        headers={"www-authenticate": challenge},
     )
 
 

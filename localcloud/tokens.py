@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -13,22 +12,34 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from localcloud import jwt
 from localcloud.errors import ApiError, error_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
+    from localcloud.account_keys import AccountKeys
     from localcloud.clock import Clock
+    from localcloud.store import Collection as Kept
 
 ISSUER = "https://accounts.google.com"
 GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
 """The audience of ``gcloud auth print-identity-token``."""
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+SCOPES = (CLOUD_PLATFORM, "https://www.googleapis.com/auth/userinfo.email", "openid")
+"""What a token is good for unless less was asked for."""
+
+MOST_JWT_LIFETIME = 3600
+"""How long a token that an account signed for itself may be good, in seconds."""
+
+_SKEW = 10
+"""How much clocks may differ; Google's verifiers allow as much."""
 
 _MISSING = (
     "Request is missing required authentication credential. Expected OAuth 2 access token, login "
@@ -41,16 +52,24 @@ _INVALID = _MISSING.replace(
 )
 
 
+_CHALLENGE = 'Bearer realm="https://accounts.google.com/"'
+
+
 @dataclass(frozen=True)
 class Principal:
     """An identity: a person, a service account, or nobody (``email`` empty)."""
 
     email: str
+    scopes: tuple[str, ...] = SCOPES
 
     @property
     def anonymous(self) -> bool:
         """Tell whether there was no token."""
         return not self.email
+
+    def good_for(self, scopes: Collection[str]) -> bool:
+        """Tell whether the token may be used where one of these scopes is needed."""
+        return not scopes or CLOUD_PLATFORM in self.scopes or any(s in scopes for s in self.scopes)
 
     @property
     def member(self) -> str:
@@ -68,21 +87,75 @@ class Tokens:
     """Mints and checks tokens; the keys live in the state folder, so tokens survive a restart."""
 
     def __init__(
-        self, folder: Path, clock: Clock, *, usable: Callable[[str], bool] = lambda _: True
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        usable: Callable[[str], bool] = lambda _: True,
+        accounts: AccountKeys | None = None,
+        revoked: Kept | None = None,
     ) -> None:
-        """Keep keys in ``folder``; ``usable`` tells whether an account still exists."""
+        """Keep the issuer's keys in ``folder``.
+
+        Args:
+            folder: where the keys are.
+            clock: by which tokens expire.
+            usable: tells whether an account still exists.
+            accounts: the keys with which accounts sign tokens for themselves.
+            revoked: remembers what was revoked.
+        """
         self._folder = folder
         self._clock = clock
         self._usable = usable
+        self._accounts = accounts
+        self._revoked = revoked
 
-    def access_token(self, email: str, *, lifetime: int = 3600) -> str:
+    @property
+    def accounts(self) -> AccountKeys:
+        """The keys of service accounts."""
+        if self._accounts is None:
+            raise LookupError("only a running cloud keeps the keys of service accounts")
+        return self._accounts
+
+    def usable(self, email: str) -> bool:
+        """Tell whether an account still exists and is not disabled."""
+        return self._usable(email)
+
+    def access_token(
+        self, email: str, *, lifetime: int = 3600, scopes: Sequence[str] = SCOPES
+    ) -> str:
         """Mint an access token for the APIs."""
-        claims = {"e": email, "x": int(self._clock.now()) + lifetime, "n": secrets.token_hex(4)}
-        payload = _encode(json.dumps(claims, separators=(",", ":")).encode())
-        return f"ya29.l.{payload}.{self._seal(payload)}"
+        claims: dict[str, Any] = {"e": email, "x": int(self._clock.now()) + lifetime}
+        if tuple(scopes) != SCOPES:
+            claims["s"] = list(scopes)
+        return self._minted("ya29.l.", claims)
 
-    def id_token(self, email: str, audience: str, *, lifetime: int = 3600) -> str:
-        """Mint an ID token, as Google's issuer would sign it."""
+    def refresh_token(self, email: str) -> str:
+        """Mint a refresh token, as an ``authorized_user`` file holds it; it does not expire."""
+        return self._minted("1//l.", {"e": email})
+
+    def refreshed(self, token: str) -> str | None:
+        """Give whose refresh token this is, None if it is not one or was revoked."""
+        claims = self._opened("1//l.", token)
+        return None if claims is None else str(claims["e"])
+
+    def revoke(self, token: str) -> bool:
+        """Make a token worthless; False if it was no good."""
+        known = self._opened("ya29.l.", token) or self._opened("1//l.", token)
+        if known is None or self._revoked is None:
+            return False
+        self._revoked.put(_fingerprint(token), {})
+        return True
+
+    def id_token(
+        self,
+        email: str,
+        audience: str,
+        *,
+        lifetime: int = 3600,
+        more: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Mint an ID token, as Google's issuer would sign it; ``more`` are further claims."""
         now = int(self._clock.now())
         claims = {
             "iss": ISSUER,
@@ -93,52 +166,78 @@ class Tokens:
             "email_verified": True,
             "iat": now,
             "exp": now + lifetime,
+            **(more or {}),
         }
         return self.sign_jwt(claims)
 
     def sign_jwt(self, claims: Mapping[str, Any]) -> str:
         """Sign any claims with the issuer's key."""
-        header = {"alg": "RS256", "kid": self.key_id, "typ": "JWT"}
-        head = _encode(json.dumps(header, separators=(",", ":")).encode())
-        body = _encode(json.dumps(dict(claims), separators=(",", ":")).encode())
-        return f"{head}.{body}.{_encode(self.sign(f'{head}.{body}'.encode()))}"
+        return jwt.signed(claims, self._key, self.key_id)
 
     def sign(self, payload: bytes) -> bytes:
         """Sign bytes with the issuer's key (RSA, SHA-256)."""
-        return self._key.sign(payload, padding.PKCS1v15(), hashes.SHA256())
+        return jwt.sign(self._key, payload)
 
-    def identify(self, headers: Mapping[str, str]) -> Principal:
-        """Say whose access token the headers carry; nobody's if there is none, 401 if it is bad."""
+    def identify(self, headers: Mapping[str, str], *, audience: str | None = None) -> Principal:
+        """Say whose access token the headers carry; nobody's if there is none, 401 if it is bad.
+
+        ``audience`` is the API's URL, for which an account may have signed a token for itself.
+        """
         token = bearer(headers)
         if token is None:
             return ANONYMOUS
-        parts = token.split(".")
-        if not token.startswith("ya29.l.") or len(parts) != 4:  # noqa: PLR2004 - as minted above
+        claims = self.claims(token)
+        if claims is not None:
+            return Principal(claims["e"], tuple(claims.get("s", SCOPES)))
+        own = self._self_signed(token, audience)
+        if own is None:
             raise unauthenticated()
-        if not hmac.compare_digest(parts[3], self._seal(parts[2])):
-            raise unauthenticated()
-        claims = json.loads(_decode(parts[2]))
-        if claims["x"] < self._clock.now() or not self._usable(claims["e"]):
-            raise unauthenticated()
-        return Principal(claims["e"])
+        return own
+
+    def claims(self, token: str) -> dict[str, Any] | None:
+        """Give what an access token that is good says: ``e``-mail, e``x``piry, ``s``copes."""
+        claims = self._opened("ya29.l.", token)
+        if claims is None or claims["x"] < self._clock.now() or not self._usable(claims["e"]):
+            return None
+        return claims
+
+    def lifetime(self, claims: Mapping[str, Any]) -> int:
+        """Say how many seconds an access token is still good for."""
+        return int(claims["x"] - self._clock.now())
+
+    def _self_signed(self, token: str, audience: str | None) -> Principal | None:
+        """Take a token an account signed itself (developers.google.com/identity/protocols/oauth2).
+
+        It names the API or scopes, and the account both as who issued it and whom it is about.
+        """
+        opened = jwt.unverified(token)
+        if opened is None or self._accounts is None:
+            return None
+        email = str(opened[1].get("iss", ""))
+        claims = self._accounts.verified(email, token) if self._usable(email) else None
+        if claims is None or claims.get("sub") != email or not self.fresh(claims):
+            return None
+        scopes = str(claims.get("scope", "")).split()
+        meant = str(claims.get("aud", "")).rstrip("/")
+        if not scopes and meant != (audience or "").rstrip("/"):
+            return None
+        return Principal(email, tuple(scopes) or SCOPES)
+
+    def fresh(self, claims: Mapping[str, Any]) -> bool:
+        """Tell whether claims that somebody signed for himself are in date, and not for too long."""
+        begin, end, now = claims.get("iat"), claims.get("exp"), self._clock.now()
+        if not isinstance(begin, int | float) or not isinstance(end, int | float):
+            return False
+        return begin - _SKEW <= now < end + _SKEW and end - begin <= MOST_JWT_LIFETIME + _SKEW
 
     def verify_id_token(self, token: str) -> dict[str, Any] | None:
         """Give the claims of an ID token if we signed it and it is in date, else None."""
-        parts = token.split(".")
-        if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
-            return None
-        try:
-            signature = _decode(parts[2])
-            signed = f"{parts[0]}.{parts[1]}".encode()
-            public = self._key.public_key()
-            public.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
-            claims: dict[str, Any] = json.loads(_decode(parts[1]))
-        except (InvalidSignature, ValueError):
+        public = self._key.public_key()
+        claims = jwt.verified(token, lambda key_id: public if key_id == self.key_id else None)
+        if claims is None:
             return None
         now = self._clock.now()
-        # Google's verifiers allow this much difference between clocks
-        skew = 10
-        if claims.get("exp", 0) + skew < now or claims.get("iat", 0) - skew > now:
+        if claims.get("exp", 0) + _SKEW < now or claims.get("iat", 0) - _SKEW > now:
             return None
         return claims
 
@@ -169,16 +268,7 @@ class Tokens:
 
     def jwks(self) -> dict[str, Any]:
         """Give the public key as ``oauth2/v3/certs`` publishes it."""
-        numbers = self._key.public_key().public_numbers()
-        key = {
-            "kty": "RSA",
-            "alg": "RS256",
-            "use": "sig",
-            "kid": self.key_id,
-            "n": _encode(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")),
-            "e": _encode(numbers.e.to_bytes(3, "big")),
-        }
-        return {"keys": [key]}
+        return {"keys": [jwt.public_key(self._key.public_key(), self.key_id)]}
 
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
@@ -203,8 +293,24 @@ class Tokens:
             _write_private(file, secrets.token_bytes(32))
         return file.read_bytes()
 
+    def _minted(self, prefix: str, claims: dict[str, Any]) -> str:
+        claims = {**claims, "n": secrets.token_hex(4)}
+        payload = jwt.encode(json.dumps(claims, separators=(",", ":")).encode())
+        return f"{prefix}{payload}.{self._seal(prefix + payload)}"
+
+    def _opened(self, prefix: str, token: str) -> dict[str, Any] | None:
+        payload, _, seal = token.removeprefix(prefix).partition(".")
+        if not token.startswith(prefix) or not token.isascii():
+            return None
+        if not hmac.compare_digest(seal, self._seal(prefix + payload)):
+            return None
+        if self._revoked is not None and self._revoked.find(_fingerprint(token)) is not None:
+            return None
+        claims: dict[str, Any] = json.loads(jwt.decode(payload))
+        return claims
+
     def _seal(self, payload: str) -> str:
-        return _encode(hmac.new(self._secret, payload.encode(), hashlib.sha256).digest())
+        return jwt.encode(hmac.new(self._secret, payload.encode(), hashlib.sha256).digest())
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
@@ -226,7 +332,9 @@ def unauthenticated(*, missing: bool = False) -> ApiError:
         401,
         _MISSING if missing else _INVALID,
         details=[error_info(reason)],
-        headers={"www-authenticate": 'Bearer realm="https://accounts.google.com/"'},
+        headers={
+            "www-authenticate": _CHALLENGE if missing else f'{_CHALLENGE}, error="invalid_token"'
+        },
     )
 
 
@@ -236,9 +344,5 @@ def _write_private(file: Path, data: bytes) -> None:
     file.write_bytes(data)
 
 
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+def _fingerprint(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Who may do what: policies, conditions and roles."""
 
 from localcloud.iam.methods import full_name, held, iam_methods
-from localcloud.iam.policies import Iam
+from localcloud.iam.policies import ORGANIZATION, Iam
 
-__all__ = ["Iam", "full_name", "held", "iam_methods"]
+__all__ = ["ORGANIZATION", "Iam", "full_name", "held", "iam_methods"]

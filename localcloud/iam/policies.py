@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Policy = dict[str, Any]
 
+ORGANIZATION = "//cloudresourcemanager.googleapis.com/organizations/1"
+"""What is above the project; nobody can call it, its administrator is the project's owner."""
+
 _PROJECTS = "//cloudresourcemanager.googleapis.com/projects/"
 _MEMBER = re.compile(
     r"allUsers|allAuthenticatedUsers"
@@ -132,6 +135,7 @@ class Iam:
             yield f"//{api}.googleapis.com/{'/'.join(parts)}"
             del parts[-2:]
         yield _PROJECTS + self._cloud.project
+        yield ORGANIZATION
 
     def _ours(self, name: str) -> bool:
         parts = name.split("/")

@@ -15,6 +15,11 @@ _NOT_BASIC = frozenset(
         "iam.serviceAccounts.implicitDelegation",
         "iam.serviceAccounts.signBlob",
         "iam.serviceAccounts.signJwt",
+        # a guard rail: who owns a project does not rule the organisation
+        "orgpolicy.policies.create",
+        "orgpolicy.policies.delete",
+        "orgpolicy.policies.update",
+        "orgpolicy.policy.set",
     }
 )
 _OWNER_ONLY = frozenset(

@@ -11,11 +11,19 @@ if TYPE_CHECKING:
 class InEffect:
     """The text of each policy that counts now; with no delay the stored one."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        """Look at the policies of one cloud."""
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        policies: str = "iam.policies",
+        history: str = "iam.history",
+        delay: str = "policies",
+    ) -> None:
+        """Look at one kind of policies; ``delay`` is its key in ``cloud.propagation``."""
         self._cloud = cloud
-        self._policies = cloud.store.of("iam.policies")
-        self._history = cloud.store.of("iam.history")
+        self._policies = cloud.store.of(policies)
+        self._history = cloud.store.of(history)
+        self._kind = delay
 
     def text(self, full: str) -> str | None:
         """Give the policy that counts for a resource now, or None."""
@@ -47,4 +55,4 @@ class InEffect:
 
     @property
     def _delay(self) -> float:
-        return self._cloud.propagation["policies"]
+        return self._cloud.propagation[self._kind]

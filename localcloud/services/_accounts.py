@@ -19,9 +19,11 @@ _CHANGEABLE = frozenset({"displayName", "description"})
 
 
 def iam_resource(call: Call) -> str:
-    """Find what a call is about; accounts may be named by their number too."""
+    """Find what a call is about; a key's account, and an account by its number too."""
     name = call.cloud.by_id(str(call.get("name") or call.get("resource") or call.get("parent")))
-    head, found, identifier = name.partition("/serviceAccounts/")
+    head, found, rest = name.partition("/serviceAccounts/")
+    identifier = rest.partition("/keys")[0]
+    name = f"{head}{found}{identifier}"
     if found and identifier.isdigit():
         for account in call.store.children(f"{head}/serviceAccounts/"):
             if account["uniqueId"] == identifier:

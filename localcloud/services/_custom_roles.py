@@ -97,6 +97,13 @@ def list_predefined(call: Call) -> Resource:
     return page(call, [{"name": name, "title": name} for name in names], "roles", default=300)
 
 
+def query_grantable(call: Call) -> Resource:
+    """List the roles that bindings on a resource may name: here, all of them on each."""
+    for field in ("pageSize", "pageToken"):
+        call.params[field] = call.body.get(field)
+    return list_predefined(call)
+
+
 def query_testable(call: Call) -> Resource:
     """List the permissions that custom roles may have: those some method here asks for."""
     call.params["pageSize"] = call.body.get("pageSize")
@@ -152,6 +159,7 @@ ROLE_HANDLERS: dict[str, Callable[[Call], Any]] = {
     _PREFIX + "undelete": undelete,
     "iam.roles.get": get_predefined,
     "iam.roles.list": list_predefined,
+    "iam.roles.queryGrantableRoles": query_grantable,
     "iam.permissions.queryTestablePermissions": query_testable,
 }
 """The handlers of roles."""
@@ -165,6 +173,7 @@ ROLE_PERMISSIONS: dict[str, str | Needs] = {
     _PREFIX + "undelete": "iam.roles.undelete",
     "iam.roles.get": PUBLIC,
     "iam.roles.list": PUBLIC,
+    "iam.roles.queryGrantableRoles": PUBLIC,
     "iam.permissions.queryTestablePermissions": PUBLIC,
 }
 """What each of them needs."""

@@ -1,9 +1,10 @@
-"""IAM: service accounts and their policies; custom and predefined roles."""
+"""IAM: service accounts, their keys and policies; custom and predefined roles."""
 
 from __future__ import annotations
 
 from localcloud.protos import Protos
 from localcloud.service import Service
+from localcloud.services._account_keys import KEY_HANDLERS, KEY_PERMISSIONS
 from localcloud.services._accounts import ACCOUNT_HANDLERS, ACCOUNT_PERMISSIONS, iam_resource
 from localcloud.services._custom_roles import ROLE_HANDLERS, ROLE_PERMISSIONS
 
@@ -33,12 +34,13 @@ _RPCS = {
 SERVICE = Service(
     "iam",
     "v1",
-    {**ACCOUNT_HANDLERS, **ROLE_HANDLERS},
+    {**ACCOUNT_HANDLERS, **KEY_HANDLERS, **ROLE_HANDLERS},
     protos=Protos("google.iam.admin.v1", "google.cloud.iam_admin_v1", _RPCS),
-    permissions={**ACCOUNT_PERMISSIONS, **ROLE_PERMISSIONS},
+    permissions={**ACCOUNT_PERMISSIONS, **KEY_PERMISSIONS, **ROLE_PERMISSIONS},
     required={
         "iam.projects.serviceAccounts.create": ("accountId",),
         "iam.projects.serviceAccounts.setIamPolicy": ("policy",),
+        "iam.projects.serviceAccounts.keys.upload": ("publicKeyData",),
         "iam.projects.roles.create": ("roleId", "role"),
     },
     resource=iam_resource,

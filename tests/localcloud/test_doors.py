@@ -205,7 +205,7 @@ def test_a_removed_account_loses_its_metadata_server_at_the_next_start(tmp_path:
         (
             "/computeMetadata/v1/instance/service-accounts/default/identity",
             {"Metadata-Flavor": "Google"},
-            404,
+            400,
         ),
         ("/latest/meta-data", {"Metadata-Flavor": "Google"}, 404),
     ],
