@@ -119,6 +119,9 @@ class Broker:
     def publish(self, name: str, drafts: list[Draft]) -> list[str]:
         """Publish messages and return their numbers; once returned, they are written down."""
         messages.check(drafts)
+        return self._publish(name, drafts)
+
+    def _publish(self, name: str, drafts: list[Draft]) -> list[str]:
         with self.lock:
             topic = self.topic(name)
             subscriptions = self.subscriptions_of(name)
@@ -326,7 +329,8 @@ class Broker:
             "CloudPubSubDeadLetterSourceTopicPublishTime": message.shown()["publishTime"],
         }
         with self.journal.transaction():
-            self.publish(grave, [Draft(message.data, attributes, message.key)])
+            # Not checked again: what is added here may go beyond a publisher's limits.
+            self._publish(grave, [Draft(message.data, attributes, message.key)])
             subscription.drop(message.id)
 
     def _keeps(self, topic: Topic) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.clock import rfc3339
-from localcloud.errors import invalid
+from localcloud.errors import ApiError, invalid
 
 _MOST_MESSAGES = 1000
 _MOST_BYTES = 10_000_000
@@ -50,21 +50,34 @@ class Draft:
     attributes: dict[str, str]
     key: str = ""
 
+    @property
+    def size(self) -> int:
+        """How many bytes it counts: its data, its key and its attributes."""
+        texts = (self.key, *self.attributes, *self.attributes.values())
+        return len(self.data) + sum(len(text.encode("utf-8", "replace")) for text in texts)
+
 
 def check(drafts: list[Draft]) -> None:
     """Refuse a publish request that is empty, too large, or holds an impossible message."""
     if not drafts:
-        raise invalid("The request contains no messages.")
-    if len(drafts) > _MOST_MESSAGES:
         raise invalid(
-            f"The value for message_count is too large. You passed {len(drafts)} in the request, "
-            f"but the maximum value is {_MOST_MESSAGES}."
+            "The value for message_count is too small. You passed 0 in the request, but the "
+            "minimum value is 1."
         )
-    size = sum(len(draft.data) for draft in drafts)
+    if len(drafts) > _MOST_MESSAGES:
+        raise _too_large("message_count", len(drafts), _MOST_MESSAGES)
+    size = sum(draft.size for draft in drafts)
     if size > _MOST_BYTES:
-        raise invalid(f"Request payload size exceeds the limit: {_MOST_BYTES} bytes.")
+        raise _too_large("request_size", size, _MOST_BYTES)
     for draft in drafts:
         _check_one(draft)
+
+
+def _too_large(name: str, value: int, most: int) -> ApiError:
+    return invalid(
+        f"The value for {name} is too large. You passed {value} in the request, but the maximum "
+        f"value is {most}."
+    )
 
 
 def _check_one(draft: Draft) -> None:
@@ -74,10 +87,7 @@ def _check_one(draft: Draft) -> None:
             "either non-empty data, or at least one attribute."
         )
     if len(draft.attributes) > _MOST_ATTRIBUTES:
-        raise invalid(
-            f"The value for attributes_count is too large. You passed {len(draft.attributes)} in "
-            f"the request, but the maximum value is {_MOST_ATTRIBUTES}."
-        )
+        raise _too_large("attributes_count", len(draft.attributes), _MOST_ATTRIBUTES)
     for text in (draft.key, *draft.attributes, *draft.attributes.values()):
         if not text.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in text):
             raise invalid("Attributes and ordering keys must be valid UTF-8.")

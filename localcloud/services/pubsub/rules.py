@@ -1,7 +1,11 @@
-"""What topics, subscriptions and snapshots may be, and what the server adds to them."""
+"""What topics, subscriptions and snapshots may be, and what the server adds to them.
+
+Refusals are in the words the service was recorded with by others who compared with it.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,6 +52,13 @@ SUBSCRIPTION_FIELDS = (
 SUBSCRIPTION_FIXED = ("enableMessageOrdering", "filter", "topic")
 SNAPSHOT_FIELDS = ("expireTime", "labels")
 
+_FIXED = {"name", *SUBSCRIPTION_FIXED}
+_NAMES = (
+    "Refer to https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names for more "
+    "information."
+)
+_LABEL_PATTERN = r"[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}"
+
 _UNKNOWN = (
     "bigqueryConfig",
     "bigtableConfig",
@@ -60,11 +71,11 @@ _UNKNOWN = (
 """Fields of the document that are not carried out here, and so are refused."""
 
 
-def check_name(name: str, kind: str) -> str:
+def check_name(name: str, kind: str, field: str = "name") -> str:
     """Return *name* if a resource of this kind may be called that."""
     found = _NAME.fullmatch(name)
     if found is None or found[1] != kind or found[2].lower().startswith("goog"):
-        raise invalid(f"Invalid [{kind}] name: (name={name})")
+        raise invalid(f"Invalid resource name given ({field}={name}). {_NAMES}")
     return name
 
 
@@ -73,7 +84,7 @@ def topic(body: Resource) -> Resource:
     _refuse_unknown(body)
     settled = _only(body, TOPIC_FIELDS)
     _check_labels(settled)
-    _check_span(settled, "messageRetentionDuration", 600, 31 * _DAY)
+    _check_retention(settled)
     return settled | {"state": "ACTIVE"}
 
 
@@ -114,11 +125,20 @@ def masked(
         head, _, rest = path.partition(".")
         if head not in fields:
             raise invalid(
-                f"Invalid update_mask provided in the Update{kind}Request: '{path}' is not a "
-                f"{kind} field that can be updated. Choose from: {', '.join(fields)}."
+                f"Invalid update_mask provided in the Update{kind}Request: "
+                + (
+                    f"the '{_snake(path)}' field in the {kind} is not mutable."
+                    if head in _FIXED
+                    else f"'{_snake(path)}' is not a known {kind} field. Note that field paths "
+                    "must be of the form 'push_config' rather than 'pushConfig'."
+                )
             )
         _copy(changed, after, head, rest)
     return changed
+
+
+def _snake(path: str) -> str:
+    return re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", path)
 
 
 def _copy(changed: Resource, after: Resource, head: str, rest: str) -> None:
@@ -150,17 +170,51 @@ def _refuse_unknown(body: Mapping[str, Any]) -> None:
 
 def _check_labels(settled: Resource) -> None:
     labels = settled.get("labels", {})
-    bad = [key for key in labels if not _LABEL_KEY.fullmatch(key)]
-    bad += [value for value in labels.values() if not _LABEL_VALUE.fullmatch(value)]
-    if bad or len(labels) > _MOST_LABELS:
-        raise invalid(f"Invalid labels: {', '.join(bad) or 'more than 64'}.")
+    if len(labels) > _MOST_LABELS:
+        raise _bad_argument(f"Invalid labels: more than {_MOST_LABELS} of them")
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key):
+            raise _bad_argument(
+                f'Invalid labels: Invalid field "labels"; key "{key}" does not conform to regular '
+                f'expression "{_LABEL_PATTERN}"'
+            )
+        if not _LABEL_VALUE.fullmatch(value):
+            raise _bad_argument(
+                f'Invalid labels: Invalid field "labels.{key}"; value "{value}" does not conform '
+                r'to regular expression "[\p{Ll}\p{Lo}\p{N}_-]{0,63}"'
+            )
 
 
-def _check_span(settled: Resource, field: str, low: float, high: float) -> None:
-    if field in settled and not low <= seconds(settled[field]) <= high:
+def _bad_argument(what: str) -> ApiError:
+    return invalid(f"You have passed an invalid argument to the service (argument={what}).")
+
+
+def _said(span: float) -> str:
+    """Write a span as the service does: 9m59s, 744h."""
+    hours, rest = divmod(abs(span), 3600)
+    minutes, left = divmod(rest, 60)
+    parts = [f"{hours:.0f}h" if hours else "", f"{minutes:.0f}m" if minutes else ""]
+    text = "".join(parts)
+    if left or not text:
+        text += f"{left:.9f}".rstrip("0").rstrip(".") + "s"
+    return f"-{text}" if span < 0 else text
+
+
+def _check_retention(settled: Resource) -> None:
+    span = seconds(settled.get("messageRetentionDuration"), 600)
+    if not 600 <= span <= 31 * _DAY:  # noqa: PLR2004 - as the message says
         raise invalid(
-            f"Invalid {field}: {settled[field]}. It must be between {low:.0f} and {high:.0f} "
-            "seconds."
+            "The value for message retention duration is out of bounds. You passed "
+            f"{_said(span)} in the request, but the value must be between 10m and 744h."
+        )
+
+
+def _check_number(name: str, value: int, bounds: range) -> None:
+    if value not in bounds:
+        way, word = ("small", "minimum") if value < bounds[0] else ("large", "maximum")
+        raise invalid(
+            f"The value for {name} is too {way}. You passed {value} in the request, but the "
+            f"{word} value is {bounds[0] if way == 'small' else bounds[-1]}."
         )
 
 
@@ -168,15 +222,28 @@ def _deadline(settled: Resource) -> None:
     span = int(settled.setdefault("ackDeadlineSeconds", 10))
     if not 10 <= span <= 600:  # noqa: PLR2004 - Google's limits, shown in the message
         raise invalid(
-            f"Invalid ack deadline given: {span}. The ack deadline must be between 10 and 600 "
-            "seconds."
+            f"Invalid ack deadline given (ack_deadline={span}). The ack deadline must be between "
+            "10 and 600 seconds."
         )
 
 
 def _retention(settled: Resource) -> None:
-    settled.setdefault("messageRetentionDuration", f"{7 * _DAY}s")
-    _check_span(settled, "messageRetentionDuration", 600, 31 * _DAY)
-    settled.setdefault("expirationPolicy", {"ttl": f"{31 * _DAY}s"})
+    ttl = seconds(settled.setdefault("expirationPolicy", {"ttl": f"{31 * _DAY}s"}).get("ttl"))
+    if "ttl" in settled["expirationPolicy"] and ttl < _DAY:
+        raise invalid(
+            f"The value for expiration duration is too small. You passed {_said(ttl)} in the "
+            "request, but the minimum value is 24h."
+        )
+    usual = min(ttl or math.inf, 7 * _DAY)
+    settled.setdefault("messageRetentionDuration", f"{usual:.0f}s")
+    _check_retention(settled)
+    kept = seconds(settled["messageRetentionDuration"])
+    if ttl and kept > ttl:
+        raise invalid(
+            f"The subscription's message retention duration ({kept:.0f} seconds) cannot be greater "
+            f"than the TTL in the subscription's expiration policy ({ttl:.0f} seconds), since "
+            "messages cannot be retained past subscription expiration."
+        )
 
 
 def _push(settled: Resource) -> None:
@@ -190,14 +257,14 @@ def _push(settled: Resource) -> None:
     secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
     if not secure or not parts.hostname:
         raise invalid(
-            f"Invalid push endpoint given (endpoint={endpoint}). The endpoint must be an absolute "
-            'URL starting with "https://".'
+            f"Invalid push endpoint given (endpoint={endpoint}). Refer to "
+            "https://cloud.google.com/pubsub/subscriber#create for more information."
         )
     if push.get("oidcToken") == {}:
         del push["oidcToken"]
     token = push.get("oidcToken")
     if token is not None and not token.get("serviceAccountEmail"):
-        raise invalid("The OIDC token of a push configuration needs a service account.")
+        raise _bad_argument("PushConfig::oidc_token::service_account_email")
 
 
 def _retry(settled: Resource) -> None:
@@ -209,10 +276,16 @@ def _retry(settled: Resource) -> None:
         "maximumBackoff": policy.get("maximumBackoff", "600s"),
     }
     low, high = seconds(policy["minimumBackoff"]), seconds(policy["maximumBackoff"])
-    if not 0 <= low <= high <= _LONGEST_BACKOFF:
+    for name, span in (("minimum_backoff", low), ("maximum_backoff", high)):
+        if not 0 <= span <= _LONGEST_BACKOFF:
+            raise invalid(
+                f"The value for {name} is out of bounds. You passed {_said(span)} in the request, "
+                "but the value must be between 0 and 10m."
+            )
+    if low > high:
         raise invalid(
-            "Invalid retry policy: the backoffs must be between 0 and 600 seconds, and the "
-            "minimum not above the maximum."
+            f"The specified maximum_backoff {_said(high)} cannot be smaller than minimum_backoff "
+            f"{_said(low)}."
         )
 
 
@@ -221,10 +294,9 @@ def _dead_letter(settled: Resource) -> None:
     if policy is None:
         return
     grave = policy.get("deadLetterTopic", "")
-    check_name(grave, "topics")
+    check_name(grave, "topics", "dead_letter_topic")
     attempts = int(policy.get("maxDeliveryAttempts") or _ATTEMPTS[0])
-    if attempts not in _ATTEMPTS:
-        raise invalid(f"Invalid max delivery attempts: {attempts}. It must be between 5 and 100.")
+    _check_number("max_delivery_attempts", attempts, _ATTEMPTS)
     settled["deadLetterPolicy"] = {"deadLetterTopic": grave, "maxDeliveryAttempts": attempts}
 
 

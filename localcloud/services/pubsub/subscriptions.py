@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ _PULL_SECONDS = 5.0
 """How long a pull waits for a first message; Google says only that it is bounded."""
 
 _LONGEST_LEASE = 600
+_ACK_ID = re.compile(r"[0-9a-f]{12}-[0-9]+")
+"""The shape of identifiers here; one that never was any is refused, one that is over is not."""
+
 _MOST_PULLED = 1000
 
 
@@ -101,7 +105,7 @@ def pull(call: Call) -> Resource:
     """Hand out messages, waiting a while for the first one."""
     most = call.body.get("maxMessages", 0)
     if most <= 0:
-        raise invalid("The value for max_messages must be greater than 0.")
+        raise invalid("You have passed an invalid argument to the service (argument=max_messages).")
     broker = broker_of(call.cloud)
     name = by_id(call, "subscription")
     refuse_pull(broker.subscription(name).resource)
@@ -133,8 +137,8 @@ def check_span(span: int) -> None:
     """Refuse a deadline that is moved too far."""
     if not 0 <= span <= _LONGEST_LEASE:
         raise invalid(
-            f"Invalid ack deadline given: {span}. The ack deadline must be between 0 and 600 "
-            "seconds."
+            f"Invalid ack deadline given (ack_deadline={span}). The ack deadline must be between 0 "
+            "and 600 seconds."
         )
 
 
@@ -151,10 +155,7 @@ def refuse_pull(resource: Resource) -> None:
     if resource.get("detached"):
         raise precondition("The subscription is detached from its topic.")
     if resource["pushConfig"].get("pushEndpoint"):
-        raise precondition(
-            "This method is not supported for this subscription type "
-            f"(resource={resource['name'].rpartition('/')[2]})."
-        )
+        raise precondition("This method is not supported for this subscription type.")
 
 
 def _wait(broker: Broker, name: str, most: int, longest: float) -> list[Handed]:
@@ -177,7 +178,10 @@ def _wait(broker: Broker, name: str, most: int, longest: float) -> list[Handed]:
 def _ack_ids(call: Call) -> tuple[Broker, str, list[str]]:
     ack_ids = call.body.get("ackIds", [])
     if not ack_ids:
-        raise invalid("No ack ids specified.")
+        raise invalid("You have not specified an ack ID in the request.")
+    for ack_id in ack_ids:
+        if not _ACK_ID.fullmatch(ack_id):
+            raise invalid(f"You have passed an invalid ack ID to the service (ack_id={ack_id}).")
     broker = broker_of(call.cloud)
     name = by_id(call, "subscription")
     broker.subscription(name)

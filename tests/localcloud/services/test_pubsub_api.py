@@ -148,7 +148,7 @@ def test_a_message_comes_as_it_was_sent(
 @pytest.mark.parametrize(
     ("messages", "words"),
     [
-        ([], "no messages"),
+        ([], "message_count is too small"),
         ([{"data": b""}], "is empty"),
         ([{"data": b"x", "attributes": {"googx": "y"}}], "attribute key"),
     ],
@@ -181,11 +181,13 @@ def test_pull_acknowledge_and_refuse(
     again = _pull(subscriber, name)
 
     assert [m.message.message_id for m in again] == [second.message.message_id]
-    # An identifier nobody knows is no error: it may have been acknowledged by a retry.
-    subscriber.acknowledge(subscription=name, ack_ids=["bogus"])
-    for request in ({"ack_ids": [], "subscription": name}, {"ack_ids": ["x"], "subscription": ""}):
-        with pytest.raises((InvalidArgument, NotFound)):
-            subscriber.acknowledge(request=request)
+    # An identifier whose time is over is no error: it may have been acknowledged by a retry.
+    subscriber.acknowledge(subscription=name, ack_ids=[first.ack_id, second.ack_id])
+    for ids, words in (([], "not specified an ack ID"), (["bogus"], "ack_id=bogus")):
+        with pytest.raises(InvalidArgument, match=words):
+            subscriber.acknowledge(request={"subscription": name, "ack_ids": ids})
+    with pytest.raises(NotFound):
+        subscriber.acknowledge(subscription=f"{name}-gone", ack_ids=[first.ack_id])
 
 
 def test_a_pull_waits_for_a_message(

@@ -144,6 +144,17 @@ def test_too_many_attempts_end_in_the_dead_letter_topic(broker: Broker) -> None:
     assert buried.attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == "5"
 
 
+def test_a_full_message_is_buried_too(broker: Broker) -> None:
+    """With as many attributes as there may be, a message still gets those that say its origin."""
+    subscribe(broker, deadLetterPolicy={"deadLetterTopic": GRAVE, "maxDeliveryAttempts": 5})
+    broker.add_subscription({"name": SUB + "-grave", **rules.subscription({"topic": GRAVE})})
+    publish(broker, "poison", **{f"k{n}": "v" for n in range(100)})
+    for _ in range(5):
+        broker.extend(SUB, [broker.take(SUB, 1)[0].ack_id], 0)
+
+    assert len(broker.take(SUB + "-grave", 1)[0].message.attributes) == 104
+
+
 def test_without_its_grave_a_message_goes_on(broker: Broker) -> None:
     """When the dead letter topic is gone, nothing is lost."""
     subscribe(broker, deadLetterPolicy={"deadLetterTopic": GRAVE, "maxDeliveryAttempts": 5})
