@@ -85,7 +85,6 @@ class Engine:
         self.tokens: Tokens = tokens or FixedTokens()
         self._create_callback = create_callback
         self._write_log = write_log
-        self.callback_taken: Callable[[Execution, str], None] = lambda _execution, _url: None
         self._inline = isinstance(clock, VirtualClock)
         self._turns: ThreadPoolExecutor | None = None
         self._requests: ThreadPoolExecutor | None = None
@@ -151,8 +150,8 @@ class Engine:
         if isinstance(effect, Sleep | AwaitCallback):
             timer = self.clock.call_at(due or 0.0, lambda: execution.deliver(key, None))
             execution.on_end.append(lambda _execution: timer.cancel())
-            if isinstance(effect, AwaitCallback) and execution.await_callback(effect.url, key):
-                self.callback_taken(execution, effect.url)
+            if isinstance(effect, AwaitCallback):
+                execution.await_callback(effect.url, key)
         elif isinstance(effect, HttpRequest):
             if self._requests is None:
                 self._request(execution, key, effect)

@@ -32,11 +32,19 @@ def _key(cloud: Cloud, url: str) -> str:
     return cloud.by_id(url.removeprefix(_HOST))
 
 
-def taken(cloud: Cloud, url: str) -> None:
-    """Forget the oldest early call of an endpoint: the execution has it now."""
-    cloud.store.of(CALLBACKS).update(
-        _key(cloud, url), lambda record: {**record, "early": record["early"][1:]}
-    )
+def journalled(cloud: Cloud, event: Resource) -> None:
+    """Forget a call that is now in the journal of its execution; until then it is kept here."""
+    url, _, _ = str(event["http_request"]["url"]).partition("?")
+    same = (event["received_time"], event["http_request"])
+    collection = cloud.store.of(CALLBACKS)
+    record = collection.find(_key(cloud, url))
+    if record is None:
+        return
+    for place, early in enumerate(record["early"]):
+        if (early["received_time"], early["http_request"]) == same:
+            del record["early"][place]
+            collection.put(_key(cloud, url), record)
+            return
 
 
 def forget(cloud: Cloud, execution: str) -> None:
@@ -101,11 +109,11 @@ def receive(call: Call) -> Resource:
             "url": call.url,
         },
     }
-    url = _HOST + cloud.by_number(key)
-    if not running.receive_callback(url, CallbackReceived(**event)):
-        cloud.store.of(CALLBACKS).update(
-            key, lambda found: {**found, "early": [*found["early"], event]}
-        )
+    # Kept before it is acknowledged: it must not be lost, whatever ends this process.
+    cloud.store.of(CALLBACKS).update(
+        key, lambda found: {**found, "early": [*found["early"], event]}
+    )
+    running.receive_callback(_HOST + cloud.by_number(key), CallbackReceived(**event))
     return {}
 
 

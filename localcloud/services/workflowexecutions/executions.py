@@ -14,7 +14,7 @@ from localcloud.service import Call, Resource, page
 from localcloud.services.workflowexecutions import entries
 from localcloud.services.workflowexecutions.records import CALLBACKS, drop_all, outlived
 from localcloud.services.workflowexecutions.runner import runner_of
-from localcloud.services.workflows.checks import check_labels
+from localcloud.services.workflows.checks import check_labels, stated
 from localcloud.services.workflows.filters import Readers, as_seconds, as_time, one_of
 from localcloud.services.workflows.sorting import ordered
 from localcloud.workflows import limits
@@ -62,7 +62,7 @@ def execution_name(call: Call) -> str:
 
 def create(call: Call) -> Resource:
     """Start an execution, or queue it while too many run."""
-    wanted = {key: call.body[key] for key in _SETTABLE if key in call.body}
+    wanted = stated(call.body, _SETTABLE)
     # What a workflow starts is never queued: its connector would wait for it and hold its own place.
     if call.headers.get("user-agent", "").endswith(USER_AGENT):
         return begin(call, wanted, may_queue=False)

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 CONCURRENT = 10_000
 BACKLOG = 100_000
+_CANCELLED = {"payload": '"Execution cancelled."', "context": "Execution cancelled."}
 _PATIENCE = 2.0  # seconds a cancellation waits for the execution to notice it
 _runners: WeakKeyDictionary[Any, Runner] = WeakKeyDictionary()
 _making = threading.Lock()
@@ -84,7 +85,6 @@ class Runner:
             ),
             write_log=lambda execution, entry: logs.write(cloud, execution, entry),
         )
-        self.engine.callback_taken = lambda _execution, url: callbacks.taken(cloud, url)
 
     # -- starting ------------------------------------------------------------------------------
 
@@ -123,7 +123,10 @@ class Runner:
         numbers = iter(range(len(past or ()), 100_000_000))
 
         def write(entry: dict[str, Any]) -> None:
-            journal.put(f"{key}/{next(numbers):08d}", entry)
+            with self.cloud.store.lock():
+                journal.put(f"{key}/{next(numbers):08d}", entry)
+                if "callback" in entry:
+                    callbacks.journalled(self.cloud, entry["callback"])
 
         argument = record.get("argument")
         execution = Execution(
@@ -194,6 +197,8 @@ class Runner:
         for key, record in collection.under("projects/"):
             if outlived(self.cloud, record):
                 drop_all(self.cloud, key)
+            elif record.get("_cancelling") and "endTime" not in record:
+                self._finish(key, {"state": "CANCELLED", "error": dict(_CANCELLED)})
             elif record["state"] == "ACTIVE" and key not in self.running:
                 self.admit(key, queued=False)
                 past = [entry for _, entry in journal.under(key + "/")]
@@ -222,11 +227,11 @@ class Runner:
     # -- ending --------------------------------------------------------------------------------
 
     def cancel(self, key: str) -> None:
-        """Stop an execution."""
+        """Stop an execution; asked for once, it ends so even if this process ends first."""
+        self.cloud.store.of(API).update(key, lambda record: {**record, "_cancelling": True})
         execution = self.running.get(key)
         if execution is None:
-            error = {"payload": '"Execution cancelled."', "context": "Execution cancelled."}
-            self._finish(key, {"state": "CANCELLED", "error": error})
+            self._finish(key, {"state": "CANCELLED", "error": dict(_CANCELLED)})
             return
         execution.cancel()
         if isinstance(self.cloud.clock, VirtualClock):
@@ -255,10 +260,7 @@ class Runner:
         elif execution.error is not None:
             changes["error"] = error_resource(execution.error)
         else:
-            changes["error"] = {
-                "payload": '"Execution cancelled."',
-                "context": "Execution cancelled.",
-            }
+            changes["error"] = dict(_CANCELLED)
         self.running.pop(key, None)
         if (
             not self.running

@@ -10,6 +10,8 @@ from localcloud.workflows.compiler import compiled
 from localcloud.workflows.errors import DeployError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from localcloud.service import Call, Resource
 
 _ENV_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -37,6 +39,16 @@ def check_deployment(call: Call, workflow: Resource) -> Resource:
     _check_key(call, workflow.get("cryptoKeyName"))
     email = _account(call, workflow.get("serviceAccount"))
     return {**workflow, "serviceAccount": f"projects/{call.cloud.project}/serviceAccounts/{email}"}
+
+
+def stated(body: Resource, fields: Sequence[str]) -> Resource:
+    """Give the fields that were really set; what has its default is as if it had not been sent."""
+    found = {key: body[key] for key in fields if key in body}
+    return {
+        key: value
+        for key, value in found.items()
+        if value not in (None, "", False) and not str(value).endswith("_LEVEL_UNSPECIFIED")
+    }
 
 
 def check_labels(labels: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from localcloud.errors import ApiError, already_exists, invalid, not_found
 from localcloud.listing import filtered
 from localcloud.merge import merged
 from localcloud.service import Call, Resource, page
-from localcloud.services.workflows.checks import check_deployment
+from localcloud.services.workflows.checks import check_deployment, stated
 from localcloud.services.workflows.filters import Readers, as_time, one_of
 from localcloud.services.workflows.operations import check_location, start, workflow_name
 from localcloud.services.workflows.sorting import ordered
@@ -57,9 +57,7 @@ def create(call: Call) -> Resource:
     parent = workflow_name(call)
     check_location(parent)
     name = f"{parent}/workflows/{workflow_id}"
-    wanted = check_deployment(
-        call, {key: call.body[key] for key in _CHANGEABLE if key in call.body}
-    )
+    wanted = check_deployment(call, stated(call.body, _CHANGEABLE))
     if call.body.get("tags"):
         raise invalid("tags: there are no tag keys and values in this project")
 
@@ -141,7 +139,7 @@ def patch(call: Call) -> Resource:
     if not mask:
         raise invalid("nothing to update: update_mask and workflow are empty")
     changed = merged(current, call.body, mask)
-    wanted = check_deployment(call, {key: changed[key] for key in _CHANGEABLE if key in changed})
+    wanted = check_deployment(call, stated(changed, _CHANGEABLE))
     touched = {path.partition(".")[0] for path in mask}
     name = current["name"]
 
