@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from localcloud import commands
+from localcloud import commands, fault_commands
 from localcloud.daemon import DaemonError
 
 
@@ -31,14 +31,23 @@ def parser() -> argparse.ArgumentParser:
     token = verb("token", commands.token, "print an ID token of somebody")
     token.add_argument("email", metavar="EMAIL")
     token.add_argument("--audience", default=commands.GCLOUD_CLIENT)
-    token.add_argument("--access", action="store_true", help="an access token instead")
+    kinds = token.add_mutually_exclusive_group()
+    kinds.add_argument("--access", action="store_true", help="an access token instead")
+    kinds.add_argument(
+        "--refresh",
+        action="store_true",
+        help="an authorized_user file instead, for GOOGLE_APPLICATION_CREDENTIALS",
+    )
     logs = verb("logs", commands.logs, "print log entries")
     logs.add_argument("--service", help="only of this service, function, job or workflow")
     verb("reset", commands.reset, "stop it and forget its state")
     link = verb("link", commands.link, "print the loopback link of a run.app URL")
     link.add_argument("url", metavar="HTTPS_URL")
     link.add_argument("--account", help="add this account's ID token to every request")
-    verb("calls", commands.calls, "print the calls the APIs were asked")
+    calls = verb("calls", commands.calls, "print the calls the APIs were asked")
+    calls.add_argument("--format", choices=("json",), help="one JSON list, with times")
+    calls.add_argument("--method", help="only calls of this method id")
+    fault_commands.add(verb("faults", commands.faults, "have things go wrong"))
     verb("daemon", commands.be_the_daemon, "serve in the foreground")
     return made
 

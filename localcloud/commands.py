@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import daemon
+from localcloud import daemon, fault_commands
 from localcloud.clock import RealClock
 
 if TYPE_CHECKING:
@@ -74,9 +74,18 @@ def env(given: Namespace) -> int:
 
 
 def token(given: Namespace) -> int:
-    """Print an ID token, or an access token with --access."""
+    """Print an ID token, an access token, or a credentials file with a refresh token."""
     tokens = _tokens(given.state)
-    if given.access:
+    if given.refresh:
+        file = {
+            "type": "authorized_user",
+            "client_id": GCLOUD_CLIENT,
+            "client_secret": "local",
+            "refresh_token": tokens.refresh_token(given.email),
+            "universe_domain": "googleapis.com",
+        }
+        say(json.dumps(file, indent=2))
+    elif given.access:
         say(tokens.access_token(given.email))
     else:
         say(tokens.id_token(given.email, given.audience))
@@ -115,8 +124,22 @@ def link(given: Namespace) -> int:
 
 def calls(given: Namespace) -> int:
     """Print the calls the APIs were asked, oldest first."""
-    for record in _running(given.state).ask("/calls"):
+    records = [
+        record
+        for record in _running(given.state).ask("/calls")
+        if given.method in {None, record["method"]}
+    ]
+    if given.format == "json":
+        say(json.dumps(records, indent=2))
+        return 0
+    for record in records:
         say(f"{record['status']} {record['method']} {record['resource']} {record['who']}")
+    return 0
+
+
+def faults(given: Namespace) -> int:
+    """Plan what goes wrong."""
+    say(fault_commands.run(given, _running(given.state).ask))
     return 0
 
 

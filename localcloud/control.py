@@ -25,11 +25,12 @@ class Control:
         """Serve one cloud."""
         self._cloud = cloud
         self._key = key
-        self._table: dict[str, Callable[[dict[str, str]], Any]] = {
+        self._table: dict[str, Callable[[dict[str, Any]], Any]] = {
             "/environment": lambda given: cloud.environment(given["account"]),
             "/link": lambda given: {
                 "link": cloud.ingress.link(given["url"], account=given.get("account"))
             },
+            "/faults": lambda given: cloud.plan(given["verb"], given.get("given", {})),
             "/calls": lambda _: [vars(record) for record in cloud.calls],
         }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localcloud import latency
 from localcloud.faults import Chaos, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from random import Random
 
     from localcloud.faults import Faults
@@ -20,6 +21,13 @@ _CONSISTENT = frozenset({"storage", "pubsub"})
 """APIs whose reads never lag (cloud.google.com/storage/docs/consistency)."""
 
 
+PACES = ("none", *latency.PACES, "spread")
+"""How long things may be made to take."""
+
+KINDS_OF_DELAY = ("policies", "services", "constraints")
+"""What may be made to count only after a while: IAM policies, enabled APIs, org policies."""
+
+
 class Trouble:
     """The part of a cloud that plans what goes wrong; all of it on the cloud's clock and seed."""
 
@@ -29,6 +37,7 @@ class Trouble:
     random: Random
     router: Router
     store: Store
+    propagation: dict[str, float]
 
     def fail(
         self,
@@ -92,12 +101,16 @@ class Trouble:
 
     def pace(self, pace: str) -> None:
         """Set how long calls and operations take: none, low, typical, high, or spread by chance."""
-        if pace == "spread":
-            self.latency = latency.Spread(self.random)
-            return
-        if pace != "none" and pace not in latency.PACES:
-            raise ValueError(f"a pace is none, {', '.join(latency.PACES)} or spread, not {pace}")
-        self.latency = latency.table(pace)
+        if pace not in PACES:
+            raise ValueError(f"a pace is one of {', '.join(PACES)}, not {pace}")
+        spread = pace == "spread"
+        self.latency = latency.Spread(self.random) if spread else latency.table(pace)
+
+    def delay(self, kind: str, seconds: float) -> None:
+        """Have changes of policies, services or constraints count only after so long."""
+        if kind not in KINDS_OF_DELAY:
+            raise ValueError(f"a kind is one of {', '.join(KINDS_OF_DELAY)}, not {kind}")
+        self.propagation[kind] = seconds
 
     def chaos(
         self,
@@ -130,6 +143,34 @@ class Trouble:
         self.limits.clear()
         self.store.past.clear()
 
+    def plan(self, verb: str, given: Mapping[str, Any]) -> dict[str, int]:
+        """Do what a command asks, by the name of one of these methods; give what is planned."""
+        if verb not in VERBS:
+            raise LookupError(f"no such fault: {verb}; known: {', '.join(VERBS)}")
+        try:
+            getattr(self, VERBS[verb])(**given)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+        return self.unused_faults()
+
     def _known(self, method: str) -> None:
         if not self.router.names(method):
             raise LookupError(f"no registered API has a method {method!r}")
+
+
+VERBS = {
+    "fail": "fail",
+    "lose_reply": "lose_reply",
+    "reset": "reset",
+    "slow": "slow",
+    "fail_operation": "fail_operation",
+    "lose_operation": "lose_operation",
+    "stale": "stale",
+    "limit": "limit",
+    "pace": "pace",
+    "delay": "delay",
+    "chaos": "chaos",
+    "list": "unused_faults",
+    "clear": "end_trouble",
+}
+"""What commands may ask for, and the method that does it."""

@@ -53,6 +53,7 @@ _UNKNOWN_PARAMETER = (
 _TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_BOOLEANS = {"true": True, "false": False}
 _WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)
 _FLOAT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _DURATION = re.compile(r"-?\d+(\.\d{1,9})?s", re.ASCII)
@@ -243,7 +244,9 @@ class _Reader:
         if kind == "number":
             return self._number(value, schema, at)
         if kind == "boolean":
-            return value if isinstance(value, bool) else self._wrong(at, "TYPE_BOOL", value)
+            # google.oauth2._client sends "true"
+            found = _BOOLEANS.get(value) if isinstance(value, str) else value
+            return found if isinstance(found, bool) else self._wrong(at, "TYPE_BOOL", value)
         if "enum" in schema and isinstance(value, int) and not isinstance(value, bool):
             return _enum(value, schema, at, self.problems)
         if not isinstance(value, str):
