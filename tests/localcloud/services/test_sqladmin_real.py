@@ -58,18 +58,21 @@ class Sql:
             time.sleep(0.05)
         raise AssertionError(operation)
 
-    def run(self, sql: str, database: str = "postgres") -> dict[str, Any]:
+    def run(self, sql: str, database: str = "postgres", instance: str = "pool") -> dict[str, Any]:
         """Execute SQL over the API as the caller's IAM user."""
         body = {"database": database, "sqlStatement": sql, "autoIamAuthn": True}
         found: dict[str, Any] = (
-            self.api.instances().executeSql(project=P, instance="pool", body=body).execute()
+            self.api.instances().executeSql(project=P, instance=instance, body=body).execute()
         )
         return found
 
 
-def connect(cloud: Cloud, dbname: str, user: str, password: str) -> psycopg.Connection[Any]:
+def connect(
+    cloud: Cloud, dbname: str, user: str, password: str, instance: str = "pool"
+) -> psycopg.Connection[Any]:
     """Connect as Cloud Run's containers do: through the socket's directory."""
-    place = str(cloud.machines.databases.socket_directory(CONNECTION))
+    name = f"{P}:europe-west1:{instance}"
+    place = str(cloud.machines.databases.socket_directory(name))
     return psycopg.connect(host=place, autocommit=True, dbname=dbname, user=user, password=password)
 
 
@@ -209,6 +212,50 @@ def test_a_backup_holds_the_data(cloud: Cloud, state: Path) -> None:
     operation = sql.done(sql.api.backupRuns().insert(project=P, instance="pool", body={}))
     folder = state / "backups" / operation["backupContext"]["backupId"]
     assert {file.name for file in folder.iterdir()} >= {"postgres.dump", "ant.dump"}
+
+
+def test_a_restore_brings_everything_back(cloud: Cloud) -> None:
+    """Rows, passwords and IAM users are those of the backup; what came later is gone."""
+    sql = Sql(cloud)
+    operation = sql.done(sql.api.backupRuns().insert(project=P, instance="pool", body={}))
+    with connect(cloud, "ant", "ant", "secret of ant") as own:
+        own.execute("DROP TABLE t")
+        own.execute("CREATE TABLE later AS SELECT 2 AS b")
+    sql.done(
+        sql.api.users().update(project=P, instance="pool", name="ant", body={"password": "new"})
+    )
+    sql.done(sql.api.databases().insert(project=P, instance="pool", body={"name": "late"}))
+
+    context = {"backupRunId": operation["backupContext"]["backupId"]}
+    sent = {"restoreBackupContext": context}
+    done = sql.done(sql.api.instances().restoreBackup(project=P, instance="pool", body=sent))
+
+    assert "error" not in done
+    with connect(cloud, "ant", "ant", "secret of ant") as own:
+        assert own.execute("SELECT a FROM t").fetchone() == (1,)
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            own.execute("SELECT b FROM later")
+    databases = sql.api.databases().list(project=P, instance="pool").execute()["items"]
+    assert "late" not in [one["name"] for one in databases]
+    assert "status" not in Sql(cloud, ACCOUNT).run("SELECT 1")
+
+
+def test_a_clone_has_the_data_and_goes_its_own_way(cloud: Cloud) -> None:
+    """Passwords are good in both, IAM users too, and rows of one are not the other's."""
+    sql = Sql(cloud)
+    sent = {"cloneContext": {"destinationInstanceName": "twin"}}
+    try:
+        assert "error" not in sql.done(
+            sql.api.instances().clone(project=P, instance="pool", body=sent)
+        )
+        with connect(cloud, "ant", "ant", "secret of ant", "twin") as own:
+            assert own.execute("SELECT a FROM t").fetchone() == (1,)
+            own.execute("INSERT INTO t VALUES (2)")
+        with connect(cloud, "ant", "ant", "secret of ant") as own:
+            assert own.execute("SELECT count(*) FROM t").fetchone() == (1,)
+        assert "status" not in Sql(cloud, ACCOUNT).run("SELECT 1", instance="twin")
+    finally:
+        sql.done(sql.api.instances().delete(project=P, instance="twin"))
 
 
 def test_everything_survives_a_restart_of_the_local_cloud(cloud: Cloud, state: Path) -> None:
