@@ -83,13 +83,21 @@ class DatabaseServers(ABC):
             self._lay_out(instance)
 
     def configure(self, instance: str, options: dict[str, str]) -> None:
-        """Restart a running server with these settings; remember them for one that is stopped."""
+        """Restart a running server with these settings; remember them for one that is stopped.
+
+        A server that does not start with them starts again with those it had.
+        """
         with self._lock(instance):
-            runs = self._read(instance)["runs"]
-            self._write(instance, {**self._read(instance), "options": options})
-            if runs:
-                self.stop(instance)
-                self.start(instance)
+            before = self._read(instance)
+            self._write(instance, {**before, "options": options})
+            if before["runs"]:
+                self._halt(instance)
+                try:
+                    self.start(instance)
+                except DatabaseError:
+                    self._write(instance, before)
+                    self.start(instance)
+                    raise
 
     def start(self, instance: str) -> None:
         """Start the server, if it does not run."""

@@ -3,6 +3,7 @@
 Cloud Run mounts the socket itself at /cloudsql/P:R:I.
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pymysql
-from pymysql.constants import CLIENT
+from pymysql.constants import CLIENT, CR
 
 from localcloud.machines import mysql_users as accounts
 from localcloud.machines.database_places import ADMIN, Places
@@ -36,6 +37,7 @@ SETTINGS = {
     "sql-mode": "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
     "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_CREATE_USER",
 }
+PATIENCE = 10.0
 USERS = "users.sql"
 DUMP = ".database.sql"
 
@@ -217,14 +219,27 @@ class MySqlDatabases(DatabaseServers):
     def _connect(
         self, instance: str, *, user: str, password: str, database: str = ""
     ) -> accounts.Admin:
-        return pymysql.connect(
-            unix_socket=str(self.socket(instance)),
+        connection = pymysql.connect(
             user=user,
-            password=password,
+            password=password.encode(),  # a str it would send as latin-1
             database=database or None,
             charset="utf8mb4",
             autocommit=True,
-            connect_timeout=10,
+            connect_timeout=PATIENCE,
             client_flag=CLIENT.MULTI_STATEMENTS,
             conv={},  # every value as the server writes it
+            defer_connect=True,
         )
+        # our own: it would leave one open that nobody answers
+        way = socket.socket(socket.AF_UNIX)
+        try:
+            way.settimeout(PATIENCE)
+            way.connect(str(self.socket(instance)))
+            connection.connect(way)
+        except OSError as error:
+            way.close()
+            raise pymysql.OperationalError(CR.CR_CONNECTION_ERROR, str(error)) from error
+        except pymysql.MySQLError:
+            way.close()
+            raise
+        return connection

@@ -1,8 +1,10 @@
 """The users and databases of one MySQL instance, as SQL over its administrator's connection.
 
 cloudsqladmin@localhost is the real administrator and stays internal; cloudsqlsuperuser is the role
-that Cloud SQL gives to its users: everything but SUPER, FILE and SHUTDOWN. MySQL checks no role
-unless it is active, so every user's first role is also his default role.
+that Cloud SQL gives to its users: everything but SUPER, FILE and SHUTDOWN. No role counts unless it
+is active, so every user's first role is also his default role; and in MariaDB roles never count for
+what runs by its definer's rights, such as a view, so members of cloudsqlsuperuser have its rights
+themselves, too.
 """
 
 from __future__ import annotations
@@ -31,15 +33,6 @@ NEAREST = {
     "utf8mb4_0900_bin": "utf8mb4_nopad_bin",
 }
 
-LAYOUT = f"""
-CREATE ROLE {SUPERUSER_ROLE};
-GRANT ALL PRIVILEGES ON *.* TO {SUPERUSER_ROLE} WITH GRANT OPTION;
-REVOKE SUPER, FILE, SHUTDOWN ON *.* FROM {SUPERUSER_ROLE};
-CREATE USER root@'%';
-GRANT {SUPERUSER_ROLE} TO root@'%';
-SET DEFAULT ROLE {SUPERUSER_ROLE} FOR root@'%'
-"""
-
 Admin: TypeAlias = "Connection[Cursor]"
 
 
@@ -63,8 +56,9 @@ def hashed(password: str) -> str:
 
 def lay_out(admin: Admin) -> None:
     """Give a new server the role and the user a new Cloud SQL instance has."""
-    for statement in LAYOUT.strip().split(";\n"):
-        _ask(admin, statement)
+    _ask(admin, f"CREATE ROLE {SUPERUSER_ROLE}")
+    _give_rights(admin, SUPERUSER_ROLE)
+    set_user(admin, Login("root", host=ANY_HOST, roles=(SUPERUSER_ROLE,)), revoke=False)
 
 
 def databases(admin: Admin) -> dict[str, tuple[str, str]]:
@@ -122,9 +116,13 @@ def set_user(admin: Admin, login: Login, *, revoke: bool) -> None:
     held = memberships(admin, login.name, login.host)
     for role in login.roles:
         _ask(admin, f"GRANT {_name(role)} TO {who}")
+        if role == SUPERUSER_ROLE:
+            _give_rights(admin, who)
     if revoke:
         for role in set(held) - set(login.roles):
             _ask(admin, f"REVOKE {_name(role)} FROM {who}")
+            if role == SUPERUSER_ROLE:
+                _ask(admin, f"REVOKE ALL PRIVILEGES, GRANT OPTION ON *.* FROM {who}")
         held = []
     kept = [*held, *login.roles]
     _ask(admin, f"SET DEFAULT ROLE {_name(kept[0]) if kept else 'NONE'} FOR {who}")
@@ -160,6 +158,11 @@ def clear(admin: Admin) -> None:
         drop_user(admin, user, host)
     for (role,) in _ask(admin, "SELECT User FROM mysql.user WHERE is_role = 'Y'"):
         _ask(admin, f"DROP ROLE {_name(role)}")
+
+
+def _give_rights(admin: Admin, who: str) -> None:
+    _ask(admin, f"GRANT ALL PRIVILEGES ON *.* TO {who} WITH GRANT OPTION")
+    _ask(admin, f"REVOKE SUPER, FILE, SHUTDOWN ON *.* FROM {who}")
 
 
 def _ask(admin: Admin, statement: str, *values: str) -> list[tuple[Any, ...]]:

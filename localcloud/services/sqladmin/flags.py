@@ -116,7 +116,6 @@ FLAGS: dict[str, dict[str, Flag]] = {
         "lower_case_table_names": Flag("INTEGER", 0, 1, restart=True),
         "max_allowed_packet": Flag("INTEGER", 16384, 1073741824),
         "max_connections": Flag("INTEGER", 10, 100_000),
-        "max_execution_time": COUNT,
         "max_heap_table_size": Flag("INTEGER", 16384, MOST),
         "net_read_timeout": Flag("INTEGER", 30, 31536000),
         "net_write_timeout": Flag("INTEGER", 60, 31536000),
