@@ -16,6 +16,7 @@ from localcloud.services.storage import (
     objects,
     policies,
     uploads,
+    xml_face,
 )
 from localcloud.services.storage.access import by_list, by_session, denial
 from localcloud.services.storage.depots import close_depot
@@ -199,8 +200,8 @@ SERVICE = Service(
     errors="legacy",
     resource=_resource,
     denial=denial,
-    hosts=("www.googleapis.com", "storage.*.rep.googleapis.com"),
+    hosts=("www.googleapis.com", "storage.*.rep.googleapis.com", "*.storage.googleapis.com"),
     uploads=("storage.objects.insert",),
-    extra={"POST /batch/storage/v1": batch.answer},
+    extra={"POST /batch/storage/v1": batch.answer, **xml_face.ROUTES},
     on_stop=close_depot,
 )
