@@ -47,7 +47,7 @@ def stated(body: Resource, fields: Sequence[str]) -> Resource:
     return {
         key: value
         for key, value in found.items()
-        if value not in (None, "", False) and not str(value).endswith("_LEVEL_UNSPECIFIED")
+        if value not in (None, "", False, {}) and not str(value).endswith("_LEVEL_UNSPECIFIED")
     }
 
 

@@ -138,20 +138,22 @@ def patch(call: Call) -> Resource:
             raise invalid(f"field {path!r} of update_mask cannot be changed or does not exist")
     if not mask:
         raise invalid("nothing to update: update_mask and workflow are empty")
-    changed = merged(current, call.body, mask)
-    wanted = check_deployment(call, stated(changed, _CHANGEABLE))
-    touched = {path.partition(".")[0] for path in mask}
+    _changed(call, current, mask)
     name = current["name"]
 
     def work() -> Resource:
         with call.cloud.store.lock():
-            now = _workflow(call)
             # Another update may have come in between: only what this one names is changed.
-            kept = {key: value for key, value in now.items() if key not in touched}
-            fresh = {key: value for key, value in wanted.items() if key in touched}
-            return _deploy(call, name, {**kept, **fresh}, before=now)
+            now = _workflow(call)
+            kept = {key: value for key, value in now.items() if key not in _CHANGEABLE}
+            return _deploy(call, name, {**kept, **_changed(call, now, mask)}, before=now)
 
     return start(call, name, "update", work)
+
+
+def _changed(call: Call, current: Resource, mask: list[str]) -> Resource:
+    changed = merged(current, call.body, mask)
+    return check_deployment(call, stated(changed, _CHANGEABLE))
 
 
 def delete(call: Call) -> Resource:

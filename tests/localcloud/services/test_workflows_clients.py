@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +15,17 @@ from google.cloud import workflows_v1, workflows_v1beta
 from google.cloud.workflows import executions_v1
 from google.oauth2.credentials import Credentials
 from google.protobuf import field_mask_pb2
+from googleapiclient.errors import HttpError
 
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services import iam
 from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
 from localcloud.services.workflows import SERVICE, SERVICE_V1BETA
+from tests.localcloud import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from localcloud.certificates import Authority
 
@@ -149,6 +154,103 @@ def test_the_older_version(doors: Cloud, transport: str) -> None:
     older.delete_workflow(name=name).result(timeout=30)
 
 
+def test_the_discovery_client(doors: Cloud) -> None:
+    """What googleapiclient builds from Google's documents reaches every method."""
+    deploy = wire.client(doors, "workflows", "v1").projects().locations()
+    run = wire.client(doors, "workflowexecutions", "v1").projects().locations().workflows()
+    body = {"sourceContents": GOOD, "executionHistoryLevel": "EXECUTION_HISTORY_DETAILED"}
+    made = deploy.workflows().create(parent=PARENT, workflowId="found", body=body).execute()
+    wait_for(lambda: deploy.operations().get(name=made["name"]).execute().get("done"))
+    name = f"{PARENT}/workflows/found"
+    execution = run.executions().create(parent=name, body={"argument": "[1]"}).execute()["name"]
+    wait_for(lambda: run.executions().get(name=execution).execute()["state"] == "SUCCEEDED")
+
+    steps = run.executions().stepEntries().list(parent=execution).execute()["stepEntries"]
+    assert [(step["step"], step["variableData"]["variables"]) for step in steps] == [
+        ("b", {"a": [1]})
+    ]
+    exported = run.executions().exportData(name=execution).execute()["data"]
+    assert json.loads(exported)["billedSteps"] == {"internal": 1, "external": 0}
+    assert run.executions().callbacks().list(parent=execution).execute() == {}
+    assert run.executions().deleteExecutionHistory(name=execution, body={}).execute() == {}
+    with pytest.raises(HttpError, match="message must have data"):
+        run.triggerPubsubExecution(
+            workflow=name,
+            body={
+                "message": {"messageId": "1"},
+                "subscription": "projects/p/subscriptions/s",
+                "GCPCloudEventsMode": "CUSTOM_PUBSUB_projects/p/topics/t",
+            },
+        ).execute()
+
+
+def wait_for(done: Callable[[], Any]) -> None:
+    """Wait until something is so."""
+    for _ in range(600):
+        if done():
+            return
+        time.sleep(0.05)
+    raise AssertionError("waited for 30 seconds")
+
+
+GCLOUD = shutil.which("gcloud")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed")
+def test_gcloud(doors: Cloud, tmp_path: Path) -> None:
+    """Deployed, run, seen, listed, cancelled and deleted by the commands that people type."""
+    source = tmp_path / "nap.yaml"
+    source.write_text(
+        "main: {params: [a], steps: [{n: {call: sys.sleep, args: {seconds: '${a}'}}}]}"
+    )
+    assert doors.serving is not None
+    token = tmp_path / "token"
+    token.write_text(doors.tokens.access_token(OWNER))
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        "CLOUDSDK_CONFIG": str(tmp_path / "gcloud"),
+        "CLOUDSDK_CORE_PROJECT": doors.project,
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(doors.serving.bundle),
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
+        "CLOUDSDK_PROXY_TYPE": "http",
+        "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
+        "CLOUDSDK_PROXY_PORT": str(doors.serving.port),
+        "CLOUDSDK_WORKFLOWS_LOCATION": "europe-west1",
+    }
+
+    def gcloud(*words: str, fails: str = "") -> Any:
+        done = subprocess.run(
+            ["gcloud", "workflows", *words, "--format=json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert bool(done.returncode) == bool(fails), done.stderr
+        assert fails in done.stderr
+        return json.loads(done.stdout or "null")
+
+    made = gcloud("deploy", "nap", f"--source={source}", "--set-env-vars=X=1", "--labels=a=b")
+    ended = gcloud("run", "nap", "--data=0")
+    name = gcloud("execute", "nap", "--data=600")["name"]
+    seen = gcloud("executions", "describe", name)
+    stopped = gcloud("executions", "cancel", name)
+    listed = gcloud("executions", "list", "nap")
+    gcloud("executions", "cancel", name, fails="FAILED_PRECONDITION")
+    gcloud("run", "nap", "--data={", fails="argument is not valid JSON")
+    gcloud("delete", "nap")
+    gcloud("describe", "nap", fails="NOT_FOUND")
+
+    assert (made["userEnvVars"], made["labels"]) == ({"X": "1"}, {"a": "b"})
+    assert (ended["state"], ended["result"]) == ("SUCCEEDED", "null")
+    assert seen["status"]["currentSteps"] == [{"routine": "main", "step": "n"}]
+    assert stopped["state"] == "CANCELLED"
+    assert [item["state"] for item in listed] == ["CANCELLED", "SUCCEEDED"]
+
+
 def test_executions_over_their_own_transport(doors: Cloud) -> None:
     """The client of executions has gRPC alone: started, seen, listed, refused."""
     deployer: Any = workflows_v1.WorkflowsClient(credentials=signed(doors))
@@ -156,11 +258,8 @@ def test_executions_over_their_own_transport(doors: Cloud) -> None:
     client: Any = executions_v1.ExecutionsClient(credentials=signed(doors))
     wanted = executions_v1.Execution(argument=json.dumps({"n": 7}), labels={"a": "b"})
     execution = client.create_execution(parent=name, execution=wanted)
-    for _ in range(600):
-        execution = client.get_execution(name=execution.name)
-        if execution.state != STATE.ACTIVE:
-            break
-        time.sleep(0.05)
+    wait_for(lambda: client.get_execution(name=execution.name).state != STATE.ACTIVE)
+    execution = client.get_execution(name=execution.name)
 
     assert (execution.state, json.loads(execution.result)) == (STATE.SUCCEEDED, {"n": 7})
     request = {"parent": name, "view": "FULL", "filter": 'state="SUCCEEDED" AND label.a="b"'}
