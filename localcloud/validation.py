@@ -192,6 +192,9 @@ class _Reader:
             if name not in properties and self.snake and camel(name) in properties:
                 name = camel(name)
             field = properties.get(name, extra)
+            if field is None and value is None and not self.snake:
+                # google-cloud-storage sends null for what it knows and the document does not
+                continue
             if field is None:
                 where = f" at '{at}'" if at else ""
                 self.problems.append(

@@ -56,6 +56,7 @@ class Depot:
     ) -> None:
         self.now = now
         self._told = told
+        self.round: int | None = None
         self._news: list[Any] = []
         self._contents = folder / "contents"
         self._parts = folder / "parts"

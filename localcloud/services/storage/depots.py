@@ -21,10 +21,14 @@ def depot_of(cloud: "Cloud") -> Depot:
         if depot is None:
             # The depot must not keep its cloud alive.
             owner = ref(cloud)
-            publish = import_module("localcloud.services.storage.notifications").publish
+            listeners = (
+                import_module("localcloud.services.storage.folders").follow,
+                import_module("localcloud.services.storage.notifications").publish,
+            )
 
             def told(events: list[Any]) -> None:
-                publish(owner(), events)
+                for listen in listeners:
+                    listen(owner(), events)
 
             depot = _OPEN[cloud] = Depot(cloud.state / "storage", cloud.clock.now, told)
         return depot

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.service import Call, Resource
     from localcloud.services.storage.depot import Depot
+    from localcloud.services.storage.events import Event
     from localcloud.services.storage.shelf import Bucket
     from localcloud.store import Collection
 
@@ -264,6 +265,20 @@ def names_in(cloud: Cloud, name: str) -> tuple[str, ...]:
         for _, folder in tree.kept(cloud).under(_key(bucket, ""))
     }
     return tuple(sorted(found))
+
+
+def follow(cloud: Cloud, events: list[Event]) -> None:
+    """Make the folders that objects written into a hierarchical bucket lie in."""
+    kept = FOLDERS.kept(cloud)
+    now = views.stamp(cloud.clock.now())
+    for event in events:
+        if event.type == "OBJECT_FINALIZE" and hierarchical(event.bucket):
+            parts = event.entry.name.split("/")[:-1]
+            for count in range(1, len(parts) + 1):
+                name = "/".join(parts[:count]) + "/"
+                if kept.find(_key(event.bucket, name)) is None:
+                    fresh = {"name": name, "metageneration": "1", "createTime": now}
+                    kept.put(_key(event.bucket, name), fresh | {"updateTime": now})
 
 
 # Operations, which are done when they are answered

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from localcloud.errors import ApiError
-from localcloud.services.storage import bucket_rules, names, shelf, views
+from localcloud.services.storage import bucket_rules, contexts, names, shelf, views
 from localcloud.services.storage.depot import Depot
 from localcloud.services.storage.events import Event
 from localcloud.services.storage.shelf import Bucket, Entry, Resource
@@ -87,6 +87,8 @@ def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Res
     if bucket.resource.get("defaultEventBasedHold"):
         resource["eventBasedHold"] = True
     resource |= {key: given[key] for key in (*SETTABLE, *_KEPT) if given.get(key) is not None}
+    if "contexts" in resource:
+        resource["contexts"] = contexts.stamped(resource["contexts"], None, now)
     made = Entry(
         bucket=bucket.key,
         name=name,

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from localcloud.errors import ApiError
@@ -29,6 +29,7 @@ class Wanted:
     glob: re.Pattern[str] | None = None
     trailing: bool = False
     size: int = MOST
+    matches: Callable[[Resource], bool] | None = None
     full: bool = False
     folders: tuple[str, ...] = ()
     token: str | None = None
@@ -49,7 +50,7 @@ def page(depot: Depot, bucket: Bucket, wanted: Wanted) -> Resource:
     items: list[Resource] = []
     prefixes: list[str] = []
     token: str | None = None
-    for found in _found(depot, bucket, wanted):
+    for found in _with_folders(_found(depot, bucket, wanted), wanted):
         if len(items) + len(prefixes) == wanted.size:
             token = _token(found)
             break
@@ -78,6 +79,8 @@ def _found(depot: Depot, bucket: Bucket, wanted: Wanted) -> Iterator[Entry | str
                 return
             if wanted.glob and not wanted.glob.fullmatch(entry.name):
                 continue
+            if wanted.matches and not wanted.matches(entry.resource.get("contexts") or {}):
+                continue
             common = _common(entry.name, wanted)
             if common is None:
                 yield entry
@@ -90,6 +93,27 @@ def _found(depot: Depot, bucket: Bucket, wanted: Wanted) -> Iterator[Entry | str
         if jump is None:
             return
         start = (jump + _LAST, 0)
+
+
+def _with_folders(found: Iterator[Entry | str], wanted: Wanted) -> Iterator[Entry | str]:
+    """Put the bucket's folders of this level among the prefixes, in order."""
+    start, _ = _start(wanted)
+    waiting = [
+        folder
+        for folder in wanted.folders
+        if folder.startswith(wanted.prefix)
+        and folder >= start
+        and (not wanted.end or folder < wanted.end)
+        and _common(folder, wanted) == folder
+    ]
+    for each in found:
+        name = each if isinstance(each, str) else each.name
+        while waiting and waiting[0] < name:
+            yield waiting.pop(0)
+        if waiting and waiting[0] == each:
+            waiting.pop(0)
+        yield each
+    yield from waiting
 
 
 def _common(name: str, wanted: Wanted) -> str | None:

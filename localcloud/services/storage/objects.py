@@ -7,6 +7,7 @@ from localcloud.errors import ApiError
 from localcloud.service import Call, Download, Resource
 from localcloud.services.storage import (
     access,
+    contexts,
     csek,
     downloads,
     folders,
@@ -55,8 +56,6 @@ def list_all(call: Call) -> Resource:
     if versions and deleted:
         message = "softDeleted and versions cannot be used together."
         raise ApiError(400, message, reason="invalid")
-    if call.get("filter"):
-        raise ApiError(501, "Listing by filter is not known here.", reason="notImplemented")
     delimiter = call.get("delimiter") or ""
     size = call.get("maxResults")
     if size is not None and size < 0:
@@ -71,6 +70,7 @@ def list_all(call: Call) -> Resource:
         trailing=bool(call.get("includeTrailingDelimiter")),
         size=min(size or listing.MOST, listing.MOST),
         token=call.get("pageToken"),
+        matches=contexts.matcher(call.get("filter")),
         full=call.get("projection") == "full",
         folders=_folders(call) if call.get("includeFoldersAsPrefixes") else (),
     )
@@ -202,6 +202,8 @@ def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
         resource = change(found.resource) | {"updated": views.stamp(depot.now())}
         resource = access.changed_list(call, bucket, resource)
         resource = retention.changed(call, bucket, found, resource)
+        now, old = views.stamp(depot.now()), found.resource.get("contexts")
+        resource["contexts"] = contexts.stamped(resource.get("contexts"), old, now)
         changed = replace(found, metageneration=found.metageneration + 1, resource=resource)
         saved = shelf.save_entry(depot, changed)
         depot.tell(Event("OBJECT_METADATA_UPDATE", bucket, saved, {}))

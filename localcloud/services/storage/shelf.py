@@ -107,6 +107,11 @@ def list_buckets(depot: Depot, project: str, *, deleted: bool) -> list[Bucket]:
     return [_bucket(row) for row in depot.rows(query, project, depot.now())]
 
 
+def every_bucket(depot: Depot) -> list[Bucket]:
+    """Return all live buckets."""
+    return [_bucket(row) for row in depot.rows("SELECT * FROM buckets WHERE purge_at IS NULL")]
+
+
 def add_bucket(depot: Depot, name: str, project: str, resource: Resource) -> Bucket:
     """Store a new bucket with a generation of its own."""
     generation = depot.next_generation()

@@ -11,6 +11,7 @@ from localcloud.services.storage import (
     buckets,
     copies,
     hmac_keys,
+    lifecycle,
     names,
     notifications,
     objects,
@@ -50,6 +51,16 @@ def _silent(handler: Answer) -> Answer:
         return Reply(_NO_CONTENT, b"")
 
     return delete
+
+
+def _on_time(handler: Answer) -> Answer:
+    """Answer after what the lifecycle rules have due has been done."""
+
+    def answer(call: Call) -> Any:
+        lifecycle.carry_out(call.cloud)
+        return handler(call)
+
+    return answer
 
 
 def _project(call: Call) -> str:
@@ -195,7 +206,7 @@ for _method, (_answer, _permission, _bodiless) in acl_methods.methods().items():
 SERVICE = Service(
     "storage",
     "v1",
-    {method: handler for method, (handler, _) in _HANDLERS.items()},
+    {method: _on_time(handler) for method, (handler, _) in _HANDLERS.items()},
     permissions={method: needs for method, (_, needs) in _HANDLERS.items()},
     errors="legacy",
     resource=_resource,

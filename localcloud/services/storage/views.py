@@ -90,7 +90,11 @@ def entry(owner: Bucket, found: Entry, *, full: bool = False, unlocked: bool = F
 
 def _public(resource: Resource) -> Resource:
     # What begins with an underscore is kept for the server's own use.
-    return {key: value for key, value in resource.items() if not key.startswith("_")}
+    return {
+        key: value
+        for key, value in resource.items()
+        if not key.startswith("_") and value is not None
+    }
 
 
 def retained_until(owner: Bucket, found: Entry) -> float | None:
