@@ -20,6 +20,7 @@ RECORDS = {
     "workflowexecutions.entries": "steps of executions",
     "cloudbuild": "builds",
     "sqladmin.latest": "which operation was an instance's last",
+    "sqladmin.contents": "what backups hold, and a final backup stays",
     "links": "loopback links handed out to browsers",
     "metadata.ports": "where an account's metadata server listened",
 }

@@ -26,8 +26,8 @@ IGNORED = {
 }
 """Collections that only record what was done, or hold what may stay."""
 
-RECORDS = {"logging", "workflowexecutions", "sqladmin.latest"}
-"""What the cloud keeps for its own use only."""
+RECORDS = {"logging", "workflowexecutions", "sqladmin.latest", "sqladmin.contents"}
+"""What the cloud keeps for its own use only, and what the final backup of an instance holds."""
 
 
 VOLATILE = {"etag", "updateTime", "updated", "metageneration", "uid", "lastModified"}
