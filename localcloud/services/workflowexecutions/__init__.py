@@ -8,8 +8,8 @@ from localcloud.protos import Protos
 from localcloud.service import Needs, Service
 from localcloud.services.workflowexecutions import callbacks, entries, executions, triggers
 from localcloud.services.workflowexecutions.executions import execution_name
-from localcloud.services.workflowexecutions.quotas import metered
 from localcloud.services.workflowexecutions.runner import on_start, on_stop
+from localcloud.services.workflows.quotas import metered
 
 _WORKFLOWS = "workflowexecutions.projects.locations.workflows."
 _PREFIX = f"{_WORKFLOWS}executions."

@@ -103,6 +103,12 @@ class Runner:
         else:
             self._admitted[_region(key)] += 1
 
+    def _unqueue(self, key: str) -> None:
+        with self.cloud.store.lock():
+            queue = self._queued.get(_region(key))
+            if queue and key in queue:
+                queue.remove(key)
+
     def _leave(self, key: str) -> None:
         """Give the place of an execution that has ended to the next in the queue."""
         region = _region(key)
@@ -231,6 +237,7 @@ class Runner:
         self.cloud.store.of(API).update(key, lambda record: {**record, "_cancelling": True})
         execution = self.running.get(key)
         if execution is None:
+            self._unqueue(key)
             self._finish(key, {"state": "CANCELLED", "error": dict(_CANCELLED)})
             return
         execution.cancel()
@@ -251,6 +258,7 @@ class Runner:
                 execution.on_end.clear()
                 execution.cancel()
                 self._leave(key)
+            self._unqueue(key)
             drop_all(self.cloud, key)
 
     def _ended(self, key: str, execution: Execution) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from localcloud.protos import Protos
 from localcloud.service import Needs, Service
 from localcloud.services.workflows import deployments, operations
+from localcloud.services.workflows.quotas import metered
 
 _PREFIX = "workflows.projects.locations."
 _HANDLERS: dict[str, tuple[Any, str]] = {
@@ -30,7 +31,10 @@ def _service(version: str, table: dict[str, tuple[Any, str]]) -> Service:
     return Service(
         "workflows",
         version,
-        {_PREFIX + method: handler for method, (handler, _) in table.items()},
+        {
+            _PREFIX + method: metered("workflows", handler) if "workflows." in method else handler
+            for method, (handler, _) in table.items()
+        },
         protos=Protos(f"google.cloud.workflows.{version}", f"google.cloud.workflows_{version}"),
         permissions={_PREFIX + method: Needs(needed) for method, (_, needed) in table.items()},
         required={_PREFIX + "workflows.create": ("sourceContents",)},

@@ -128,6 +128,29 @@ def test_requests_per_minute(desk: Desk, metric: str, method: str, path: str) ->
     assert desk.ask(method, HOST + path, body).status == first[0]
 
 
+def test_deployments_per_minute(desk: Desk) -> None:
+    """The API that deploys has a quota of its own, for each location."""
+    desk.cloud.quotas["workflows:workflows"] = 1
+    url = "workflows.googleapis.com/v1/projects/berth-local/locations/{}/workflows"
+    statuses = [
+        desk.ask("GET", url.format(place)).status
+        for place in ("europe-west1", "europe-west1", "us-central1")
+    ]
+    assert statuses == [200, 429, 200]
+
+
+def test_as_many_workflows_as_there_may_be(desk: Desk) -> None:
+    """A project has room for 10,000; one more ends its operation with an error."""
+    desk.cloud.quotas["workflows.workflows"] = 1
+    desk.deploy(ECHO)
+    parent, _, _ = NAME.rpartition("/")
+    url = f"workflows.googleapis.com/v1/{parent}?workflowId=second"
+    operation = desk.ask("POST", url, {"sourceContents": ECHO}).json()["name"]
+    desk.pass_time(1)
+    ended = desk.ask("GET", f"workflows.googleapis.com/v1/{operation}").json()
+    assert (ended["error"]["code"], "response" in ended) == (8, False)
+
+
 def test_create_and_cancel_share_a_quota(desk: Desk) -> None:
     """They are counted together, and apart from reading."""
     desk.deploy(NAP)
@@ -145,11 +168,14 @@ def test_the_queue_has_an_end(desk: Desk) -> None:
     runner_of(desk.cloud).backlog = 2
     names = [desk.start()["name"] for _ in range(3)]
     assert desk.ask("POST", f"{HOST}{NAME}/executions", {}).status == 429
+    assert desk.ask("POST", f"{HOST}{names[1]}:cancel", {}).status == 200
+    names.append(desk.start()["name"])
+    assert desk.ask("POST", f"{HOST}{NAME}/executions", {}).status == 429
     assert desk.ask("POST", f"{HOST}{names[0]}:cancel", {}).status == 200
     desk.pass_time(1)
     states = [desk.get(name)["state"] for name in names]
-    assert states == ["CANCELLED", "ACTIVE", "QUEUED"]
-    assert desk.get(names[1])["startTime"] >= desk.get(names[1])["createTime"]
+    assert states == ["CANCELLED", "CANCELLED", "ACTIVE", "QUEUED"]
+    assert desk.get(names[2])["startTime"] >= desk.get(names[2])["createTime"]
 
 
 def test_the_queue_survives_a_restart(
