@@ -14,7 +14,7 @@ from localcloud.workflows.errors import (
     value_error,
 )
 from localcloud.workflows.frames import Frame
-from localcloud.workflows.values import expect_type, from_json, shown, to_json
+from localcloud.workflows.values import expect_type, from_json, shown, text_of, to_json
 
 USER_AGENT: Final = "GoogleCloudWorkflows; (+https://cloud.google.com/workflows/docs)"
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
@@ -26,6 +26,7 @@ _GOOGLE_HOSTS: Final = (
     ".appspot.com",
     ".cloud.goog",
 )
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _JSON: Final = re.compile(r"application/(json|[^;]*\+json)")
 
 
@@ -97,8 +98,7 @@ def request(method: str, arguments: dict[str, Any]) -> HttpRequest:
         if arguments.get(name) is not None:
             raise value_error(f"{name} is not supported here: there is no private network")
     url: str = expect_type(arguments["url"], str, "url")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_address(url):
         raise value_error(f"url must be an http or https URL; got: {shown(url)}")
     timeout = limits.HTTP_TIMEOUT
     if arguments.get("timeout") is not None:
@@ -118,24 +118,31 @@ def request(method: str, arguments: dict[str, Any]) -> HttpRequest:
     )
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return False
+
+
 def _headers(given: Any) -> dict[str, str]:
     if given is None:
         return {}
     headers = {}
     for name, value in expect_type(given, dict, "headers").items():
         expect_type(name, str, "the name of a header")
-        headers[name] = _plain(value, f"header '{name}'")
+        text = headers[name] = _plain(value, f"header '{name}'")
+        if not _HEADER_NAME.fullmatch(name) or re.search(r"[\r\n\0]", text):
+            raise value_error(f"header {shown(name)} cannot be sent as it is")
     return headers
 
 
 def _plain(value: Any, what: str) -> str:
-    if type(value) is str:
-        return value
-    if type(value) is bool:
-        return "true" if value else "false"
-    if type(value) is int or type(value) is float:
-        return str(value)
-    raise type_error(f"{what} must be a string, a number or a boolean; got: {shown(value)}")
+    text = text_of(value)
+    if text is None:
+        raise type_error(f"{what} must be a string, a number or a boolean; got: {shown(value)}")
+    return text
 
 
 def with_user_agent(headers: dict[str, str]) -> dict[str, str]:

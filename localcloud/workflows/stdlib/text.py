@@ -34,9 +34,11 @@ def _pattern(regexp: Any) -> Any:
 def _codec(charset: Any) -> str:
     name: str = expect_type(charset, str, "charset")
     try:
+        # Python has codecs that are no charsets; those refuse to encode text.
+        "".encode(name)
         return codecs.lookup(name).name
-    except LookupError as error:
-        raise value_error(f"unknown charset '{name}'") from error
+    except (LookupError, ValueError) as error:
+        raise value_error(f"unknown charset {shown(name)}") from error
 
 
 @function("text.encode", "text", "charset?")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.workflows.stdlib import FUNCTIONS
-from localcloud.workflows.stdlib.registry import function
+from localcloud.workflows.errors import WorkflowError
+from localcloud.workflows.stdlib import CONSTANTS, FUNCTIONS
+from localcloud.workflows.stdlib.registry import Kind, function
 
 if TYPE_CHECKING:
     from tests.localcloud.workflows.conftest import Bench
@@ -90,6 +92,10 @@ FAILURES = [
     ('text.url_decode("%zz")', "ValueError"),
     ('text.encode("é", "ascii")', "ValueError"),
     ('text.encode("a", "no-such")', "ValueError"),
+    ('text.encode("a", "rot13")', "ValueError"),
+    ('text.encode("a", "\\u0000")', "ValueError"),
+    ("math.floor(1e300)", "ValueError"),
+    ('json.decode("1e400")', "ValueError"),
     ('text.decode("a")', "TypeError"),
     ('base64.decode("*")', "ValueError"),
     ('base64.decode("YQ==", false)', "ValueError"),
@@ -121,6 +127,38 @@ def test_value(bench: Bench, expression: str, value: Any) -> None:
 def test_failure(bench: Bench, expression: str, tag: str) -> None:
     """A function refuses what its page does not allow."""
     assert bench.tags(expression) == [tag]
+
+
+POOL: list[Any] = [
+    None,
+    True,
+    -1,
+    2.5,
+    1e300,
+    2**63 - 1,
+    "",
+    "é\x00",
+    "[",
+    "2024-01-01T00:00:00Z",
+    b"\xff",
+    [],
+    ["a", 1],
+    {"a": {2: None}},
+    CONSTANTS["http.default_retry"],
+    CONSTANTS["retry.always"],
+]
+
+
+@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if f.kind is Kind.PURE])
+def test_whatever_is_given(name: str) -> None:
+    """Every combination of arguments has a result or one of the documented errors."""
+    known = FUNCTIONS[name]
+    for number in range(known.required, len(known.parameters) + 1):
+        for arguments in product(POOL, repeat=number):
+            try:
+                known.implementation(*arguments)
+            except WorkflowError as error:
+                assert error.value["tags"][0] in ("TypeError", "ValueError")  # noqa: PT017 - or none
 
 
 @pytest.mark.parametrize(
