@@ -38,6 +38,15 @@ def _tag(command: BuildCommand, value: str) -> None:
     command.tags.append(value)
 
 
+def _network(command: BuildCommand, value: str) -> None:
+    del command
+    if value not in NETWORKS:
+        raise StepFailed(f"docker build: --network {value} is not supported here")
+
+
+# Commands of a build reach this machine's network, which stands for each of these.
+NETWORKS = frozenset(["cloudbuild", "default", "host", "bridge"])
+
 VALUED: dict[str, Callable[[BuildCommand, str], None]] = {
     "-t": _tag,
     "--tag": _tag,
@@ -45,6 +54,7 @@ VALUED: dict[str, Callable[[BuildCommand, str], None]] = {
     "--file": _file,
     "--build-arg": _argument,
     "--target": _target,
+    "--network": _network,
 }
 # Every build here starts from the same base and keeps no layers, so these change nothing.
 IGNORED = frozenset(["--pull", "--no-cache", "--quiet", "-q", "--rm", "--force-rm"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Service
-from localcloud.services.cloudbuild import builds
+from localcloud.services.cloudbuild import builds, logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,5 +43,8 @@ SERVICE = Service(
     protos=Protos("google.devtools.cloudbuild.v1", "google.cloud.devtools.cloudbuild_v1"),
     permissions={method: needs for method, (_, needs) in METHODS.items()},
     resource=_project,
+    # a build's log is read where Cloud Storage is; see logs.ROUTE
+    hosts=("storage.googleapis.com",),
+    extra={logs.ROUTE: logs.read},
     on_start=lambda cloud: cloud.machines.builder.tidy(),
 )

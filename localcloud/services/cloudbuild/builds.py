@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from localcloud.errors import invalid, not_found, precondition
 from localcloud.listing import filtered
 from localcloud.service import page
-from localcloud.services.cloudbuild import rules
+from localcloud.services.cloudbuild import logs, rules
 from localcloud.services.cloudbuild.execution import FINAL, Execution
 
 if TYPE_CHECKING:
@@ -127,6 +127,9 @@ def _begin(call: Call, body: Resource) -> Resource:
         ),
         "request": body,
     }
+    bucket = logs.bucket_of(cloud, body)
+    if bucket is not None:
+        stored["logsBucket"] = bucket
     name = f"operations/build/{cloud.project}/{base64.b64encode(chosen.encode()).decode()}"
     with call.store.lock():
         call.store.create(key, {**stored, "operation": name})

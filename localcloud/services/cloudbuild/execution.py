@@ -15,6 +15,7 @@ from localcloud.errors import ApiError
 from localcloud.machines.builds import Built, Job, Outcome
 from localcloud.services.artifactregistry.artifacts import PushRefused, push
 from localcloud.services.cloudbuild import substitutions
+from localcloud.services.cloudbuild.logs import BuildLog
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -50,14 +51,14 @@ class Execution:
         self.email = account
         self.member = f"serviceAccount:{account}"
         self.cancelled = _Cancelled(self.store, key)
-        self.logs = self._may_log()
+        self.written = BuildLog(cloud, self.build, self.member)
 
     def run(self) -> Resource:
         """Carry the build out and return it; an ApiError says that it failed."""
         if self.cancelled.is_set():
             raise ApiError(499, "Build cancelled", status="CANCELLED")
         self._update({"status": "WORKING", "startTime": self._now()})
-        if not self.logs:
+        if self.written.refused:
             text = (
                 f"The service account {self.email} does not have permission to write logs to Cloud "
                 "Logging. To fix this, grant the Logs Writer (roles/logging.logWriter) role to it."
@@ -198,6 +199,9 @@ class Execution:
         self.log(
             "DONE" if outcome.status == "SUCCESS" else f"ERROR: {outcome.status} {outcome.detail}"
         )
+        trouble = self.written.close()
+        if trouble:
+            changes["warnings"] = [{"text": trouble, "priority": "WARNING"}]
         finished = self._update(changes)
         if outcome.status == "CANCELLED":
             raise ApiError(499, "Build cancelled", status="CANCELLED")
@@ -206,35 +210,8 @@ class Execution:
         return finished
 
     def log(self, line: str) -> None:
-        """Write a line to the build's log, if the build account may and the options want it."""
-        if not self.logs:
-            return
-        number = self.store.next_number(f"{self.key}#log")
-        project = self.cloud.project
-        self.cloud.log(
-            {
-                "logName": f"projects/{project}/logs/cloudbuild",
-                "insertId": f"{self.build['id']}-{number:08d}",
-                "severity": "INFO",
-                "textPayload": line,
-                "timestamp": self._now(),
-                "resource": {
-                    "type": "build",
-                    "labels": {
-                        "project_id": project,
-                        "build_id": self.build["id"],
-                        "build_trigger_id": "",
-                    },
-                },
-            }
-        )
-
-    def _may_log(self) -> bool:
-        if self.build.get("options", {}).get("logging") == "NONE":
-            return False
-        return self.cloud.iam.allowed(
-            self.member, "logging.logEntries.create", "logging", f"projects/{self.cloud.project}"
-        )
+        """Write a line to the build's log."""
+        self.written.line(line)
 
     def _built_ins(self) -> dict[str, str]:
         return {

@@ -21,7 +21,6 @@ LOGGING_RULE = (
     "build.options.default_logs_bucket_behavior option, or (c) use either CLOUD_LOGGING_ONLY / NONE "
     "logging options"
 )
-TO_BUCKETS = ("LEGACY", "GCS_ONLY")
 NOT_BUILT = ("secrets", "dependencies", "gitConfig")
 NOT_BUILT_OPTIONS = ("pool", "workerPool", "volumes", "automapSubstitutions", "pubsubTopic")
 NOT_BUILT_STEP = ("volumes", "automapSubstitutions", "results")
@@ -120,7 +119,7 @@ def _check_built(build: Resource) -> None:
     missing += [f"artifacts.{kind}" for kind in build.get("artifacts", {}) if kind != "images"]
     if build.get("availableSecrets", {}).get("inline"):
         missing.append("availableSecrets.inline")
-    if build.get("logsBucket") or options.get("logging") in TO_BUCKETS:
-        missing.append("logs in a bucket (use CLOUD_LOGGING_ONLY)")
+    if options.get("defaultLogsBucketBehavior") == "REGIONAL_USER_OWNED_BUCKET":
+        missing.append("options.defaultLogsBucketBehavior")
     if missing:
         raise ApiError(501, f"The local cloud has no builds with {missing[0]}.")

@@ -94,7 +94,10 @@ def test_bad_builds_are_refused(builds: Any, changes: dict[str, Any], words: str
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"logsBucket": "gs://x"}, "logs in a bucket"),
+        (
+            {"options": {"defaultLogsBucketBehavior": "REGIONAL_USER_OWNED_BUCKET"}},
+            "options.defaultLogsBucketBehavior",
+        ),
         ({"source": {"gitSource": {"url": "https://x"}}}, "source.gitSource"),
         ({"options": {"logging": "NONE", "pool": {"name": "x"}}}, "options.pool"),
         ({"artifacts": {"objects": {"location": "gs://x"}}}, "artifacts.objects"),
