@@ -10,9 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcloud.machines.databases import Login
 from localcloud.services.sqladmin.names import server_says
-from localcloud.services.sqladmin.users import BUILT_IN
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -68,10 +66,6 @@ def _restore(cloud: Cloud, key: str, source: Path, rows: Resource) -> None:
     servers, connection = cloud.machines.databases, _connection(cloud, key)
     with server_says("restore the instance"):
         servers.restore(connection, source)
-        for part, row in rows.items():
-            # the internal password of an IAM user belongs to the instance
-            if part.startswith("users/") and row["type"] != BUILT_IN:
-                servers.set_user(connection, Login(row["name"], iam=True))
     store = cloud.store.of("sqladmin")
     with cloud.store.lock():
         for part in _rows(cloud, key):

@@ -12,15 +12,17 @@ import contextlib
 import hashlib
 import logging
 import socket
-import ssl
+import struct
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from localcloud import door
-from localcloud.services.sqladmin import iam_login
+from localcloud.services.sqladmin import iam_login, mysql_login, postgres_login
 from localcloud.services.sqladmin.certificates import Certificates
+from localcloud.services.sqladmin.engines import kind
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Coroutine
 
     from localcloud.cloud import Cloud
@@ -31,6 +33,10 @@ T = TypeVar("T")
 PORT = 3307
 ATTEMPTS = 8
 SECONDS = 30.0
+LOGIN_SECONDS = 60.0
+
+BEGINS = {"POSTGRES": postgres_login.admitted, "MYSQL": mysql_login.admitted}
+"""How a connection begins, by engine."""
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +146,8 @@ class Gateway:
         talks.add(talk)
         try:
             await self._talk(key, reader, writer)
-        except (OSError, ssl.SSLError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError, LookupError, ValueError, struct.error):
+            # gone, too slow, or not speaking the protocol
             log.debug("a connection to %s ended early", key, exc_info=True)
         except asyncio.CancelledError:
             log.debug("a connection to %s was cut", key)
@@ -162,7 +169,9 @@ class Gateway:
         inner_reader, inner_writer = await asyncio.open_unix_connection(str(place))
         streams = iam_login.Streams(reader, writer, inner_reader, inner_writer)
         try:
-            if await iam_login.admitted(guest, found["databaseVersion"], streams):
+            async with asyncio.timeout(LOGIN_SECONDS):
+                admitted = await BEGINS[kind(found["databaseVersion"])](guest, streams)
+            if admitted:
                 await door.pipe(reader, writer, inner_reader, inner_writer)
         finally:
             inner_writer.transport.abort()
