@@ -82,8 +82,8 @@ def begin(call: Call, wanted: Resource, *, may_queue: bool) -> Resource:
     check_labels(labels)
     runner = runner_of(call.cloud)
     with call.cloud.store.lock():
-        full = runner.full(workflow_name)
-        if full and (not may_queue or runner.backlog_full(workflow_name)):
+        full = runner.places.full(workflow_name)
+        if full and (not may_queue or runner.places.queue_full(workflow_name)):
             raise ApiError(
                 429,
                 "Quota exceeded for quota metric 'Concurrent executions' and limit 'Concurrent "
@@ -104,7 +104,7 @@ def begin(call: Call, wanted: Resource, *, may_queue: bool) -> Resource:
         if not full:
             execution["startTime"] = execution["createTime"]
         created = call.store.create(key, execution)
-        runner.admit(key, queued=full)
+        (runner.places.wait if full else runner.places.take)(key)
     if not full:
         runner.start(key, created)
     return _viewed(call, created, default="FULL", live=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from localcloud.clock import Timer, VirtualClock
 from localcloud.services.workflowexecutions import callbacks, entries, logs
+from localcloud.services.workflowexecutions.places import Places
 from localcloud.services.workflowexecutions.records import (
     API,
     JOURNAL,
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONCURRENT = 10_000
-BACKLOG = 100_000
 _CANCELLED = {"payload": '"Execution cancelled."', "context": "Execution cancelled."}
 _PATIENCE = 2.0  # seconds a cancellation waits for the execution to notice it
 _runners: WeakKeyDictionary[Any, Runner] = WeakKeyDictionary()
@@ -70,11 +68,8 @@ class Runner:
     def __init__(self, cloud: Cloud) -> None:
         """Prepare the engine."""
         self.cloud = cloud
-        self.concurrent = CONCURRENT
-        self.backlog = BACKLOG
+        self.places = Places(cloud.quotas)
         self.running: dict[str, Execution] = {}
-        self._queued: dict[str, deque[str]] = {}
-        self._admitted: Counter[str] = Counter()
         self._year: Timer | None = None
         self.engine = Engine(
             cloud.clock,
@@ -88,33 +83,11 @@ class Runner:
 
     # -- starting ------------------------------------------------------------------------------
 
-    def full(self, workflow: str) -> bool:
-        """Say whether the region of a workflow has as many executions as it may have."""
-        return self._admitted[_region(workflow)] >= self.concurrent
-
-    def backlog_full(self, workflow: str) -> bool:
-        """Say whether no further execution may wait in the region of a workflow."""
-        return len(self._queued.get(_region(workflow), ())) >= self.backlog
-
-    def admit(self, key: str, *, queued: bool) -> None:
-        """Give an execution a place among the running ones or in the queue; under the store's lock."""
-        if queued:
-            self._queued.setdefault(_region(key), deque()).append(key)
-        else:
-            self._admitted[_region(key)] += 1
-
-    def _unqueue(self, key: str) -> None:
-        with self.cloud.store.lock():
-            queue = self._queued.get(_region(key))
-            if queue and key in queue:
-                queue.remove(key)
-
     def _leave(self, key: str) -> None:
         """Give the place of an execution that has ended to the next in the queue."""
-        region = _region(key)
         with self.cloud.store.lock():
-            self._admitted[region] -= 1
-        self._start_queued(region)
+            self.places.free(key)
+        self._start_waiting()
 
     def start(self, key: str, record: Resource, past: list[Resource] | None = None) -> None:
         """Start an execution, or go on with one whose journal is given."""
@@ -206,28 +179,26 @@ class Runner:
             elif record.get("_cancelling") and "endTime" not in record:
                 self._finish(key, {"state": "CANCELLED", "error": dict(_CANCELLED)})
             elif record["state"] == "ACTIVE" and key not in self.running:
-                self.admit(key, queued=False)
+                self.places.take(key)
                 past = [entry for _, entry in journal.under(key + "/")]
                 self.start(key, record, past)
             elif record["state"] == "QUEUED":
-                self.admit(key, queued=True)
-        for region in list(self._queued):
-            self._start_queued(region)
+                self.places.wait(key)
+        self._start_waiting()
 
-    def _start_queued(self, region: str) -> None:
+    def _start_waiting(self) -> None:
         collection = self.cloud.store.of(API)
-        queue = self._queued.get(region)
-        while queue:
+        while True:
             with self.cloud.store.lock():
-                if not queue or self.full(queue[0]):
+                key = self.places.next()
+                if key is None:
                     return
-                key = queue.popleft()
                 record = collection.find(key)
                 if record is None or record["state"] != "QUEUED":
                     continue
                 now = self.cloud.clock.rfc3339()
                 started = collection.put(key, {**record, "state": "ACTIVE", "startTime": now})
-                self.admit(key, queued=False)
+                self.places.take(key)
             self.start(key, started)
 
     # -- ending --------------------------------------------------------------------------------
@@ -237,7 +208,8 @@ class Runner:
         self.cloud.store.of(API).update(key, lambda record: {**record, "_cancelling": True})
         execution = self.running.get(key)
         if execution is None:
-            self._unqueue(key)
+            with self.cloud.store.lock():
+                self.places.give_up(key)
             self._finish(key, {"state": "CANCELLED", "error": dict(_CANCELLED)})
             return
         execution.cancel()
@@ -258,8 +230,9 @@ class Runner:
                 execution.on_end.clear()
                 execution.cancel()
                 self._leave(key)
-            self._unqueue(key)
-            drop_all(self.cloud, key)
+            with self.cloud.store.lock():
+                self.places.give_up(key)
+                drop_all(self.cloud, key)
 
     def _ended(self, key: str, execution: Execution) -> None:
         changes: Resource = {"state": execution.state}
@@ -385,7 +358,3 @@ def _steps(execution: Execution) -> list[Resource]:
 def _billed(execution: Execution) -> dict[str, int]:
     """Count steps as Google bills them: requests to others and callbacks are external."""
     return {"internal": execution.steps - execution.external, "external": execution.external}
-
-
-def _region(name: str) -> str:
-    return "/".join(name.split("/")[:4])

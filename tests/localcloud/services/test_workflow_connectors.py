@@ -12,7 +12,6 @@ from localcloud.services import iam, logging, secretmanager
 from localcloud.services.pubsub import SERVICE as PUBSUB
 from localcloud.services.storage import SERVICE as STORAGE
 from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
-from localcloud.services.workflowexecutions.runner import runner_of
 from localcloud.services.workflows import SERVICE as WORKFLOWS
 from tests.localcloud.services.desk import HOST, NAME, Desk
 
@@ -196,7 +195,7 @@ def test_what_a_workflow_starts_never_waits_in_the_queue(desk: Desk) -> None:
     """The parent holds a place: its child is refused, tried again, and in the end an error."""
     child = f"workflows.googleapis.com/v1/{PARENT}/workflows?workflowId=child"
     desk.ask("POST", child, {"sourceContents": "- a: {return: 1}"})
-    runner_of(desk.cloud).concurrent = 1
+    desk.cloud.quotas["workflows:executions.concurrent"] = 1
     state, error = outcome(desk, (RUN, {"workflow_id": "child"}))
     assert (state, error["code"]) == ("FAILED", 429)
     refused = [call for call in desk.cloud.calls if call.status == 429]

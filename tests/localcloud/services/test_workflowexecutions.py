@@ -187,7 +187,7 @@ def test_cancelling(desk: Desk) -> None:
 def test_beyond_the_quota_executions_queue(desk: Desk) -> None:
     """They start in order when there is room, unless the caller would rather be refused."""
     desk.deploy(NAP)
-    runner_of(desk.cloud).concurrent = 1
+    desk.cloud.quotas["workflows:executions.concurrent"] = 1
     first, second = desk.start()["name"], desk.start()["name"]
     refused = {"disableConcurrencyQuotaOverflowBuffering": True}
     assert desk.ask("POST", f"{HOST}{NAME}/executions", refused).status == 429
