@@ -94,7 +94,7 @@ class Cloud(Trouble):
         self.random = Random(seed)  # noqa: S311 - must repeat itself
         self.store = Store(state / "store.sqlite", now=self.clock.now)
         self.faults = Faults(self.random)
-        self.limits = Limits(self.clock)
+        self.limits = Limits(self.clock, consumer=self.number)
         self.calls = CallLog()
         self.tokens = Tokens(
             state / "keys",
@@ -147,15 +147,16 @@ class Cloud(Trouble):
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         timeout: float = 300.0,
+        inside: bool = False,
     ) -> Response:
-        """Make one HTTP request in-process.
+        """Make one HTTP request in-process; ``inside`` when a service of Google's own makes it.
 
         Raises ConnectionFailed where no answer would come, TimeoutError where it came too late.
         """
         request = Request(method, url, dict(headers or {}), body)
         if self.is_ingress(request.host):
             answer: Response = self.ingress.request(
-                method, url, headers=request.headers, body=body, timeout=timeout
+                method, url, headers=request.headers, body=body, timeout=timeout, inside=inside
             )
             return answer
         issuer = Issuer(self.tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
@@ -12,12 +13,18 @@ if TYPE_CHECKING:
     from localcloud.clock import Clock
 
 
+_MINUTE = 60.0
+_HOSTS = {"sql": "sqladmin"}
+"""APIs whose methods are not called like their host."""
+
+
 class Limits:
     """How many calls of a method are answered in how many seconds; the rest get 429."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Count on the cloud's clock."""
+    def __init__(self, clock: Clock, *, consumer: str) -> None:
+        """Count on the cloud's clock, for the project with the number ``consumer``."""
         self._clock = clock
+        self._consumer = consumer
         self._limits: dict[str, tuple[int, float]] = {}
         self._taken: defaultdict[str, deque[float]] = defaultdict(deque)
         self._lock = threading.Lock()
@@ -48,15 +55,38 @@ class Limits:
                 taken.append(now)
                 return
             wait = taken[0] + seconds - now
+        raise self._exceeded(method, most, seconds, wait)
+
+    def _exceeded(self, method: str, most: int, seconds: float, wait: float) -> ApiError:
+        """Word the refusal as cloud.google.com/docs/quotas/troubleshoot has it."""
+        api = method.partition(".")[0]
+        host = f"{_HOSTS.get(api, api)}.googleapis.com"
+        metric = f"{host}/{method.rpartition('.')[2]}_requests"
+        span = "per minute" if seconds == _MINUTE else f"per {seconds:g} seconds"
+        limit = f"{method.rpartition('.')[2]} requests {span}"
+        message = (
+            f"Quota exceeded for quota metric '{metric}' and limit '{limit}' of service '{host}' "
+            f"for consumer 'project_number:{self._consumer}'."
+        )
+        info = error_info(
+            "RATE_LIMIT_EXCEEDED",
+            service=host,
+            consumer=f"projects/{self._consumer}",
+            quota_metric=metric,
+            quota_limit=limit,
+            quota_limit_value=str(most),
+        )
+        failure = {
+            "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+            "violations": [{"subject": f"project_number:{self._consumer}", "description": message}],
+        }
         retry = {
             "@type": "type.googleapis.com/google.rpc.RetryInfo",
             "retryDelay": f"{wait:.3f}s",
         }
-        raise ApiError(
+        return ApiError(
             429,
-            f"Quota exceeded for quota metric '{method}' and limit '{most} per {seconds:g} "
-            "seconds'.",
-            reason="RATE_LIMIT_EXCEEDED",
-            details=[error_info("RATE_LIMIT_EXCEEDED", quota_metric=method), retry],
-            headers={"retry-after": str(max(1, round(wait)))},
+            message,
+            details=[info, failure, retry],
+            headers={"retry-after": str(max(1, math.ceil(wait)))},
         )

@@ -102,7 +102,7 @@ def _account(call: Call) -> str:
             ),
             email,
         )
-    if not call.cloud.account_usable(email) or email.isdigit():
+    if not email.endswith(".gserviceaccount.com") or not call.cloud.account_usable(email):
         raise not_found(f"Not found; Gaia id not found for email {email}")
     for member, link in _chain(call):
         call.cloud.iam.check(member, _DELEGATION, "iam", _resource(call, link))
