@@ -30,6 +30,7 @@ _CHANGEABLE = (
     "callLogLevel",
     "executionHistoryLevel",
 )
+_MAPS = ("labels", "userEnvVars")
 _ORDER = ("name", "createTime", "updateTime", "revisionCreateTime", "state")
 _FILTERS: Readers = {
     "name": str,
@@ -134,7 +135,8 @@ def patch(call: Call) -> Resource:
     if mask == ["*"]:
         mask = list(_CHANGEABLE)
     for path in mask:
-        if path.partition(".")[0] not in _CHANGEABLE:
+        field, *inner = path.split(".")
+        if field not in _CHANGEABLE or (inner and (field not in _MAPS or len(inner) > 1)):
             raise invalid(f"field {path!r} of update_mask cannot be changed or does not exist")
     if not mask:
         raise invalid("nothing to update: update_mask and workflow are empty")

@@ -157,6 +157,11 @@ def test_only_what_runs_makes_a_revision(owner: Caller) -> None:
     [
         ("name", {"name": "x"}),
         ("nonsense", {}),
+        ("sourceContents.line", {"sourceContents": GOOD}),
+        ("labels.a.b", {"labels": {"a": "b"}}),
+        ("revisionId", {"revisionId": "000009-abc"}),
+        ("state,description", {"description": "d"}),
+        ("cryptoKeyName", {"cryptoKeyName": "k"}),
         ("", {}),
         ("sourceContents", {"sourceContents": "- a: {}"}),
         ("sourceContents", {}),
@@ -167,6 +172,78 @@ def test_what_cannot_be_changed(owner: Caller, mask: str, body: dict[str, Any]) 
     owner.deploy()
     status, _ = owner("PATCH", f"{PARENT}/workflows/w?updateMask={mask}", body)
     assert status == 400
+
+
+def test_masks(owner: Caller) -> None:
+    """A mask may name one entry of a map, several fields in either spelling, or everything."""
+    owner.deploy(labels={"a": "1", "b": "2"}, userEnvVars={"X": "1"}, description="old")
+    path = f"{PARENT}/workflows/w?updateMask="
+
+    def patched(mask: str, **body: Any) -> dict[str, Any]:
+        owner.finished(owner("PATCH", path + mask, body)[1])
+        found: dict[str, Any] = owner("GET", f"{PARENT}/workflows/w")[1]
+        return found
+
+    one = patched("labels.a,call_log_level", labels={"a": "3", "c": "4"}, callLogLevel="LOG_NONE")
+    assert (one["labels"], one["callLogLevel"]) == ({"a": "3", "b": "2"}, "LOG_NONE")
+    assert one["revisionId"].startswith("000001-")
+    two = patched("userEnvVars.X,description", userEnvVars={"X": "2"})
+    assert (two["userEnvVars"], "description" in two) == ({"X": "2"}, False)
+    assert two["revisionId"].startswith("000002-")
+    three = patched("*", sourceContents=GOOD)
+    assert not {"labels", "userEnvVars", "callLogLevel"} & three.keys()
+
+
+def test_two_updates_at_once_keep_both(cloud: Cloud, owner: Caller) -> None:
+    """Each changes what it names in what is there when it happens."""
+    owner.deploy(labels={"a": "1"})
+    cloud.latency["workflows.projects.locations.workflows.patch"] = 10.0
+    path = f"{PARENT}/workflows/w?updateMask=labels."
+    first = owner("PATCH", path + "b", {"labels": {"b": "2"}})[1]
+    second = owner("PATCH", path + "c", {"labels": {"c": "3"}})[1]
+    assert "error" not in owner.finished(first)
+    assert "error" not in owner.finished(second)
+    assert owner("GET", f"{PARENT}/workflows/w")[1]["labels"] == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_an_account_may_be_given_by_its_number(cloud: Cloud, owner: Caller) -> None:
+    """Or by its e-mail alone, or under any project."""
+    robot = cloud.request(
+        "POST",
+        "https://iam.googleapis.com/v1/projects/berth-local/serviceAccounts",
+        headers={"authorization": f"Bearer {cloud.tokens.access_token('owner@example.com')}"},
+        body=b'{"accountId": "robot-one"}',
+    ).json()
+    whole = f"projects/berth-local/serviceAccounts/{robot['email']}"
+    for number, given in enumerate(
+        (robot["uniqueId"], robot["email"], f"projects/-/serviceAccounts/{robot['email']}")
+    ):
+        made = owner.deploy(f"w{number}", serviceAccount=given)["response"]
+        assert made["serviceAccount"] == whole
+
+
+def test_a_key_needs_cloud_kms(owner: Caller) -> None:
+    """Which there is not: a key of another place and a well-formed one are refused, with reasons."""
+    for place, words in (("us-central1", "location"), ("europe-west1", "no Cloud KMS")):
+        key = f"projects/berth-local/locations/{place}/keyRings/r/cryptoKeys/k"
+        body = {"sourceContents": GOOD, "cryptoKeyName": key}
+        status, answer = owner("POST", f"{PARENT}/workflows?workflowId=w", body)
+        assert (status, words in answer["error"]["message"]) == (400, True)
+
+
+def test_lists_of_all_places(owner: Caller) -> None:
+    """A dash stands for every location; a filter may name what a workflow has, and no more."""
+    owner.deploy("here")
+    there = "projects/berth-local/locations/us-central1"
+    owner.finished(
+        owner("POST", f"{there}/workflows?workflowId=there", {"sourceContents": GOOD})[1]
+    )
+    listed = owner("GET", "projects/berth-local/locations/-/workflows")[1]["workflows"]
+    assert [item["name"].split("/")[3] for item in listed] == ["europe-west1", "us-central1"]
+    assert len(owner("GET", f"{there}/workflows?filter=state%3DACTIVE")[1]["workflows"]) == 1
+    for bad in ("colour%3Dred", "state%3DSLEEPING", "createTime%3E%22soon%22", "anything"):
+        assert owner("GET", f"{there}/workflows?filter={bad}")[0] == 400, bad
+    assert owner("GET", "projects/berth-local/locations/Moon/workflows")[0] == 404
 
 
 def test_lists_are_filtered_ordered_and_cut(owner: Caller) -> None:
