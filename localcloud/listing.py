@@ -1,8 +1,12 @@
-"""List filters in the form of AIP-160 that Google's clients use: ``labels.a=b AND name:x``."""
+"""List filters in the form of AIP-160 that Google's clients use: ``labels.a=b AND name:x``.
+
+As there, NOT binds closest, then OR, and AND last; nothing between two terms means AND.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from localcloud.store import Resource
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
+    r"(?:\s|--[^\n]*)*(?:(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
     r"|(?P<sign>!=|<=|>=|=~|!~|[()=<>:]|-(?=[A-Za-z(]))"
     r"|(?P<word>[^\s()=<>:!\"'](?:[^\s()=<>:!\"']|\"[^\"]*\")*))"
 )
@@ -34,22 +38,55 @@ _COMPARE: dict[str, Callable[[Any, str], bool]] = {
 }
 
 
+def _unexpected(expression: str, what: str, _: int) -> str:
+    return f"Invalid filter '{expression}': unexpected '{what}'."
+
+
+@dataclass(frozen=True)
+class Language:
+    """What one API's filters have beyond those of the others.
+
+    Attributes:
+        functions: what a function's arguments ask of an item, by its name.
+        ignores_case: whether texts are equal when only their case differs.
+        refusal: says what is wrong with an expression: the expression, the part, and where it is.
+    """
+
+    functions: Mapping[str, Callable[[list[str]], Test]] = field(default_factory=dict)
+    ignores_case: bool = False
+    refusal: Callable[[str, str, int], str] = _unexpected
+
+
+GENERAL = Language()
+
+
 def filtered(
     items: Sequence[Resource],
     expression: str | None,
     *,
     order: Mapping[str, Sequence[str]] | None = None,
     fields: Mapping[str, Callable[[str], str]] | None = None,
+    language: Language = GENERAL,
 ) -> list[Resource]:
     """Keep the items that match; 400 for an expression outside the language.
 
     ``order`` names fields whose values compare by rank, such as log severities. ``fields`` are
     the only ones that can be asked about, each with what reads a value (ValueError refuses it).
     """
-    if not expression or not expression.strip():
-        return list(items)
-    test = _Parser(expression, order or {}, fields).whole()
+    test = compiled(expression, order=order, fields=fields, language=language)
     return [item for item in items if test(item)]
+
+
+def compiled(
+    expression: str | None,
+    *,
+    order: Mapping[str, Sequence[str]] | None = None,
+    fields: Mapping[str, Callable[[str], str]] | None = None,
+    language: Language = GENERAL,
+) -> Test:
+    """Return the question an expression asks of an item; see `filtered`."""
+    parser = _Parser(expression or "", order or {}, fields, language)
+    return parser.whole() if parser.tokens else lambda _: True
 
 
 class _Parser:
@@ -58,22 +95,30 @@ class _Parser:
         expression: str,
         order: Mapping[str, Sequence[str]],
         fields: Mapping[str, Callable[[str], str]] | None,
+        language: Language,
     ) -> None:
         self.expression = expression
         self.order = order
         self.fields = fields
+        self.language = language
         self.tokens: list[tuple[str, str]] = []
-        at, text = 0, expression.rstrip()
+        self.places: list[int] = []
+        self.at, at, text = 0, 0, re.sub(r"(?:\s|--[^\n\"']*)*\Z", "", expression)
         while at < len(text):
             found = _TOKEN.match(text, at)
             if found is None or found.lastgroup is None:
+                self.places.append(at)
+                self.at = len(self.places)
                 raise self.refuse(text[at:])
             self.tokens.append((found.lastgroup, found[found.lastgroup]))
+            self.places.append(found.start(found.lastgroup))
             at = found.end()
-        self.at = 0
+        self.places.append(at)
 
     def refuse(self, what: str) -> Exception:
-        return invalid(f"Invalid filter '{self.expression}': unexpected '{what}'.")
+        # What was taken last is what is wrong.
+        place = self.places[max(0, min(self.at, len(self.places)) - 1)]
+        return invalid(self.language.refusal(self.expression, what, place))
 
     def peek(self) -> tuple[str, str]:
         return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "the end")
@@ -84,25 +129,31 @@ class _Parser:
         return token
 
     def whole(self) -> Test:
-        test = self.either()
+        test = self.both(self.single)
         if self.peek()[0] != "end":
-            raise self.refuse(self.peek()[1])
+            raise self.refuse(self.take()[1])
         return test
 
-    def either(self) -> Test:
-        tests = [self.both()]
-        while self.peek() == ("word", "OR"):
-            self.take()
-            tests.append(self.both())
-        return lambda item: any(test(item) for test in tests)
-
-    def both(self) -> Test:
-        tests = [self.single()]
-        while self.peek() not in {("end", "the end"), ("sign", ")"), ("word", "OR")}:
+    def both(self, leaf: Callable[[], Test]) -> Test:
+        tests = [self.either(leaf)]
+        while self.peek() not in {("end", "the end"), ("sign", ")")}:
             if self.peek() == ("word", "AND"):
                 self.take()
-            tests.append(self.single())
+            tests.append(self.either(leaf))
         return lambda item: all(test(item) for test in tests)
+
+    def either(self, leaf: Callable[[], Test]) -> Test:
+        tests = [leaf()]
+        while self.peek() == ("word", "OR"):
+            self.take()
+            tests.append(leaf())
+        return lambda item: any(test(item) for test in tests)
+
+    def group(self, leaf: Callable[[], Test]) -> Test:
+        test = self.both(leaf)
+        if self.take() != ("sign", ")"):
+            raise self.refuse("the end")
+        return test
 
     def single(self) -> Test:
         kind, text = self.take()
@@ -110,35 +161,62 @@ class _Parser:
             inner = self.single()
             return lambda item: not inner(item)
         if (kind, text) == ("sign", "("):
-            test = self.either()
-            if self.take() != ("sign", ")"):
-                raise self.refuse("the end")
-            return test
+            return self.group(self.single)
         if kind not in {"word", "string"} or (kind == "word" and text in {"AND", "OR"}):
             raise self.refuse(text)
         name = text if kind == "word" else _unquoted(text)
         sign_kind, sign = self.peek()
+        if kind == "word" and sign == "(" and name in self.language.functions:
+            return self.called(name)
         if sign_kind != "sign" or sign not in _COMPARE:
             if self.fields is not None:
                 raise self.refuse(name)
-            return lambda item: name.lower() in str(item).lower()
+            return lambda item: _mentions(item, name.lower())
         self.take()
-        value_kind, raw = self.take()
-        if value_kind not in {"word", "string"}:
+        return self.value(name, sign)
+
+    def called(self, name: str) -> Test:
+        self.take()
+        arguments: list[str] = []
+        while self.peek() not in {("end", "the end"), ("sign", ")")}:
+            kind, text = self.take()
+            texts = [_unquoted(text)] if kind == "string" else text.split(",")
+            arguments += [one for one in texts if one]
+        if self.take() != ("sign", ")"):
+            raise self.refuse("the end")
+        try:
+            return self.language.functions[name](arguments)
+        except ValueError:
+            raise self.refuse(name) from None
+
+    def value(self, name: str, sign: str) -> Test:
+        """Read a value, or several in parentheses: ``severity=(ERROR OR ALERT)``."""
+        kind, raw = self.take()
+        if (kind, raw) == ("sign", "("):
+            return self.group(lambda: self.value(name, sign))
+        if (kind, raw) == ("word", "NOT"):
+            inner = self.value(name, sign)
+            return lambda item: not inner(item)
+        if kind not in {"word", "string"} or (kind == "word" and raw in {"AND", "OR"}):
             raise self.refuse(raw)
-        wanted = _unquoted(raw) if value_kind == "string" else raw
-        return self.comparison(name, sign, wanted)
+        return self.comparison(name, sign, _unquoted(raw) if kind == "string" else raw)
 
     def comparison(self, name: str, sign: str, wanted: str) -> Test:
         ranks = self.order.get(name)
         compare = _COMPARE[sign]
-        if ranks is not None and sign in {"<", "<=", ">", ">="}:
+        if ranks is not None and sign in {"<", "<=", ">", ">=", "=", "!="}:
+            wanted = wanted.upper() if self.language.ignores_case else wanted
             if wanted not in ranks:
                 raise self.refuse(wanted)
             return lambda item: compare(
                 ranks.index(item.get(name, ranks[0])), str(ranks.index(wanted))
             )
         path = _path(name)
+        if sign in {"=~", "!~"}:
+            try:
+                re.compile(wanted)
+            except re.error:
+                raise self.refuse(wanted) from None
         if self.fields is not None:
             read = self.fields.get(camel(path[0]))
             if read is None:
@@ -147,7 +225,24 @@ class _Parser:
                 wanted = wanted if sign == ":" else read(wanted)
             except ValueError:
                 raise self.refuse(wanted) from None
+        if self.language.ignores_case and sign in {"=", "!="}:
+            return lambda item: compare(_lowered(_lookup(item, path)), wanted.lower())
         return lambda item: compare(_lookup(item, path), wanted)
+
+
+def _mentions(item: Any, text: str) -> bool:
+    """Say whether any value in an item holds a text; names of fields do not count."""
+    if isinstance(item, dict):
+        return any(_mentions(value, text) for value in item.values())
+    if isinstance(item, list):
+        return any(_mentions(value, text) for value in item)
+    return text in _text(item).lower()
+
+
+def _lowered(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_lowered(item) for item in value]
+    return value.lower() if isinstance(value, str) else value
 
 
 def _path(name: str) -> list[str]:

@@ -170,7 +170,7 @@ class Pipeline:
             raise unauthenticated(missing=True)
         if not (caller.anonymous or caller.good_for(method.scopes)):
             raise refusals.insufficient_scopes(service, method)
-        self._enabled(service)
+        self.check_enabled(service)
         checked = validation.check_body(
             document,
             method,
@@ -208,7 +208,7 @@ class Pipeline:
     def _extra(self, route: Route, request: Request, progress: _Progress) -> Response:
         caller = self._cloud.tokens.identify(request.headers)
         progress.caller = caller
-        self._enabled(route.service)
+        self.check_enabled(route.service)
         handler = route.handler
         if handler is None:
             raise LookupError("an extra route has a handler")
@@ -243,7 +243,8 @@ class Pipeline:
             return Response(found.status, headers, download=found)
         return _reply(found) if isinstance(found, Reply) else found
 
-    def _enabled(self, service: Service) -> None:
+    def check_enabled(self, service: Service) -> None:
+        """Refuse calls of an API that the project has not enabled."""
         if self._cloud.usable(service.host):
             return
         title = self._cloud.router.document(service).title

@@ -6,26 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from localcloud.errors import invalid
-from localcloud.listing import filtered
+from localcloud.errors import invalid, not_found
 from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
+from localcloud.services import _log_tail
+from localcloud.services._log_query import SEVERITIES, query
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.store import Store
 
-SEVERITIES = (
-    "DEFAULT",
-    "DEBUG",
-    "INFO",
-    "NOTICE",
-    "WARNING",
-    "ERROR",
-    "CRITICAL",
-    "ALERT",
-    "EMERGENCY",
-)
+__all__ = ["SERVICE", "SEVERITIES", "entries", "write_entry"]
+
 _MOST_KEPT = 20_000
 _TRIM_EVERY = 500
 _PAYLOADS = ("textPayload", "jsonPayload", "protoPayload")
@@ -63,15 +55,17 @@ def write(call: Call) -> Resource:
 def list_entries(call: Call) -> Resource:
     """List entries that match, oldest first unless asked otherwise."""
     names = [call.cloud.by_id(name) for name in call.body.get("resourceNames", [])]
-    if not names:
-        raise invalid("The resource_names field must contain at least one resource.")
     for name in names:
+        _log_tail.check_resource(name)
         call.require("logging.logEntries.list", name)
     order = (call.body.get("orderBy") or "timestamp asc").split()
     if order[:1] != ["timestamp"] or order[1:] not in ([], ["asc"], ["desc"]):
         raise invalid("order_by must be 'timestamp asc' or 'timestamp desc'.")
-    found = _deduplicated(entries(call.cloud.store))
-    kept = filtered(found, call.body.get("filter"), order={"severity": SEVERITIES})
+    projects = {f"projects/{call.cloud.project}", f"projects/{call.cloud.number}"}
+    mine = any("/".join(name.split("/")[:2]) in projects for name in names)
+    found = _deduplicated(entries(call.cloud.store)) if mine else []
+    matches = query(call.body.get("filter"))
+    kept = [entry for entry in found if matches(entry)]
     if order[1:] == ["desc"]:
         kept.reverse()
     call.params["pageSize"] = call.body.get("pageSize")
@@ -86,6 +80,21 @@ def list_logs(call: Call) -> Resource:
     mine = sorted(name for name in names if name.startswith(parent + "/"))
     start = page(call, [{"name": name} for name in mine], "logNames")
     return {**start, "logNames": [item["name"] for item in start.get("logNames", [])]}
+
+
+def delete_log(call: Call) -> None:
+    """Delete all entries of a log; 404 when it has none."""
+    name = call.cloud.by_id(call["logName"])
+    store = call.cloud.store
+    found = [
+        key
+        for key, entry in store.of("logging").under("entries/")
+        if unquote(str(entry["logName"])) == unquote(name)
+    ]
+    if not found:
+        raise not_found(f"Log {name.rpartition('/')[2]} does not exist")
+    for key in found:
+        store.of("logging").delete(key)
 
 
 def _check(call: Call, entry: Resource) -> None:
@@ -110,6 +119,7 @@ def _store_entry(cloud: Cloud, entry: Resource) -> None:
         "insertId": entry.get("insertId", f"{number:016x}"),
     }
     collection.put(f"entries/{number:012d}", stored)
+    _log_tail.announce(cloud, stored)
     _trim(cloud.store, number)
 
 
@@ -142,6 +152,7 @@ SERVICE = Service(
         "logging.entries.write": write,
         "logging.entries.list": list_entries,
         "logging.projects.logs.list": list_logs,
+        "logging.projects.logs.delete": delete_log,
     },
     protos=Protos(
         "google.logging.v2",
@@ -150,6 +161,7 @@ SERVICE = Service(
             "WriteLogEntries": "logging.entries.write",
             "ListLogEntries": "logging.entries.list",
             "ListLogs": "logging.projects.logs.list",
+            "DeleteLog": "logging.projects.logs.delete",
         },
     ),
     permissions={
@@ -157,7 +169,10 @@ SERVICE = Service(
         # entries.list is checked for each of the resources it names
         "logging.entries.list": Needs(),
         "logging.projects.logs.list": "logging.logs.list",
+        "logging.projects.logs.delete": "logging.logs.delete",
     },
     required={"logging.entries.write": ("entries",), "logging.entries.list": ("resourceNames",)},
     resource=_project,
+    grpc=_log_tail.handlers,
+    streams=(_log_tail.METHOD,),
 )

@@ -41,6 +41,13 @@ ITEMS: list[dict[str, Any]] = [
         ('name=~"a$"', "alpha beta gamma"),
         ('name!~"alp"', "beta gamma"),
         ("blue", "beta"),
+        ("labels", ""),
+        # OR binds closer than AND, and than nothing at all
+        ("size=5 AND labels.team=red OR labels.team=blue", "alpha"),
+        ("size=50 labels.team=red OR labels.team=blue", "beta"),
+        ("labels.team=(red OR blue) AND size>=(5 AND 10)", "beta"),
+        ("labels.team=(NOT red)", "beta gamma"),
+        ("size=5 -- and a remark", "alpha"),
         ("severity>=WARNING", "gamma"),
     ],
 )
@@ -54,7 +61,20 @@ def test_filter_keeps(expression: str, names: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["a =", "(a=b", "a=b)", "= b", "a=b OR", "AND", "severity>=LOUD", 'a="b']
+    "expression",
+    [
+        "a =",
+        "(a=b",
+        "a=b)",
+        "= b",
+        "a=b OR",
+        "AND",
+        "severity>=LOUD",
+        'a="b',
+        'a=~"("',
+        "a=(b",
+        "a=()",
+    ],
 )
 def test_broken_filter_is_400(expression: str) -> None:
     """An expression outside the language is refused, not ignored."""

@@ -150,3 +150,79 @@ def test_old_entries_are_forgotten(cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 
     assert len(kept) == 101
     assert kept[-1]["textPayload"] == "499"
+
+
+@pytest.mark.parametrize(
+    ("expression", "texts"),
+    [
+        ('textPayload="FIRST"', ["first"]),
+        ('textPayload=~"^F"', []),
+        ('textPayload=~"^f"', ["first"]),
+        ('textPayload!~"ir"', ["second"]),
+        ("severity=(INFO OR ERROR)", ["second", "third"]),
+        ('textPayload=("first" OR "third") AND NOT severity=ERROR', ["first"]),
+        # OR binds closer than AND
+        ("severity=INFO AND labels.team=red OR labels.team=blue", ["second"]),
+        ("severity>=error", ["third"]),
+        ('log_id("demo") AND severity=INFO', ["second"]),
+        ('log_id("other")', []),
+        ('SEARCH("irst")', ["first"]),
+        ('SEARCH(textPayload, "second")', ["second"]),
+        ("thi", ["third"]),
+        ("textPayload", []),
+        ('severity=INFO -- a remark\nlabels.team="red"', ["second"]),
+        ('-textPayload:"ir"', ["second"]),
+        ("jsonPayload.n>1", []),
+        ("textPayload:*", ["first", "second", "third"]),
+    ],
+)
+def test_the_query_language(ask: Ask, expression: str, texts: list[str]) -> None:
+    """What Logging's filters have beyond those of other APIs."""
+    batch = [
+        {"textPayload": text, "severity": severity}
+        for text, severity in (("first", "DEFAULT"), ("second", "INFO"), ("third", "ERROR"))
+    ]
+    ask("POST", f"{HOST}/entries:write", {**BODY, "entries": batch})
+
+    assert [entry["textPayload"] for entry in _read(ask, filter=expression)] == texts
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("severity>=", "syntax error at line 1, column 10, token '<EOF>'"),
+        ("a=b\nAND (c=d", "syntax error at line 2, column 8, token '<EOF>'"),
+        ("a=b) OR", "syntax error at line 1, column 3, token ')'"),
+        ("severity=LOUD", "syntax error at line 1, column 9, token 'LOUD'"),
+        ('textPayload=~"("', "syntax error at line 1, column 13, token '('"),
+        ("log_id()", "syntax error at line 1, column 7, token 'log_id'"),
+    ],
+)
+def test_a_bad_filter_is_refused(ask: Ask, expression: str, words: str) -> None:
+    """400, and the message says where."""
+    asked = {"resourceNames": ["projects/berth-local"], "filter": expression}
+    refused = ask("POST", f"{HOST}/entries:list", asked)
+
+    assert refused.status == 400
+    assert refused.json()["error"]["message"] == f"Unparseable filter: {words}"
+
+
+def test_a_log_is_deleted(ask: Ask) -> None:
+    """Its entries go and its name with them; the others stay; twice is 404."""
+    ask("POST", f"{HOST}/entries:write", BODY)
+    ask("POST", f"{HOST}/entries:write", {**BODY, "logName": f"{LOG}%2Fother"})
+
+    refused = ask("DELETE", f"{HOST}/{LOG}", who="stranger@example.com")
+    assert refused.status == 403
+    assert ask("DELETE", f"{HOST}/{LOG}").status == 200
+    assert ask("GET", f"{HOST}/projects/berth-local/logs").json() == {
+        "logNames": [f"{LOG}%2Fother"]
+    }
+    assert len(_read(ask)) == 1
+    assert ask("DELETE", f"{HOST}/{LOG}").status == 404
+
+
+@pytest.mark.parametrize("name", ["berth-local", "projects", "buckets/x", ""])
+def test_logs_belong_to_projects(ask: Ask, name: str) -> None:
+    """A resource that cannot have logs is 400."""
+    assert ask("POST", f"{HOST}/entries:list", {"resourceNames": [name]}).status == 400

@@ -119,7 +119,7 @@ class Pushers:
         if parts.scheme == "http" and parts.hostname in _LOOPBACK:
             return _post_directly(endpoint, headers, body, span)
         return self._cloud.request(
-            "POST", endpoint, headers=headers, body=body, timeout=span
+            "POST", endpoint, headers=headers, body=body, timeout=span, inside=True
         ).status
 
 

@@ -12,17 +12,18 @@ from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf import json_format
 from google.pubsub_v1 import types
 
-from localcloud.calls import CallRecord
 from localcloud.errors import ApiError, invalid
 from localcloud.services.pubsub.brokers import broker_of
 from localcloud.services.pubsub.grpc_face import SUBSCRIBER
 from localcloud.services.pubsub.subscriptions import check_span, refuse_pull
-from localcloud.tokens import unauthenticated
+from localcloud.streaming import abort, admitted, metadata
+from localcloud.transport import ConnectionFailed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from localcloud.cloud import Cloud
+    from localcloud.faults import Fault
     from localcloud.services.pubsub.broker import Broker
     from localcloud.services.pubsub.queue import Handed
 
@@ -34,7 +35,6 @@ METHOD = "pubsub.projects.subscriptions.streamingPull"
 _MOST_AT_ONCE = 500
 _MOST_BYTES = 4_000_000
 _LEASES = range(10, 601)
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _POLICY_METHODS = {
     SUBSCRIBER.get_iam_policy.path: ("getIamPolicy", iam_policy_pb2.GetIamPolicyRequest),
     SUBSCRIBER.set_iam_policy.path: ("setIamPolicy", iam_policy_pb2.SetIamPolicyRequest),
@@ -72,20 +72,20 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no 
     async def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         first = await anext(aiter(requests))
         try:
-            stream = await asyncio.to_thread(_open, self._cloud, first, _headers(context))
+            stream = await asyncio.to_thread(_open, self._cloud, first, metadata(context))
             async for response in stream.run(requests):
                 yield response
-        except ApiError as error:
-            await context.abort(_CODES[error.rpc_code], error.message)
+        except (ApiError, ConnectionFailed) as error:
+            await abort(context, error)
 
     def _policy_handler(self, verb: str, request: Any) -> Any:
         async def answer(message: Any, context: Any) -> Any:
             try:
                 found = await asyncio.to_thread(
-                    _policy, self._cloud, verb, message, _headers(context)
+                    _policy, self._cloud, verb, message, metadata(context)
                 )
-            except ApiError as error:
-                await context.abort(_CODES[error.rpc_code], error.message)
+            except (ApiError, ConnectionFailed) as error:
+                await abort(context, error)
             return json_format.ParseDict(found, _ANSWERS[verb]())
 
         return grpc.unary_unary_rpc_method_handler(
@@ -119,29 +119,13 @@ def _policy(cloud: Cloud, verb: str, message: Any, headers: dict[str, str]) -> d
 
 
 def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> _Stream:
-    """Check who asks and whether he may, as the pipeline does for calls that end."""
+    """Check who asks and whether he may, and begin."""
     name = cloud.by_id(first.subscription)
-    status, who = 200, ""
-    try:
-        caller = cloud.tokens.identify(headers)
-        who = caller.email
-        if caller.anonymous:
-            raise unauthenticated(missing=True)
-        cloud.iam.check(caller.member, "pubsub.subscriptions.consume", "pubsub", name)
-        cloud.limits.take(METHOD)
-        fault = cloud.faults.take(METHOD)
-        ends_with = None if fault is None else fault.error or ApiError(503, "Socket closed")
-        if fault is not None and ends_with is not None and not fault.after:
-            raise ends_with
+    with admitted(cloud, METHOD, "pubsub.subscriptions.consume", [name], headers=headers) as fault:
         broker = broker_of(cloud)
         refuse_pull(broker.subscription(name).resource)
         _check_lease(first.stream_ack_deadline_seconds)
-        return _Stream(broker, name, first, ends_with)
-    except ApiError as error:
-        status = error.code
-        raise
-    finally:
-        cloud.calls.append(CallRecord(who, METHOD, status, cloud.clock.now(), name))
+        return _Stream(broker, name, first, fault)
 
 
 def _check_lease(span: int) -> None:
@@ -158,18 +142,16 @@ class _Stream:
         broker: where the messages are.
         name: the subscription.
         first: the request that opened the stream.
-        ends_with: a planned fault that breaks the stream after its first messages.
+        fault: what breaks the stream after its first messages, as planned.
     """
 
-    def __init__(
-        self, broker: Broker, name: str, first: Any, ends_with: ApiError | None = None
-    ) -> None:
+    def __init__(self, broker: Broker, name: str, first: Any, fault: Fault | None = None) -> None:
         self._broker = broker
         self._name = name
         self._lease = float(first.stream_ack_deadline_seconds)
         self._most = first.max_outstanding_messages
         self._most_bytes = first.max_outstanding_bytes
-        self._ends_with = ends_with
+        self._fault = fault
         self._out: dict[str, int] = {}
         self._unsent: set[str] = set()
         self._open = True
@@ -191,8 +173,8 @@ class _Stream:
                 for response in self._responses(handed):
                     yield response
                     self._unsent -= {message.ack_id for message in response.received_messages}
-                if handed and self._ends_with is not None:
-                    raise self._ends_with
+                if handed and self._fault is not None:
+                    self._fault.afterwards()
                 if not handed:
                     await more.wait()
             # A stream that ended badly ends the same way here.
@@ -288,10 +270,3 @@ def _fill(received: Any, item: Handed, resource: dict[str, Any]) -> None:
     received.message.publish_time.FromMicroseconds(int(message.published * 1e6))
     if resource.get("deadLetterPolicy"):
         received.delivery_attempt = item.attempt
-
-
-def _headers(context: Any) -> dict[str, str]:
-    return {
-        str(key): value if isinstance(value, str) else value.decode("latin-1")
-        for key, value in context.invocation_metadata()
-    }
