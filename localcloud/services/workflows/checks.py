@@ -98,9 +98,8 @@ def _check_environment(variables: dict[str, str]) -> None:
 
 def _account(call: Call, given: str | None) -> str:
     """Give the e-mail of the account a workflow runs as; the caller must be allowed to use it."""
-    if not given:
-        return f"{call.cloud.number}-compute@developer.gserviceaccount.com"
-    email = _email(call, given.rpartition("/")[2])
+    default = f"{call.cloud.number}-compute@developer.gserviceaccount.com"
+    email = _email(call, given.rpartition("/")[2]) if given else default
     resource = f"projects/{call.cloud.project}/serviceAccounts/{email}"
     allowed = call.cloud.iam.allowed(
         call.caller.member, "iam.serviceAccounts.actAs", "iam", resource

@@ -127,9 +127,14 @@ def test_an_account_must_be_one_the_caller_may_use(cloud: Cloud, owner: Caller) 
     """Neither an unknown account nor one without actAs can run a workflow."""
     cloud.grant("user:dev@example.com", "roles/workflows.editor")
     body = {"sourceContents": GOOD, "serviceAccount": "x@berth-local.iam.gserviceaccount.com"}
-    for caller in (owner, Caller(cloud, "dev@example.com")):
-        status, answer = caller("POST", f"{PARENT}/workflows?workflowId=w", body)
+    dev = Caller(cloud, "dev@example.com")
+    url = f"{PARENT}/workflows?workflowId=w"
+    # without an account it is the default one, which must be one the caller may use as well
+    for caller, sent in ((owner, body), (dev, body), (dev, {"sourceContents": GOOD})):
+        status, answer = caller("POST", url, sent)
         assert (status, "actAs" in answer["error"]["message"]) == (403, True)
+    cloud.grant("user:dev@example.com", "roles/iam.serviceAccountUser")
+    assert dev("POST", url, {"sourceContents": GOOD})[0] == 200
 
 
 def test_only_what_runs_makes_a_revision(owner: Caller) -> None:
