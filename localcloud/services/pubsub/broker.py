@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from localcloud.clock import rfc3339
-from localcloud.errors import already_exists, not_found
+from localcloud.errors import already_exists, invalid, not_found
 from localcloud.services.pubsub import messages
 from localcloud.services.pubsub.journal import Journal
 from localcloud.services.pubsub.messages import Draft, Message
@@ -262,6 +262,8 @@ class Broker:
         """Give a subscription back what a snapshot kept, and all that was published since."""
         with self.lock:
             subscription, kept = self.subscription(name), self.snapshot(snapshot)
+            if subscription.resource["topic"] != kept.resource["topic"]:
+                raise invalid("The snapshot's topic is not that of the subscription.")
             known = {m.id: m for m in self._known(subscription)} | kept.backlog
             waiting = [m for m in known.values() if m.id in kept.backlog or m.id > kept.last]
             self._begin_anew(subscription, list(known.values()), waiting)

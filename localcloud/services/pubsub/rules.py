@@ -260,6 +260,8 @@ def _push(settled: Resource) -> None:
             f"Invalid push endpoint given (endpoint={endpoint}). Refer to "
             "https://cloud.google.com/pubsub/subscriber#create for more information."
         )
+    if settled.get("enableExactlyOnceDelivery"):
+        raise invalid("Exactly-once delivery is not supported for push subscriptions.")
     if push.get("oidcToken") == {}:
         del push["oidcToken"]
     token = push.get("oidcToken")

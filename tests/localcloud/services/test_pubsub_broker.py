@@ -300,3 +300,15 @@ def test_numbers_are_never_given_twice(broker: Broker, clock: VirtualClock, tmp_
     again.close()
 
     assert int(second[0]) > max(map(int, first))
+
+
+def test_a_snapshot_of_another_topic_is_refused(broker: Broker) -> None:
+    """A subscription goes back to snapshots of its own topic only, and keeps what it has."""
+    subscribe(broker)
+    broker.add_subscription({"name": SUB + "-grave", **rules.subscription({"topic": GRAVE})})
+    publish(broker, "1")
+    broker.add_snapshot({"name": "snap", "topic": GRAVE}, SUB + "-grave")
+
+    with pytest.raises(ApiError, match="topic"):
+        broker.seek_snapshot(SUB, "snap")
+    assert texts(broker.take(SUB, 10)) == ["1"]

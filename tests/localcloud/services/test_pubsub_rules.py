@@ -50,6 +50,10 @@ def test_impossible_messages_are_refused(draft: Draft) -> None:
         {"pushConfig": {"pushEndpoint": "http://example.com/"}},
         {"pushConfig": {"pushEndpoint": "not a url"}},
         {"pushConfig": {"pushEndpoint": "https://x.example/", "oidcToken": {"audience": "a"}}},
+        {
+            "pushConfig": {"pushEndpoint": "https://x.example/"},
+            "enableExactlyOnceDelivery": True,
+        },
         {"filter": "nonsense"},
         {"labels": {"Capital": "x"}},
     ],

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,9 +19,7 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.pubsub_v1.types import FlowControl, StreamingPullRequest
 from google.oauth2.credentials import Credentials as Token
 
-from localcloud.clock import VirtualClock
 from localcloud.cloud import OWNER, Cloud
-from localcloud.services.pubsub.broker import Broker
 from localcloud.services.pubsub.streams import METHOD as STREAM
 
 if TYPE_CHECKING:
@@ -36,7 +29,6 @@ if TYPE_CHECKING:
     from google.oauth2.credentials import Credentials
 
 PROJECT = "projects/berth-local"
-ROOT = Path(__file__).parents[3]
 
 
 def _ack(message: Message) -> None:
@@ -319,39 +311,3 @@ def test_a_subscriber_gets_no_more_than_it_can_hold(
     future.result(30)
 
     assert sorted(message.data for message in first + rest) == [b"0", b"1", b"2", b"3"]
-
-
-_PUBLISHER = """
-import sys, pathlib
-from localcloud.clock import VirtualClock
-from localcloud.services.pubsub import rules
-from localcloud.services.pubsub.broker import Broker
-from localcloud.services.pubsub.messages import Draft
-
-broker = Broker(pathlib.Path(sys.argv[1]), VirtualClock())
-broker.add_topic({"name": "t"})
-broker.add_subscription({"name": "s", **rules.subscription({"topic": "t"})})
-while True:
-    print(broker.publish("t", [Draft(b"x", {})])[0], flush=True)
-"""
-
-
-def test_nothing_published_is_lost_over_kill_9(tmp_path: Path) -> None:
-    """Every message whose number a publisher was told is delivered by the next process."""
-    path = tmp_path / "pubsub.db"
-    child = subprocess.Popen(
-        [sys.executable, "-c", _PUBLISHER, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
-    assert child.stdout is not None
-    told = [child.stdout.readline().strip() for _ in range(200)]
-    os.kill(child.pid, signal.SIGKILL)
-    rest = child.stdout.read().splitlines(keepends=True)
-    told += [line.strip() for line in rest if line.endswith("\n")]
-    child.wait()
-    child.stdout.close()
-
-    broker = Broker(path, VirtualClock())
-    found = {str(item.message.id) for item in broker.take("s", 1_000_000)}
-    broker.close()
-
-    assert set(told) <= found
