@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from localcloud.workflows import blocks, calls, parallel, retries
 from localcloud.workflows.errors import DeployError
-from localcloud.workflows.evaluator import Code, Evaluator, Program, run_all
+from localcloud.workflows.evaluator import Code, Evaluator, Program, run_all, unknown_symbol
 from localcloud.workflows.flow import (
     BREAK,
     CONTINUE,
@@ -45,6 +45,7 @@ from localcloud.workflows.nodes import (
 )
 from localcloud.workflows.scope import Layout, Scope
 from localcloud.workflows.store import Store
+from localcloud.workflows.value_source import place_of_symbol
 
 Runner = tuple[str | None, Callable[[Frame], Any], bool]
 
@@ -173,27 +174,35 @@ class _Compiler:
             value = self.evaluator(place).value(
                 assignment.value, f"assignment of '{assignment.text}'"
             )
-            parts.append((assignment.value.position, value, self.store(assignment, place)))
+            try:
+                parts.append((assignment, value, self.store(assignment, place)))
+            except DeployError as error:
+                text = assignment.text
+                error.position = place_of_symbol(error.symbol, text, text, assignment.position)
+                raise
         if all(value.plain is not None for _, value, store in parts) and not any(
             store.waits for _, _, store in parts
         ):
             plain = [
-                (position, value.plain, store.plain)
-                for position, value, store in parts
+                (assignment.value.position, value.plain, assignment.position, store.plain)
+                for assignment, value, store in parts
                 if value.plain is not None
             ]
 
             def run(frame: Frame) -> None:
-                for position, evaluate, store in plain:
+                for position, evaluate, target, store in plain:
                     frame.at = position
-                    store(frame, evaluate(frame))
+                    value = evaluate(frame)
+                    frame.at = target
+                    store(frame, value)
 
             return "STEP_ASSIGN", run, False
 
         def flow(frame: Frame) -> Generator[Any, Any, None]:
-            for position, value, store in parts:
-                frame.at = position
+            for assignment, value, store in parts:
+                frame.at = assignment.value.position
                 result = yield from value.run(frame)
+                frame.at = assignment.position
                 store.apply(frame, (yield from run_all(store.keys, frame)), result)
 
         return "STEP_ASSIGN", flow, True
@@ -214,7 +223,7 @@ class _Compiler:
                 raise DeployError(message)
         found = place.scope.find_writable(node.name)
         if found is None:
-            raise DeployError(f"symbol '{node.name}' is neither a variable nor a sub-workflow name")
+            raise unknown_symbol(node.name)
         return Store(found[0], found[1], path[::-1])
 
     def call(self, _step: Step, statement: CallStep, place: Place) -> Runner:

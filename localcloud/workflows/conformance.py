@@ -24,6 +24,16 @@ from localcloud.workflows.machine import Execution, Settings
 from localcloud.workflows.report import context_text
 
 Case = dict[str, Any]
+# The service always sets these; a case may say otherwise in ``env``.
+_BUILT_IN = {
+    "GOOGLE_CLOUD_LOCATION": "us-central1",
+    "GOOGLE_CLOUD_PROJECT_ID": "example-project",
+    "GOOGLE_CLOUD_PROJECT_NUMBER": "123456789012",
+    "GOOGLE_CLOUD_SERVICE_ACCOUNT_NAME": "workflow@example-project.iam.gserviceaccount.com",
+    "GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID": "00000000-0000-4000-8000-000000000001",
+    "GOOGLE_CLOUD_WORKFLOW_ID": "example",
+    "GOOGLE_CLOUD_WORKFLOW_REVISION_ID": "000001-000",
+}
 _CLOSE = 1e-6  # seconds are sums of doubles
 
 
@@ -79,8 +89,13 @@ def _reply(response: dict[str, Any]) -> HttpReply:
     if "fault" in response:
         raise TransportError(response["fault"])
     body = response.get("body", "")
-    content = body if isinstance(body, str) else json.dumps(body)
     headers = {name: str(value) for name, value in response.get("headers", {}).items()}
+    if isinstance(body, str):
+        content = body
+    else:
+        content = json.dumps(body)
+        if "content-type" not in map(str.lower, headers):
+            headers["Content-Type"] = "application/json"
     return HttpReply(response["status"], headers, content.encode())
 
 
@@ -127,7 +142,7 @@ def _execute(case: Case) -> Outcome:
     clock = VirtualClock()
     transport = ScriptedTransport(case.get("http", []))
     engine = Engine(clock, transport, create_callback=_callback_url)
-    settings = Settings(environment=case.get("env", {}))
+    settings = Settings(environment={**_BUILT_IN, **case.get("env", {})})
     execution = Execution(program, case.get("args"), host=engine, settings=settings)
     begun = clock.now()
     execution.start()

@@ -70,7 +70,8 @@ def run_all(codes: list[Code], frame: Frame) -> Generator[Any, Any, list[Any]]:
     return values
 
 
-def _unknown(symbol: str) -> DeployError:
+def unknown_symbol(symbol: str) -> DeployError:
+    """Build the documented error for a name that nobody knows."""
     reason = f"symbol '{symbol}' is neither a variable nor a sub-workflow name"
     return DeployError(reason, symbol=symbol)
 
@@ -113,14 +114,37 @@ class Evaluator:
                 return self.expression(value.expression)
             except DeployError as error:
                 error.reason = f"error evaluating {what}: {error.reason}"
-                error.position = error.position or place_of_symbol(value, error.symbol)
+                error.position = error.position or place_of_symbol(
+                    error.symbol, value.text, value.raw, value.position
+                )
                 raise
         if isinstance(value, ListValue):
-            return combine([self.value(item, what) for item in value.items], _make_list)
+            return combine([self.part(item, what) for item in value.items], _make_list)
         parts = []
         for key, item in value.entries:
-            parts += [self.value(key, what), self.value(item, what)]
+            parts += [self.part(key, what), self.part(item, what)]
         return combine(parts, _make_map)
+
+    def part(self, value: Value, what: str) -> Code:
+        """Compile a value inside a list or a map; errors in it have its own place."""
+        code = self.value(value, what)
+        if not isinstance(value, Computed):
+            return code
+        position, plain, waiting = value.position, code.plain, code.flow
+        if plain is not None:
+
+            def placed(frame: Frame) -> Any:
+                frame.at = position
+                return plain(frame)
+
+            return Code(placed)
+        assert waiting is not None
+
+        def flow(frame: Frame) -> Generator[Any, Any, Any]:
+            frame.at = position
+            return (yield from waiting(frame))
+
+        return Code(flow=flow)
 
     # -- expressions -----------------------------------------------------------------------
 
@@ -142,7 +166,7 @@ class Evaluator:
             return Code(load(node.name, *found))
         routine = self.program.routines.get(node.name)
         if routine is None or node.name == "main":
-            raise _unknown(node.name)
+            raise unknown_symbol(node.name)
         reference = CallableValue(node.name, routine)
         return Code(lambda _frame: reference)
 
@@ -167,7 +191,7 @@ class Evaluator:
             if library in FUNCTIONS:
                 raise DeployError(f"function '{library}' must be called")
             head = library.partition(".")[0]
-            raise _unknown(library if head in MODULES else head)
+            raise unknown_symbol(library if head in MODULES else head)
         key = node.key
         subject = self.expression(node.subject)
         if subject.plain is not None:
@@ -217,7 +241,7 @@ class Evaluator:
                 )
             head = name.partition(".")[0]
             if self.scope.find(head) is None and head not in MODULES:
-                raise _unknown(head)
+                raise unknown_symbol(head)
             reason = f"symbol '{name}' is neither a function nor a sub-workflow name"
             raise DeployError(reason, symbol=name)
         if function.kind is Kind.BLOCKING:

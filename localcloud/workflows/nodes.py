@@ -121,6 +121,7 @@ class Assignment:
     target: Expression
     text: str
     value: Value
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)

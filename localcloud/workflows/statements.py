@@ -165,7 +165,9 @@ def _assign(parts: Parts, _position: Position, _name: str) -> Statement:
         if not isinstance(item, Mapping) or len(item.entries) != 1:
             _refuse("an assignment must be a map with exactly one key", item)
         key, value = item.entries[0]
-        assignments.append(Assignment(target(key.value, key), key.value, load_value(value)))
+        assignments.append(
+            Assignment(target(key.value, key), key.value, load_value(value), key.position)
+        )
     return Assign(tuple(assignments))
 
 

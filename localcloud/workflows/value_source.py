@@ -63,10 +63,10 @@ def place(text: str, raw: str, position: Position, offset: int, length: int = 1)
     return Position(position.line + line, column, length)
 
 
-def place_of_symbol(value: Computed, symbol: str) -> Position:
+def place_of_symbol(symbol: str, text: str, raw: str, position: Position) -> Position:
     """Give where a name stands in an expression, the whole expression if it is not found."""
-    text = _STRING.sub(lambda found: " " * len(found.group()), value.text)
-    found = re.search(rf"(?<![\w.]){re.escape(symbol)}(?!\w)", text) if symbol else None
-    if found is None or not value.raw:
-        return value.position
-    return place(value.text, value.raw, value.position, found.start(), len(symbol))
+    bare = _STRING.sub(lambda found: " " * len(found.group()), text)
+    found = re.search(rf"(?<![\w.]){re.escape(symbol)}(?!\w)", bare) if symbol else None
+    if found is None or not raw:
+        return position
+    return place(text, raw, position, found.start(), len(symbol))

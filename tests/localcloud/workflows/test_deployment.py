@@ -210,6 +210,7 @@ PLACES = {
     "on another line": ("- a:\n    return: |\n      ${1 +\n        nope}\n", (4, 9)),
     "where the text stops": ("- a:\n    return: >-\n      ${1 +\n        (2}\n", (4, 11)),
     "where a token is wrong": ("- a:\n    return: '${x y}'\n", (2, 18)),
+    "a name inside a target": ("- a:\n    assign:\n      - l: [1]\n      - l[nope]: 5\n", (4, 11)),
     "inside a target": ("- a:\n    assign:\n      - x[1+]: 5\n", (3, 13)),
     "a function that is called wrongly": ("- a:\n    return: ${1 + len(1, 2)}\n", (2, 19)),
     "a function that nobody knows": ("- a:\n    call: text.nope\n", (2, 11)),

@@ -178,3 +178,37 @@ def test_an_error_of_that_name_raised_by_hand_can_be_caught(bench: Bench) -> Non
             except: {as: e, steps: [{b: {return: "${e.tags}"}}]}
     """
     assert bench.result(source) == ["ResourceLimitError"]
+
+
+RUNTIME_PLACES = {
+    "a value in a list in a map": (
+        "- s:\n    return:\n      k:\n        - 1\n        - ${1 / 0}\n",
+        (5, 11),
+    ),
+    "a key of a map": ("- s:\n    return:\n      a: 1\n      ${1 / 0}: 2\n", (4, 7)),
+    "the second assignment": ("- s:\n    assign:\n      - a: 1\n      - b: ${a.x}\n", (4, 12)),
+    "where an assignment goes": ("- s:\n    assign:\n      - l: [1]\n      - l[3]: 5\n", (4, 9)),
+    "a condition": (
+        "- s:\n    switch:\n      - condition: ${1 / 0 == 1}\n        return: 1\n",
+        (3, 20),
+    ),
+    "an argument": ("- s:\n    call: sys.log\n    args:\n      text: ${1 / 0}\n", (4, 13)),
+    "the call itself": ("- s:\n    call: sys.sleep\n    args:\n      seconds: -1\n", (2, 11)),
+    "what a loop goes over": (
+        "- s:\n    for:\n      value: v\n      in: ${null}\n      steps: [{a: {next: break}}]\n",
+        (4, 11),
+    ),
+    "a result that cannot be one": ('- s:\n    return: ${text.encode("a")}\n', (2, 13)),
+}
+
+
+@pytest.mark.parametrize("name", RUNTIME_PLACES)
+def test_the_place_of_an_error(bench: Bench, name: str) -> None:
+    """The trace begins at the expression that failed, not at the step around it."""
+    source, place = RUNTIME_PLACES[name]
+    execution = bench.run(source)
+    assert execution.error is not None
+    found = execution.error.trace[0]
+    assert found.step == "s"
+    assert found.position is not None
+    assert (found.position.line, found.position.column) == place
