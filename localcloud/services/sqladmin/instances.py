@@ -136,7 +136,9 @@ def delete(call: Call) -> Resource:
         final = wanted
 
     def work() -> None:
-        if final and _serves(found):
+        if final and found["state"] == "RUNNABLE":
+            # one that is stopped has to be asked, too
+            machine(call).start(connection)
             backups.make_final(call, found)
         gateway_of(call.cloud).close(key)
         machine(call).delete(connection)

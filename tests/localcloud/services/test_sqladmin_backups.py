@@ -212,6 +212,17 @@ def test_a_failed_backup_is_no_source(cloud: Cloud, desk: Desk) -> None:
     assert "is FAILED" in refused(wrong.execute)[2]
 
 
+def test_a_stopped_instance_gets_its_final_backup(desk: Desk) -> None:
+    """It is asked for as for any other, by the call or by the settings."""
+    final = {"finalBackupConfig": {"enabled": True, "retentionDays": 7}}
+    desk.make("other", settings={**final, "activationPolicy": "NEVER"})
+    desk.done(desk.sql.instances().delete(project=P, instance="other"))
+    found = desk.sql.Backups().ListBackups(parent=f"projects/{P}").execute()["backups"]
+    assert [(one["type"], one["instance"], one["state"]) for one in found] == [
+        ("FINAL", "other", "SUCCESSFUL")
+    ]
+
+
 @pytest.mark.parametrize(
     ("sent", "words"),
     [
