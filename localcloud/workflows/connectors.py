@@ -166,7 +166,12 @@ class _Method:
         if returned.endswith("Operation") and self.service in POLLED and not self.on_operation():
             return (
                 yield from wait_for_operation(
-                    frame, self.document, answer, arguments, call=call, deadline=deadline
+                    frame,
+                    {**self.document, "rootUrl": self.root(arguments)},
+                    answer,
+                    arguments,
+                    call=call,
+                    deadline=deadline,
                 )
             )
         if returned == "Job" and self.service == "bigquery":
@@ -187,10 +192,19 @@ class _Method:
         """Say whether the method belongs to operations themselves."""
         return "perations" in self.method["id"]
 
+    def root(self, arguments: dict[str, Any]) -> str:
+        """Give the root of the API: that of the location where the API is regional."""
+        root = str(self.document["rootUrl"])
+        location = arguments.get("location")
+        if location is None or "location" in self.method.get("parameters", {}):
+            return root
+        place: str = expect_type(location, str, "location")
+        return f"https://{quote(place)}-{root.removeprefix('https://')}"
+
     def url(self, arguments: dict[str, Any]) -> str:
         """Build the URL of a call."""
         path = self.method["path"]
-        root = self.document["rootUrl"]
+        root = self.root(arguments)
         if arguments.get("uploadType") is not None and "mediaUpload" in self.method:
             url = root.rstrip("/") + self.method["mediaUpload"]["protocols"]["simple"]["path"]
         else:
@@ -210,10 +224,6 @@ class _Method:
             return quote(value, safe=_URL_SAFE)
 
         url = _PLACEHOLDER.sub(fill, url)
-        location = arguments.get("location")
-        if location is not None and "location" not in own:
-            host = url.removeprefix("https://")
-            url = f"https://{quote(expect_type(location, str, 'location'))}-{host}"
         pairs = []
         for key, value in arguments.items():
             if key in in_path or key in _OWN_ARGUMENTS or value is None:

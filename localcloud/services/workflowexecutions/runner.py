@@ -103,6 +103,8 @@ class Runner:
 
         def write(entry: dict[str, Any]) -> None:
             with self.cloud.store.lock():
+                if key not in self.running:
+                    return  # its workflow has been deleted meanwhile, and everything with it
                 journal.put(f"{key}/{next(numbers):08d}", entry)
                 if "callback" in entry:
                     callbacks.journalled(self.cloud, entry["callback"])
@@ -320,6 +322,7 @@ class Runner:
                 headers=request.headers,
                 body=request.body,
                 timeout=request.timeout,
+                inside=True,
             )
         except ConnectionReset as error:
             raise TransportError("reset", str(error)) from error

@@ -103,6 +103,57 @@ def test_operation(
     assert execution.sleeps == [1, 1.25, 1]
 
 
+def test_an_operation_is_polled_where_it_began(bench: Bench) -> None:
+    """A regional API keeps its operations in the region."""
+    parent, host = (
+        "projects/p/locations/europe-west1",
+        "https://europe-west1-aiplatform.googleapis.com",
+    )
+    bench.answers[f"POST {host}/v1/{parent}/datasets"] = [(200, {"name": f"{parent}/operations/1"})]
+    done = {"name": f"{parent}/operations/1", "done": True}
+    bench.answers[f"GET {host}/v1/{parent}/operations/1"] = [(200, done)]
+    name = "aiplatform.v1.projects.locations.datasets.create"
+    assert bench.result(call(name, parent=parent, location="europe-west1", body={})) == done
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "address"),
+    [
+        (
+            "run.v2.projects.locations.services.create",
+            {"parent": "projects/p/locations/r", "serviceId": "s", "body": {}},
+            "https://run.googleapis.com/v2/projects/p/locations/r/services",
+        ),
+        (
+            "cloudresourcemanager.v3.projects.create",
+            {"body": {}},
+            "https://cloudresourcemanager.googleapis.com/v3/projects",
+        ),
+    ],
+)
+def test_what_is_not_waited_for(
+    bench: Bench, name: str, arguments: dict[str, Any], address: str
+) -> None:
+    """Some connectors give their operation back as it is."""
+    operation = {"name": "operations/1", "done": False}
+    bench.answers[f"POST {address}"] = [(200, operation)]
+    assert bench.result(call(name, **arguments)) == operation
+    assert len(bench.requests) == 1
+
+
+def test_names_that_their_author_has_encoded(bench: Bench) -> None:
+    """Storage takes them as they are, in the path and behind the question mark; a stray % is encoded."""
+    bench.answers["POST https://storage.googleapis.com/upload/storage/v1/b/b/o"] = [(200, {})]
+    name = "storage.v1.objects.insert"
+    bench.result(call(name, bucket="b", uploadType="media", name="a%2Fb 5%.txt", body="text"))
+    (request,) = bench.requests
+    assert request.url.partition("?")[2].split("&") == ["uploadType=media", "name=a%2Fb%205%25.txt"]
+    assert (request.body, request.headers["Content-Type"]) == (
+        b"text",
+        "text/plain; charset=utf-8",
+    )
+
+
 def insert(**params: Any) -> str:
     """Write the insertion of an instance."""
     more = {"connector_params": params} if params else {}
