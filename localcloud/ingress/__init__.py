@@ -86,8 +86,12 @@ class Ingress:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         timeout: float = 300.0,
+        inside: bool = False,
     ) -> Response:
-        """Make one request in-process, the same way as one that came through the door."""
+        """Make one request in-process, the same way as one that came through the door.
+
+        With *inside* it comes from a service of Google's own, and internal services are open to it.
+        """
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -96,7 +100,7 @@ class Ingress:
         event = events.headers_of(target, body)
         sent = {**(headers or {}), **event}
         try:
-            answer, route = self._answer(method, host, target, sent, body, timeout)
+            answer, route = self._answer(method, host, target, sent, body, timeout, inside=inside)
         except Turned as turned:
             note, route = turned.log, turned.route
             answer = Response(turned.status, dict(turned.headers), turned.body)
@@ -125,12 +129,16 @@ class Ingress:
         headers: dict[str, str],
         body: bytes,
         timeout: float,
+        *,
+        inside: bool = False,
     ) -> tuple[Response, Route | None]:
         sized = {**headers, "content-length": str(len(body))} if body else headers
         app = self._mounted.get(host)
         if app is not None and self.hosts.find(host, target.partition("?")[0]) is None:
             return _call_wsgi(app, method, host, target, sized, body), None
-        visit = self.reception.enter(host, target, list(sized.items()), client=_CLIENT)
+        visit = self.reception.enter(
+            host, target, list(sized.items()), client=_CLIENT, inside=inside
+        )
         try:
             if app is not None:
                 found = _call_wsgi(app, method, host, visit.path, dict(visit.headers), body)

@@ -16,11 +16,19 @@ _TEXT = {
     ),
     404: ("Page not found", "The requested URL was not found on this server."),
     413: ("Request Entity Too Large", "Your client issued a request that was too large."),
-    429: ("Too Many Requests", "Rate exceeded."),
     500: ("Server Error", "The server encountered an error and could not complete your request."),
     503: ("Service Unavailable", "The service you requested is not available yet."),
-    504: ("Gateway Timeout", "upstream request timeout"),
 }
+
+# These two are no pages at Google: the balancer in front of the instances says them, as text.
+_PLAIN = {429: "Rate exceeded.", 504: "upstream request timeout"}
+
+
+def answer(status: int, path: str) -> tuple[str, bytes]:
+    """Return content type and body of what the client sees for *status*."""
+    if status in _PLAIN:
+        return "text/plain", _PLAIN[status].encode()
+    return "text/html; charset=UTF-8", page(status, path)
 
 
 def page(status: int, path: str) -> bytes:

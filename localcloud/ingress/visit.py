@@ -41,6 +41,7 @@ _HOP_BY_HOP = frozenset(
 )
 _FRONT_ENDS_OWN = _HOP_BY_HOP | {"server", "date"}
 _DYING_SECONDS = 0.3
+_OPEN = "INGRESS_TRAFFIC_ALL"
 _MALFORMED = (
     "The request failed because either the HTTP response was malformed or connection to the "
     "instance had an error."
@@ -63,9 +64,9 @@ class Turned(Exception):  # noqa: N818 - an answer, not an error of ours
         self.route = route
         self.status = status
         self.log = log
-        self.body = pages.page(status, path)
+        kind, self.body = pages.answer(status, path)
         self.headers: Headers = [
-            ("content-type", "text/html; charset=UTF-8"),
+            ("content-type", kind),
             ("content-length", str(len(self.body))),
             *(headers or {}).items(),
         ]
@@ -138,12 +139,18 @@ class Reception:
         self._hosts = hosts
         self._fleet = fleet
 
-    def enter(self, host: str, target: str, headers: Headers, *, client: str) -> Visit:
-        """Let a request in; Turned if it goes no further. Blocks while an instance starts."""
+    def enter(
+        self, host: str, target: str, headers: Headers, *, client: str, inside: bool = False
+    ) -> Visit:
+        """Let a request in; Turned if it goes no further. Blocks while an instance starts.
+
+        *inside* tells of requests that Google's own services send, such as Workflows and Pub/Sub:
+        to them a service for internal traffic is open (cloud.google.com/run/docs/securing/ingress).
+        """
         path, question, query = target.partition("?")
         known = {name.lower(): value for name, value in headers}
         route = self._hosts.find(host, path)
-        if route is None or route.service.get("ingress") != "INGRESS_TRAFFIC_ALL":
+        if route is None or not (inside or route.service.get("ingress") == _OPEN):
             # Not even in the request log: the request never was the service's.
             raise Turned(404, path)
         try:

@@ -66,7 +66,7 @@ class Container:
         probe = Probe.of(raw, self.ports, port)
         ready = probe.wait(lambda: self.process.alive)
         if not ready or not self.process.alive:
-            own = "httpGet" in raw or "tcpSocket" in raw
+            own = any(kind in raw for kind in ("httpGet", "tcpSocket", "grpc"))
             died = not self.process.alive
             message = _PROBE_FAILED if own and not died else _NOT_LISTENING.format(port=port)
             raise self._failure(message)

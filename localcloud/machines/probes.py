@@ -1,4 +1,4 @@
-"""Startup and liveness probes: asked for real, as the template says."""
+"""Startup, readiness and liveness probes: asked for real, as the template says."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _LOOPBACK = frozenset(
 )
 _GLANCE_SECONDS = 0.05
 _OK_BELOW = 400
+_SERVING = b"\x08\x01"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Probe:
 
     port: int
     http: Mapping[str, Any] | None
+    grpc: Mapping[str, Any] | None
     delay: float
     period: float
     timeout: float
@@ -34,11 +36,12 @@ class Probe:
     @classmethod
     def of(cls, raw: Mapping[str, Any], ports: Mapping[int, int], default_port: int) -> Probe:
         """Read a probe; *ports* says where a container port really is on this machine."""
-        action = raw.get("httpGet") or raw.get("tcpSocket") or {}
+        action = raw.get("httpGet") or raw.get("tcpSocket") or raw.get("grpc") or {}
         wanted = int(action.get("port") or default_port)
         return cls(
             port=ports.get(wanted, wanted),
             http=raw.get("httpGet"),
+            grpc=raw.get("grpc"),
             delay=float(raw.get("initialDelaySeconds", 0)),
             period=float(raw.get("periodSeconds", 10)),
             timeout=float(raw.get("timeoutSeconds", 1)),
@@ -47,6 +50,8 @@ class Probe:
 
     def succeeds(self) -> bool:
         """Ask once."""
+        if self.grpc is not None:
+            return serves_grpc(self.port, self.grpc.get("service", ""), self.timeout)
         return self._answers_http() if self.http is not None else listens(self.port, self.timeout)
 
     def _answers_http(self) -> bool:
@@ -96,6 +101,25 @@ def _sleep(seconds: float, alive: Callable[[], bool]) -> bool:
             return False
         time.sleep(min(_GLANCE_SECONDS, max(0.0, until - time.monotonic())))
     return True
+
+
+def serves_grpc(port: int, service: str, timeout: float = 1.0) -> bool:
+    """Tell whether grpc.health.v1.Health/Check says SERVING, for a service or for the server.
+
+    The two messages are so small that they are written here: a string in field 1 asks, and an
+    enum in field 1 answers (github.com/grpc/grpc/blob/master/doc/health-checking.md).
+    """
+    import grpc  # takes a while, and few have such a probe
+
+    name = service.encode()
+    asked = b"\x0a" + bytes([len(name)]) + name if name else b""
+    options = [("grpc.enable_http_proxy", 0)]
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        try:
+            return bool(check(asked, timeout=timeout) == _SERVING)
+        except grpc.RpcError:
+            return False
 
 
 def listens(port: int, timeout: float = 1.0) -> bool:

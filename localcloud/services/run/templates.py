@@ -28,6 +28,17 @@ _UNITS = {None: 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20,
 _LARGEST_TIMEOUT = 3600
 _LARGEST_TASK_TIMEOUT = 7 * 86400
 _STARTUP_MOST, _LIVENESS_MOST = 240, 3600
+_LONGEST_NAME = 120
+_UNMET = (
+    "ambientNetworking",
+    "encryptionKey",
+    "nodeSelector",
+    "sandboxes",
+    "serviceMesh",
+    "workloadIdentityConfig",
+)
+_UNMET_VOLUMES = ("gcs", "nfs", "filestore")
+_UNMET_OF_CONTAINERS = ("baseImageUri", "readinessProbe", "sandboxLauncher", "sourceCode")
 _LEAST_MEMORY_OF_FOUR_CPUS = 2 * 2**30
 
 
@@ -94,6 +105,7 @@ def complete_task(template: Resource, default_account: str) -> Resource:
 
 def _complete(template: Resource, default_account: str, where: str) -> Resource:
     check_marks(template, where)
+    refuse_unmet(template, _UNMET, where)
     made = dict(template)
     made["serviceAccount"] = made.get("serviceAccount") or default_account
     containers = [dict(item) for item in made.get("containers", [])]
@@ -130,6 +142,7 @@ def _check_volumes(volumes: list[Resource], where: str) -> None:
                     f"{at}.cloud_sql_instance.instances: {connection!r} is no connection name "
                     "(project:region:instance)"
                 )
+        refuse_unmet(volume, _UNMET_VOLUMES, at)
         if "secret" in volume:
             _check_secret_volume(volume["secret"], at)
 
@@ -152,6 +165,8 @@ def _check_version(version: str, at: str) -> None:
 def _check_container(item: Resource, at: str, names: list[str], volumes: set[str]) -> None:
     if not item.get("image"):
         raise invalid(f"{at}.image: must be set")
+    refuse_unmet(item, _UNMET_OF_CONTAINERS, at)
+    refuse_unmet(item.get("resources", {}).get("limits", {}), ("nvidia.com/gpu",), at)
     _check_env(item.get("env", []), at)
     taken: set[str] = set()
     for mount in item.get("volumeMounts", []):
@@ -193,12 +208,22 @@ def _check_env(env: list[Resource], at: str) -> None:
             _check_version(version, f"{place}.value_source.secret_key_ref.version")
 
 
+def refuse_unmet(resource: Resource, fields: tuple[str, ...], at: str) -> None:
+    """Refuse by name what only Google's side can do, rather than leave it undone."""
+    for field in fields:
+        if resource.get(field):
+            raise ApiError(501, f"{at}.{field} has no local counterpart.", status="UNIMPLEMENTED")
+
+
 def _check_probe(probe: Resource, at: str, most: int) -> None:
     actions = [kind for kind in ("httpGet", "tcpSocket", "grpc") if kind in probe]
     if len(actions) != 1:
         raise invalid(f"{at}: must have exactly one of http_get, tcp_socket and grpc")
-    if actions == ["grpc"]:
-        raise ApiError(501, f"{at}.grpc has no local counterpart", status="UNIMPLEMENTED")
+    if len(probe.get("grpc", {}).get("service", "").encode()) > _LONGEST_NAME:
+        raise invalid(f"{at}.grpc.service: must be at most {_LONGEST_NAME} bytes")
+    path = probe.get("httpGet", {}).get("path", "/")
+    if path and not path.startswith("/"):
+        raise invalid(f"{at}.http_get.path: must start with '/', is {path!r}")
     period, timeout = probe.get("periodSeconds", 10), probe.get("timeoutSeconds", 1)
     if not 1 <= period <= most:
         raise invalid(f"{at}.period_seconds: must be between 1 and {most}, is {period}")
