@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
-from localcloud.services.storage import acls, sessions, shelf
+from localcloud.services.storage import acls, names, sessions, shelf
 from localcloud.services.storage.depots import depot_of
 
 if TYPE_CHECKING:
@@ -29,14 +29,16 @@ _BY_LIST = {
 
 
 def by_list(bucket: str = "bucket", name: str = "object") -> Callable[[Call, str], bool]:
-    """Make a question for ``Needs.also``: does the object's own list allow it?
+    """Make a question for ``Needs.also``: does the object's list or its managed folder allow it?
 
     Args:
         bucket: the parameter that names the bucket.
-        name: the parameter that names the object.
+        name: the parameter that names the object, or the beginning of a list of them.
     """
 
     def allowed(call: Call, permission: str) -> bool:
+        if by_folder(call, permission, call[bucket], call.get(name)):
+            return True
         depot = depot_of(call.cloud)
         with depot.transaction():
             owner = shelf.find_bucket(depot, call[bucket])
@@ -51,13 +53,31 @@ def by_list(bucket: str = "bucket", name: str = "object") -> Callable[[Call, str
     return allowed
 
 
-def by_session(call: Call, _permission: str) -> bool:
+def by_folder(call: Call, permission: str, bucket: str, name: str | None) -> bool:
+    """Say whether the policy of a managed folder above an object allows it.
+
+    See cloud.google.com/storage/docs/managed-folders.
+    """
+    parts = (name or "").split("/")[:-1]
+    return any(
+        call.cloud.iam.allowed(
+            call.caller.member,
+            permission,
+            "storage",
+            f"{names.resource_name(bucket)}/managedFolders/{'/'.join(parts[:count])}/",
+        )
+        for count in range(1, len(parts) + 1)
+    )
+
+
+def by_session(call: Call, permission: str) -> bool:
     """Say whether a call goes on with an upload: its address alone is the right to do so.
 
     See cloud.google.com/storage/docs/resumable-uploads#session-uris.
     """
     if not call.get("upload_id"):
-        return False
+        name = call.get("name") or call.body.get("name")
+        return by_folder(call, permission, call["bucket"], name)
     sessions.fetch(depot_of(call.cloud), call["upload_id"])
     return True
 

@@ -83,7 +83,8 @@ def signer(call: Call) -> str | None:
     given = dict(query)
     if "GoogleAccessId" in given and "Signature" in given:
         return _check_v2(call, query)
-    found = _from_query(given) or _from_header(call.headers)
+    # Names of parameters are the same in capitals or not: gcloud writes them small.
+    found = _from_query({key.lower(): value for key, value in query}) or _from_header(call.headers)
     if found is None:
         return None
     _check_time(call.cloud, found)
@@ -134,10 +135,11 @@ def _bad(message: str, details: str, reason: str = "InvalidArgument", code: int 
 
 def _from_query(given: Mapping[str, str]) -> _V4 | None:
     for name, dialect in _DIALECTS.items():
-        if f"{dialect.prefix}Algorithm" not in given:
+        prefix = dialect.prefix.lower()
+        if f"{prefix}algorithm" not in given:
             continue
         wanted = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
-        missing = [each for each in wanted if f"{dialect.prefix}{each}" not in given]
+        missing = [each for each in wanted if f"{prefix}{each.lower()}" not in given]
         if missing:
             parameter = f"{dialect.prefix}{missing[0]}"
             raise _bad(
@@ -145,7 +147,7 @@ def _from_query(given: Mapping[str, str]) -> _V4 | None:
                 f"Missing query parameter: {parameter}",
                 "AuthenticationQueryParametersError",
             )
-        found = {each: given[f"{dialect.prefix}{each}"] for each in wanted}
+        found = {each: given[f"{prefix}{each.lower()}"] for each in wanted}
         kind = found["Algorithm"].removeprefix(f"{name}-").removesuffix("-SHA256")
         if kind not in {"RSA", "HMAC"} or not found["Expires"].isdigit():
             raise _bad("Invalid argument.", "X-Goog-Algorithm or X-Goog-Expires is not valid.")
@@ -205,7 +207,7 @@ def _canonical(call: Call, query: list[tuple[str, str]], found: _V4) -> str:
     pairs = [
         f"{quote(key, safe='~')}={quote(value, safe='~')}"
         for key, value in query
-        if key != f"{dialect.prefix}Signature"
+        if key.lower() != f"{dialect.prefix}signature".lower()
     ]
     headers = {"host": urlsplit(call.url).hostname or ""} | call.headers
     names = found.names.split(";")

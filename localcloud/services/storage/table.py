@@ -126,7 +126,7 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     "storage.objects.testIamPermissions": (acl_methods.test_object, PUBLIC),
     "storage.objects.list": (
         objects.list_all,
-        Needs("storage.objects.list", anonymous=True),
+        Needs("storage.objects.list", anonymous=True, also=by_list(name="prefix")),
     ),
     "storage.objects.patch": (
         objects.patch,
@@ -138,7 +138,7 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     ),
     "storage.objects.delete": (
         _silent(objects.delete),
-        Needs("storage.objects.delete", anonymous=True),
+        Needs("storage.objects.delete", anonymous=True, also=by_list()),
     ),
     "storage.objects.restore": (objects.restore, "storage.objects.restore"),
     "storage.objects.move": (objects.move, Needs("storage.objects.move", resource=_source)),
