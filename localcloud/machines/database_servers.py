@@ -24,6 +24,8 @@ from localcloud.machines.databases import DatabaseError
 from localcloud.process import Process, ProcessError
 
 START_SECONDS = 30.0
+# between the end of a server and its restart, so that one that cannot live does not spin
+PAUSE_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,7 @@ class DatabaseServers(ABC):
             server = self._servers.get(instance)
             if server is None or not server.alive:
                 self._servers[instance] = self._start(instance)
+                self._watch(instance, self._servers[instance])
             self._write(instance, {**self._read(instance), "runs": True})
 
     def stop(self, instance: str) -> None:
@@ -235,6 +238,25 @@ class DatabaseServers(ABC):
                 time.sleep(0.2)
             else:
                 return process
+
+    def _watch(self, instance: str, server: Process) -> None:
+        """Start the server again when it ends and nobody has asked it to, as Cloud SQL does."""
+
+        def wait() -> None:
+            server.wait()
+            with self._lock(instance):
+                if self._servers.get(instance) is not server:
+                    return  # stopped, or started again, by somebody else
+                log.warning("the server of %s has ended with %s", instance, server.exit_code)
+                time.sleep(PAUSE_SECONDS)
+                try:
+                    self.start(instance)
+                except DatabaseError:
+                    # nobody waits for this; whoever calls it next is told the same
+                    log.exception("the server of %s did not start again", instance)
+
+        name = f"server of {instance}"
+        threading.Thread(target=wait, name=name, daemon=True).start()
 
     def _halt(self, instance: str) -> None:
         server = self._servers.pop(instance, None)
