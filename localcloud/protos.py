@@ -38,7 +38,8 @@ class Protos:
     Args:
         package: what gRPC paths begin with, such as ``google.cloud.run.v2``.
         module: the client library, such as ``google.cloud.run_v2``.
-        methods: method ids by RPC, for libraries that have no REST transport to read rules from.
+        methods: method ids by ``Service/Rpc`` or by RPC alone, for libraries that have no REST
+            transport to read rules from.
 
     """
 
@@ -130,8 +131,10 @@ def rpc_of(service: Service, document: Document, path: str) -> Rpc | None:
     if known is None or known[0] is None:
         return None
     request, response, rules = known
-    if rpc in protos.methods:
-        rules = (derived(document, protos.methods[rpc], request.DESCRIPTOR),)
+    by_service = f"{owner.rpartition('.')[2]}/{rpc}"
+    method_id = protos.methods.get(by_service) or protos.methods.get(rpc)
+    if method_id is not None:
+        rules = (derived(document, method_id, request.DESCRIPTOR),)
     return Rpc(request, response, rules)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localcloud.protos import Protos
 from localcloud.service import PUBLIC, Call, Needs, Service
 from localcloud.services.sqladmin import (
     actions,
@@ -123,6 +124,27 @@ RENAMED = {
 }
 
 
+# What the client library over gRPC calls differently from the document.
+RPCS = {
+    "sql.connect.get": "SqlConnectService/GetConnectSettings",
+    "sql.connect.generateEphemeral": "SqlConnectService/GenerateEphemeralCert",
+    "sql.connect.resolve": "SqlConnectService/ResolveConnectSettings",
+    "sql.sslCerts.createEphemeral": "SqlInstancesService/CreateEphemeral",
+}
+
+
+def _rpc(method: str) -> str:
+    """Name a method as gRPC does: sql.users.list is SqlUsersService/List."""
+    group, verb = method.split(".")[-2:]
+    named = f"Sql{group[0].upper()}{group[1:]}Service/{verb[0].upper()}{verb[1:]}"
+    return RPCS.get(method, named)
+
+
+PROTOS = Protos(
+    "google.cloud.sql.v1", "google.cloud.sqladmin_v1", {_rpc(method): method for method in METHODS}
+)
+
+
 def _service(version: str, *, runs_servers: bool, renamed: dict[str, str] | None = None) -> Service:
     table = {(renamed or {}).get(method, method): row for method, row in METHODS.items()}
     return Service(
@@ -133,6 +155,7 @@ def _service(version: str, *, runs_servers: bool, renamed: dict[str, str] | None
         required={(renamed or {}).get(method, method): row for method, row in REQUIRED.items()},
         errors="legacy",
         denial=not_authorized,
+        protos=PROTOS if version == "v1" else None,
         resource=named_resource,
         on_start=_start if runs_servers else None,
         on_stop=gateway.shut if runs_servers else None,

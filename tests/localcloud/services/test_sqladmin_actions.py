@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from googleapiclient.errors import HttpError
 
+from localcloud.cloud import Cloud
 from localcloud.discovery import document
 from localcloud.services.sqladmin import SERVICE, SERVICE_V1BETA4
+from tests.localcloud import sql_grpc_client
 from tests.localcloud.services.sql_instances import P, body, refused
 from tests.localcloud.wire import client
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from localcloud.clock import VirtualClock
-    from localcloud.cloud import Cloud
 
 
 def patched(sql: Any, clock: VirtualClock, **settings: Any) -> None:
@@ -225,3 +232,28 @@ def test_every_method_is_built_or_known_not_to_be(cloud: Cloud, pool: Any) -> No
     with pytest.raises(HttpError, match=r"sql\.instances\.rotateServerCa") as error:
         beta.instances().rotateServerCa(project=P, instance="pool", body={}).execute()
     assert error.value.status_code == 501
+
+
+def test_google_s_own_client_speaks_grpc(tmp_path: Path) -> None:
+    """google-cloud-sql has no REST: what it does over gRPC is what REST does."""
+    cloud = Cloud(tmp_path / "state", machines="paper")
+    cloud.enable("sqladmin.googleapis.com")
+    with cloud.serve():
+        environment = {**os.environ, **cloud.environment("owner@example.com")}
+        line = [sys.executable, str(sql_grpc_client.__file__)]
+        run = subprocess.run(
+            line, env=environment, capture_output=True, text=True, timeout=100, check=False
+        )
+    cloud.close()
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == {
+        "operation": ["CREATE", "pool"],
+        "instance": ["RUNNABLE", {"a": "b"}],
+        "users": ["postgres"],
+        "backups": ["ON_DEMAND"],
+        "connect": "europe-west1",
+        "refusals": [
+            ["NotFound", "The Cloud SQL instance does not exist."],
+            ["InvalidArgument", "Invalid request: The instance pool is not a read replica."],
+        ],
+    }
