@@ -32,6 +32,10 @@ _BUILDS: dict[str, tuple[Callable[[Call], Any], Needs]] = {
 METHODS: dict[str, tuple[Callable[[Call], Any], Needs]] = {
     **{f"cloudbuild.projects.builds.{name}": row for name, row in _BUILDS.items()},
     **{f"cloudbuild.projects.locations.builds.{name}": row for name, row in _BUILDS.items()},
+    "cloudbuild.projects.locations.getDefaultServiceAccount": (
+        builds.default_account,
+        _needs("builds.get"),
+    ),
     "cloudbuild.operations.get": (builds.get_operation, _needs("operations.get")),
     "cloudbuild.operations.cancel": (builds.cancel_operation, _needs("builds.update")),
 }

@@ -78,6 +78,16 @@ def cancel(call: Call) -> Resource:
     return _seen(call, call.store.update(key, change))
 
 
+def default_account(call: Call) -> Resource:
+    """Name the account of builds that name none: Compute Engine's, as in new projects."""
+    project = call.cloud.project
+    email = f"{call.cloud.number}-compute@developer.gserviceaccount.com"
+    return {
+        "name": call.cloud.by_id(call["name"]),
+        "serviceAccountEmail": f"projects/{project}/serviceAccounts/{email}",
+    }
+
+
 def get_operation(call: Call) -> Resource:
     """Show the operation of a build, with the build as it is now."""
     found = call.store.find(call.cloud.by_id(call["name"]))

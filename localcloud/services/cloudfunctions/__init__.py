@@ -75,3 +75,19 @@ SERVICE = Service(
     on_start=functions.resume,
     extra={sources.UPLOAD: sources.upload},
 )
+
+SERVICE_V1 = Service(
+    "cloudfunctions",
+    "v1",
+    {
+        # gcloud asks v1 where functions can be, and which are of the first generation: none
+        "cloudfunctions.projects.locations.list": _locations,
+        "cloudfunctions.projects.locations.functions.list": lambda call: page(
+            call, [], "functions"
+        ),
+    },
+    permissions={
+        "cloudfunctions.projects.locations.list": "cloudfunctions.locations.list",
+        "cloudfunctions.projects.locations.functions.list": "cloudfunctions.functions.list",
+    },
+)

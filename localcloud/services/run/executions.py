@@ -111,6 +111,10 @@ def _attempt(cloud: Cloud, execution: Resource, task: Resource) -> tuple[Resourc
     name = task["name"]
     seconds = templates.seconds(task["timeout"])
     trouble, retried, ended = "", 0, Ended(0)
+    task["startTime"] = cloud.clock.rfc3339()
+    with cloud.store.lock():
+        if store.find(name) is not None:
+            store.put(name, task)
     for retried in range(task["maxRetries"] + 1):
         ended, trouble = _run(cloud, _workload(execution, task, retried), seconds)
         if not trouble or ended.cancelled or store.find(name) is None:

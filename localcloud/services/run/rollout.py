@@ -146,9 +146,9 @@ def _give_up(cloud: Cloud, name: str, revision: str, failure: Resource) -> ApiEr
             "Ready", FAILED, now, reason=reason, message=message
         )
         service["conditions"] = [
-            condition(
-                "RoutesReady", FAILED if not service.get("latestReadyRevision") else SUCCEEDED, now
-            ),
+            condition("RoutesReady", SUCCEEDED, now)
+            if service.get("latestReadyRevision")
+            else condition("RoutesReady", FAILED, now, reason=reason, message=message),
             condition("ConfigurationsReady", FAILED, now, reason=reason, message=message),
         ]
         service |= {"reconciling": False, "observedGeneration": service["generation"]}
