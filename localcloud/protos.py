@@ -132,9 +132,9 @@ def rpc_of(service: Service, document: Document, path: str) -> Rpc | None:
         return None
     request, response, rules = known
     by_service = f"{owner.rpartition('.')[2]}/{rpc}"
-    method_id = protos.methods.get(by_service) or protos.methods.get(rpc)
-    if method_id is not None:
-        rules = (derived(document, method_id, request.DESCRIPTOR),)
+    named = protos.methods.get(by_service) or protos.methods.get(rpc)
+    if named is not None:
+        rules = (derived(document, named, request.DESCRIPTOR),)
     return Rpc(request, response, rules)
 
 
