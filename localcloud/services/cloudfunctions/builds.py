@@ -92,7 +92,11 @@ def build(cloud: Cloud, function: Resource, account: str, reference: str) -> str
         "config": {
             "Entrypoint": [f"{_ENV}/bin/python", "-m", "functions_framework"],
             "WorkingDir": _SOURCE,
-            "Env": [f"PATH={_ENV}/bin:/usr/local/bin:/usr/bin:/bin", "PYTHONUNBUFFERED=1"],
+            "Env": [
+                f"PATH={_ENV}/bin:/usr/local/bin:/usr/bin:/bin",
+                "PYTHONUNBUFFERED=1",
+                "HOME=/tmp",  # gunicorn writes there, and there only can be written
+            ],
             "User": str(PLAIN_USER),
         },
     }
