@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from localcloud.services.sqladmin.names import instance, instance_key, invalid_r
 if TYPE_CHECKING:
     from localcloud.service import Call, Resource
 
+NAME = re.compile(r"[A-Za-z0-9._ -]{1,64}")
+"""As in the document, with the digits that gcloud's own examples have."""
 CA_MODE = "GOOGLE_MANAGED_INTERNAL_CA"
 
 
@@ -41,7 +44,8 @@ def generate_ephemeral(call: Call) -> Resource:
     lasts = certificates.HOUR
     wanted = call.body.get("validDuration")
     if wanted:
-        lasts = min(lasts, timedelta(seconds=float(wanted.removesuffix("s"))))
+        seconds = float(wanted.removesuffix("s"))
+        lasts = timedelta(seconds=min(seconds, lasts.total_seconds()))
         if lasts <= timedelta(0):
             raise invalid_request(f"Invalid validDuration ({wanted}).")
     return {"ephemeralCert": _ephemeral(call, lasts)}
@@ -67,6 +71,8 @@ def insert(call: Call) -> Resource:
     """Make a client certificate with its key, which is shown this once."""
     instance(call)
     name = call.body["commonName"]
+    if not NAME.fullmatch(name):
+        raise invalid_request(f"Invalid common name ({name}).")
     if any(one["commonName"] == name for one in _kept(call)):
         raise ApiError(
             409, "The specified SSL certificate already exists.", reason="sslCertAlreadyExists"

@@ -76,8 +76,7 @@ def patch(call: Call) -> Resource:
             raise invalid_request(f"{field} of a {own.product} database cannot be changed.")
     if not own.any_host:
         return progress.begin(call, "UPDATE_DATABASE", lambda: None)
-    # a new character set without a collation means that set's own
-    kept = {} if "charset" in call.body else {"charset": shown["charset"]}
+    kept = {} if "collation" in call.body else {"charset": shown["charset"]}
     charset, collation = _sorting({**kept, **call.body}, own)
 
     def work() -> None:
@@ -115,12 +114,13 @@ def _existing(call: Call, found: Resource) -> None:
 
 def _sorting(sent: Resource, own: Engine) -> tuple[str, str]:
     """Return the character set and the collation that are meant, or say what does not fit."""
-    charset = sent.get("charset") or own.charset
     collation = sent.get("collation") or ""
+    meant = collation.partition("_")[0] if own.any_host else ""
+    charset = sent.get("charset") or meant or own.charset
     if own.any_host:
         collation = collation or (own.collation if charset.lower() == own.charset else "")
         # the server knows all the others; these two it would only find out later
-        if collation and charset.lower() not in {collation.partition("_")[0].lower(), "utf8"}:
+        if collation and charset.lower() not in {meant.lower(), "utf8"}:
             raise invalid_request(
                 f"COLLATION '{collation}' is not valid for CHARACTER SET '{charset}'"
             )

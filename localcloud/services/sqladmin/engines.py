@@ -82,6 +82,8 @@ ENGINES = {
 }
 # What gcloud sends when nobody chooses, and what the API makes of a body without a version.
 DEFAULT_VERSION = "MYSQL_8_0"
+# The end of a maintenanceVersion, which has this form; there is never a newer one.
+MAINTENANCE = "R20261101.00_00"
 
 
 def kind(version: str) -> str:

@@ -12,7 +12,7 @@ from localcloud.machines.databases import DatabaseError, Login
 from localcloud.service import page
 from localcloud.services.sqladmin import backups, progress, rules, tiers
 from localcloud.services.sqladmin.certificates import Certificates
-from localcloud.services.sqladmin.engines import DEFAULT_VERSION, engine
+from localcloud.services.sqladmin.engines import DEFAULT_VERSION, MAINTENANCE, engine
 from localcloud.services.sqladmin.gateway import gateway_of
 from localcloud.services.sqladmin.names import (
     ROOT,
@@ -176,6 +176,7 @@ def let_in(cloud: Cloud) -> None:
 
 def _change(call: Call, after: Resource) -> Resource:
     before = instance(call)
+    after = rules.with_decided(before, after)
     old, new = before["settings"], after["settings"]
     sent = call.body.get("settings", {}).get("settingsVersion")
     if sent is not None and str(sent) != old["settingsVersion"]:
@@ -249,6 +250,7 @@ def _described(call: Call, body: Resource) -> Resource:
     own = project(call).partition("/")[2]
     key = f"{project(call)}/instances/{name}"
     digest = hashlib.sha256(f"{own}:{name}".encode()).digest()
+    installed = machine(call).installed_version(body["databaseVersion"])
     found = {
         **body,
         "kind": "sql#instance",
@@ -261,7 +263,8 @@ def _described(call: Call, body: Resource) -> Resource:
         "instanceType": "CLOUD_SQL_INSTANCE",
         "connectionName": f"{own}:{region}:{name}",
         "createTime": call.now,
-        "databaseInstalledVersion": machine(call).installed_version(body["databaseVersion"]),
+        "databaseInstalledVersion": installed,
+        "maintenanceVersion": f"{installed}.{MAINTENANCE}",
         "ipAddresses": [{"type": "PRIMARY", "ipAddress": gateway_of(call.cloud).address(key)}],
         "serverCaCert": Certificates(call.cloud, key).server_ca,
         "serviceAccountEmailAddress": (

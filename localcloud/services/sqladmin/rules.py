@@ -33,6 +33,14 @@ NOT_BUILT = (
 )
 
 
+# Fields that say what an instance is and that nobody sets.
+DECIDED = (
+    *("kind", "selfLink", "etag", "project", "state", "createTime", "backendType"),
+    *("connectionName", "ipAddresses", "serverCaCert", "serviceAccountEmailAddress"),
+    *("databaseInstalledVersion", "gceZone", "instanceType"),
+)
+
+
 def check_new(call: Call, body: Resource) -> None:
     """Check what only a new instance can get wrong."""
     name, version = body["name"], body["databaseVersion"]
@@ -110,9 +118,15 @@ def _check_network(addresses: Resource) -> None:
         )
 
 
+def with_decided(before: Resource, after: Resource) -> Resource:
+    """Keep what Cloud SQL decides, whatever a request says it should become."""
+    kept = {field: before[field] for field in DECIDED if field in before}
+    return {**{field: value for field, value in after.items() if field not in DECIDED}, **kept}
+
+
 def check_change(before: Resource, after: Resource) -> None:
     """Check what cannot be changed any more."""
-    for field in ("name", "region", "databaseVersion", "project"):
+    for field in ("name", "region", "databaseVersion", "maintenanceVersion"):
         if after.get(field, before[field]) != before[field]:
             raise invalid_request(f"{field} of an instance cannot be changed here.")
     old, new = before["settings"], after["settings"]

@@ -86,7 +86,7 @@ def test_instances_do_not_trust_each_others_clients(
 
 def test_a_shorter_life_can_be_asked_for(pool: Any, cloud: Cloud, key: rsa.RSAPrivateKey) -> None:
     """``validDuration`` shortens the hour and never lengthens it."""
-    for wanted, lasts in (("90s", 90), ("86400s", 3600)):
+    for wanted, lasts in (("90s", 90), ("86400s", 3600), ("315576000000s", 3600)):
         found = ephemeral_of(pool, {"public_key": pem(key), "validDuration": wanted})
         assert found.not_valid_after_utc.timestamp() == int(cloud.clock.now()) + lasts
 
@@ -170,6 +170,13 @@ def test_client_certificates_are_kept_and_revoked(pool: Any, clock: VirtualClock
 
     assert refused(certs.get(**which).execute)[:2] == (404, "sslCertDoesNotExist")
     assert "items" not in certs.list(project=P, instance="pool").execute()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "späti", "a/b", "a\n"])
+def test_bad_names_of_certificates(pool: Any, name: str) -> None:
+    """A common name is short and plain."""
+    call = pool.sslCerts().insert(project=P, instance="pool", body={"commonName": name})
+    assert refused(call.execute)[0] == 400
 
 
 def test_resetting_voids_every_certificate(pool: Any, clock: VirtualClock) -> None:
