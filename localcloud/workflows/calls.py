@@ -1,6 +1,8 @@
-"""Compiling call steps: subworkflows, library functions and connectors, by named arguments."""
+"""Compiling call steps: subworkflows, library functions and connectors."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.workflows import connectors
@@ -20,15 +22,49 @@ Apply = Callable[[Frame, dict[str, Any]], Running]
 Runner = tuple[str | None, Callable[[Frame], Any], bool]
 
 
-def compile_call(
-    program: Program, step: CallStep, arguments: Arguments, result: "Store | None"
-) -> Runner:
-    """Compile a call step."""
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """What a call step calls: its parameters in order, how it is checked and how it is run."""
+
+    name: str
+    parameters: Sequence[str]
+    check: Callable[[Sequence[str]], None]
+    apply: Apply
+    # The documents of the APIs give parameters no order; only helpers have one.
+    unordered: bool = False
+
+    def names(self, given: Sequence[str | None]) -> list[str]:
+        """Give the names of the arguments; those without one have the names of their places.
+
+        docs/reference/stdlib/sys/log shows a list of arguments beside the usual map.
+        """
+        if len(given) > len(self.parameters) and None in given:
+            wanted = ", ".join(self.parameters)
+            message = f"function '{self.name}' takes ({wanted}), {len(given)} arguments given"
+            raise DeployError(message)
+        if None in given and self.unordered:
+            raise DeployError(f"the arguments of '{self.name}' must have names")
+        return [
+            self.parameters[place] if name is None else name for place, name in enumerate(given)
+        ]
+
+
+def callee(program: Program, step: CallStep) -> Callee:
+    """Find what a call step calls, and check its arguments."""
     try:
-        apply = _target(program, step.function, [name for name, _, _ in arguments])
+        found = _find(program, step.function)
+        found.check(found.names([name for name, _ in step.arguments]))
     except DeployError as error:
         error.position = error.position or step.position
         raise
+    return found
+
+
+def compile_call(
+    step: CallStep, called: Callee, arguments: Arguments, result: "Store | None"
+) -> Runner:
+    """Compile a call step."""
+    apply = called.apply
     store = None if result is None else result.plain
     position = step.position
 
@@ -64,23 +100,23 @@ def _logged(frame: Frame, name: str, values: dict[str, Any], apply: Apply) -> Ru
     return value
 
 
-def _target(program: Program, name: str, given: Sequence[str]) -> Apply:
+def _find(program: Program, name: str) -> Callee:
     routine = program.routines.get(name)
     if routine is not None and name != "main":
-        routine.check_named(given)
-        return routine.invoke
+        return Callee(name, routine.parameters, routine.check_named, routine.invoke)
     if name.startswith("googleapis."):
         connector = connectors.find(name)
-        _check(name, connector.parameters, connector.required, given)
-        return connector.run
+        check = partial(_check, name, connector.parameters, connector.required)
+        unordered = name not in connectors.HELPERS
+        return Callee(name, connector.parameters, check, connector.run, unordered)
     function = FUNCTIONS.get(name)
     if function is None:
         message = f"symbol '{name}' is neither a function nor a sub-workflow name"
         raise DeployError(message)
-    _check(name, function.parameters, function.parameters[: function.required], given)
-    if function.kind is Kind.BLOCKING:
-        return function.implementation
-    return _immediate(function)
+    check = partial(_check, name, function.parameters, function.parameters[: function.required])
+    blocks = function.kind is Kind.BLOCKING
+    apply = function.implementation if blocks else _immediate(function)
+    return Callee(name, function.parameters, check, apply)
 
 
 def _check(

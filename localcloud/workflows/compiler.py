@@ -228,16 +228,18 @@ class _Compiler:
 
     def call(self, _step: Step, statement: CallStep, place: Place) -> Runner:
         evaluator = self.evaluator(place)
+        called = calls.callee(self.program, statement)
+        names = called.names([name for name, _ in statement.arguments])
         arguments = [
             (name, evaluator.value(value, f"argument '{name}'"), value.position)
-            for name, value in statement.arguments
+            for name, (_, value) in zip(names, statement.arguments, strict=True)
         ]
         result = None
         if statement.result is not None:
             found = place.scope.find_writable(statement.result)
             assert found is not None
             result = Store(*found, [])
-        return calls.compile_call(self.program, statement, arguments, result)
+        return calls.compile_call(statement, called, arguments, result)
 
     def switch(self, step: Step, statement: Switch, place: Place) -> Runner:
         cases = []

@@ -5,7 +5,8 @@ from typing import Final
 from localcloud.workflows import limits
 from localcloud.workflows.errors import DeployError
 from localcloud.workflows.nodes import Constant, Parameter, Routine, Source
-from localcloud.workflows.statements import NAME, load_steps
+from localcloud.workflows.statements import load_steps
+from localcloud.workflows.step_parts import NAME
 from localcloud.workflows.value_source import load_value
 from localcloud.workflows.yaml_source import Mapping, Node, Scalar, Sequence, read
 

@@ -133,10 +133,10 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class CallStep:
-    """The ``call`` step, with named arguments."""
+    """The ``call`` step, with named arguments, or with a list of them that have no names."""
 
     function: str
-    arguments: tuple[tuple[str, Value], ...]
+    arguments: tuple[tuple[str | None, Value], ...]
     result: str | None
     position: Position
 

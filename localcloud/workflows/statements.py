@@ -1,8 +1,7 @@
 """Reading steps: which keys a step may hold, and what stands behind each."""
 
-import re
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
 
 from localcloud.workflows import limits
 from localcloud.workflows.errors import DeployError, Position
@@ -29,29 +28,21 @@ from localcloud.workflows.nodes import (
     Step,
     Steps,
     Switch,
-    Target,
     Try,
     Value,
 )
+from localcloud.workflows.step_parts import WORDS, Parts, mapping, next_step, refuse, variable
 from localcloud.workflows.value_source import load_value
 from localcloud.workflows.yaml_source import Mapping, Node, Scalar, Sequence
 
-NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-WORDS: Final = frozenset({"true", "false", "null", "and", "or", "not", "in"})
 ENDS: Final = 2  # of a range
 RESERVED: Final = frozenset({"end", "break", "continue"})
-
-Parts = dict[object, Node]
-
-
-def _refuse(reason: str, node: Node | Position) -> NoReturn:
-    raise DeployError(reason, position=node if isinstance(node, Position) else node.position)
 
 
 def load_steps(node: Node) -> tuple[Step, ...]:
     """Read a list of steps; their names are different from each other."""
     if not isinstance(node, Sequence) or not node.items:
-        _refuse("'steps' must be a list with at least one step", node)
+        refuse("'steps' must be a list with at least one step", node)
     steps = [_named_step(item) for item in node.items]
     seen: set[str] = set()
     for step in steps:
@@ -64,11 +55,11 @@ def load_steps(node: Node) -> tuple[Step, ...]:
 
 def _named_step(node: Node) -> Step:
     if not isinstance(node, Mapping) or len(node.entries) != 1:
-        _refuse("a step must be a map with exactly one key, its name", node)
+        refuse("a step must be a map with exactly one key, its name", node)
     key, body = node.entries[0]
     name = str(key.value)
     if name in RESERVED or is_expression(name) or not name:
-        _refuse(f"'{name}' cannot be the name of a step", key)
+        refuse(f"'{name}' cannot be the name of a step", key)
     return load_step(name, body, key.position)
 
 
@@ -76,7 +67,7 @@ def load_step(name: str, body: Node, position: Position) -> Step:
     """Read what a step does; every error in it carries the name of the step."""
     try:
         if not isinstance(body, Mapping):
-            _refuse("a step must be a map", body)
+            refuse("a step must be a map", body)
         return _step(name, {key.value: item for key, item in body.entries}, body, position)
     except DeployError as error:
         error.step = error.step if error.step is not None else name
@@ -87,51 +78,17 @@ def load_step(name: str, body: Node, position: Position) -> Step:
 def _step(name: str, parts: Parts, body: Mapping, position: Position) -> Step:
     mains = [key for key in parts if key in _READERS]
     if len(mains) > 1:
-        _refuse(f"a step cannot have both '{mains[0]}' and '{mains[1]}'", body)
+        refuse(f"a step cannot have both '{mains[0]}' and '{mains[1]}'", body)
     if not mains and "next" not in parts:
         found = ", ".join(f"'{key}'" for key in parts) or "nothing"
-        _refuse(f"unknown step type: found {found}", body)
+        refuse(f"unknown step type: found {found}", body)
     main = mains[0] if mains else "next"
     allowed = _COMPANIONS.get(main, ("next",))
     for key, _ in body.entries:
         if key.value != main and key.value not in allowed:
-            _refuse(f"unexpected key '{key.value}' in a step with '{main}'", key)
+            refuse(f"unexpected key '{key.value}' in a step with '{main}'", key)
     statement = _READERS[main](parts, position, name) if mains else Nothing()
-    return Step(name, statement, _next(parts), position)
-
-
-def _next(parts: Parts) -> Target | None:
-    node = parts.get("next")
-    if node is None:
-        return None
-    if (
-        not isinstance(node, Scalar)
-        or type(node.value) not in (str, int)
-        or is_expression(node.value)
-    ):
-        _refuse("'next' must be the name of a step", node)
-    return Target(str(node.value), node.position)
-
-
-def _variable(node: Node, what: str) -> str:
-    if (
-        not isinstance(node, Scalar)
-        or type(node.value) is not str
-        or not NAME.fullmatch(node.value)
-        or node.value.lower() in WORDS
-    ):
-        shown = f"'{node.value}' " if isinstance(node, Scalar) else ""
-        _refuse(f"{what} {shown}is not a variable name", node)
-    return node.value
-
-
-def _map(node: Node, what: str, allowed: tuple[str, ...]) -> Parts:
-    if not isinstance(node, Mapping):
-        _refuse(f"{what} must be a map", node)
-    for key, _ in node.entries:
-        if key.value not in allowed:
-            _refuse(f"unexpected key '{key.value}' in {what}", key)
-    return {key.value: item for key, item in node.entries}
+    return Step(name, statement, next_step(parts), position)
 
 
 # -- the readers, one for each kind of step ------------------------------------------------
@@ -140,7 +97,7 @@ def _map(node: Node, what: str, allowed: tuple[str, ...]) -> Parts:
 def target(text: object, node: Node) -> Expression:
     """Read what may stand left of the colon in ``assign``, or after ``result``."""
     if type(text) is not str or is_expression(text):
-        _refuse(f"'{text}' cannot be assigned to", node)
+        refuse(f"'{text}' cannot be assigned to", node)
     try:
         expression = parse(text, "target")
     except ExpressionError as error:
@@ -148,22 +105,22 @@ def target(text: object, node: Node) -> Expression:
         error.reason = f"invalid assignment target '{text}': {error.reason}"
         raise
     if isinstance(expression, Name) and expression.name.lower() in WORDS:
-        _refuse(f"'{text}' cannot be assigned to", node)
+        refuse(f"'{text}' cannot be assigned to", node)
     return expression
 
 
 def _assign(parts: Parts, _position: Position, _name: str) -> Statement:
     node = parts["assign"]
     if not isinstance(node, Sequence) or not node.items:
-        _refuse("'assign' must be a list of assignments", node)
+        refuse("'assign' must be a list of assignments", node)
     if len(node.items) > limits.ASSIGNMENTS:
-        _refuse(
+        refuse(
             f"{len(node.items)} assignments in a step, at most {limits.ASSIGNMENTS} allowed", node
         )
     assignments = []
     for item in node.items:
         if not isinstance(item, Mapping) or len(item.entries) != 1:
-            _refuse("an assignment must be a map with exactly one key", item)
+            refuse("an assignment must be a map with exactly one key", item)
         key, value = item.entries[0]
         assignments.append(
             Assignment(target(key.value, key), key.value, load_value(value), key.position)
@@ -174,26 +131,31 @@ def _assign(parts: Parts, _position: Position, _name: str) -> Statement:
 def _call(parts: Parts, _position: Position, _name: str) -> Statement:
     node = parts["call"]
     if not isinstance(node, Scalar) or type(node.value) is not str or is_expression(node.value):
-        _refuse("'call' must be the name of a function or a subworkflow", node)
-    arguments: list[tuple[str, Value]] = []
-    given = parts.get("args")
-    if given is not None and not (isinstance(given, Scalar) and given.value is None):
-        if not isinstance(given, Mapping):
-            _refuse("'args' must be a map", given)
-        for key, item in given.entries:
-            if type(key.value) is not str or is_expression(key.value):
-                _refuse("the name of an argument must be a plain string", key)
-            arguments.append((key.value, load_value(item)))
-    result = _variable(parts["result"], "result") if "result" in parts else None
-    return CallStep(node.value, tuple(arguments), result, node.position)
+        refuse("'call' must be the name of a function or a subworkflow", node)
+    arguments = _arguments(parts["args"]) if "args" in parts else ()
+    result = variable(parts["result"], "result") if "result" in parts else None
+    return CallStep(node.value, arguments, result, node.position)
+
+
+def _arguments(node: Node) -> tuple[tuple[str | None, Value], ...]:
+    if isinstance(node, Scalar) and node.value is None:
+        return ()
+    if isinstance(node, Sequence):
+        return tuple((None, load_value(item)) for item in node.items)
+    if not isinstance(node, Mapping):
+        refuse("'args' must be a map, or a list", node)
+    for key, _ in node.entries:
+        if type(key.value) is not str or is_expression(key.value):
+            refuse("the name of an argument must be a plain string", key)
+    return tuple((key.value, load_value(item)) for key, item in node.entries)
 
 
 def _switch(parts: Parts, _position: Position, name: str) -> Statement:
     node = parts["switch"]
     if not isinstance(node, Sequence) or not node.items:
-        _refuse("'switch' must be a list of conditions", node)
+        refuse("'switch' must be a list of conditions", node)
     if len(node.items) > limits.CONDITIONS:
-        _refuse(
+        refuse(
             f"{len(node.items)} conditions in a switch, at most {limits.CONDITIONS} allowed", node
         )
     return Switch(tuple(_case(item, name) for item in node.items))
@@ -201,23 +163,23 @@ def _switch(parts: Parts, _position: Position, name: str) -> Statement:
 
 def _case(node: Node, name: str) -> Case:
     if not isinstance(node, Mapping):
-        _refuse("an entry of 'switch' must be a map", node)
+        refuse("an entry of 'switch' must be a map", node)
     parts: Parts = {key.value: item for key, item in node.entries}
     if "condition" not in parts:
-        _refuse("an entry of 'switch' needs a 'condition'", node)
+        refuse("an entry of 'switch' needs a 'condition'", node)
     condition = load_value(parts["condition"])
     if not isinstance(condition, Computed) and not (
         isinstance(condition, Constant) and type(condition.value) is bool
     ):
-        _refuse("'condition' must be an expression or true or false", parts["condition"])
+        refuse("'condition' must be an expression or true or false", parts["condition"])
     rest = Mapping(
         tuple((key, item) for key, item in node.entries if key.value not in ("condition", "next")),
         node.position,
     )
     body = load_step(name, rest, node.position) if rest.entries else None
     if body is not None and isinstance(body.statement, Return | Raise) and "next" in parts:
-        _refuse("a condition with 'return' or 'raise' cannot have 'next'", parts["next"])
-    return Case(condition, body, _next(parts))
+        refuse("a condition with 'return' or 'raise' cannot have 'next'", parts["next"])
+    return Case(condition, body, next_step(parts))
 
 
 def _for(parts: Parts, _position: Position, _name: str) -> Statement:
@@ -225,22 +187,22 @@ def _for(parts: Parts, _position: Position, _name: str) -> Statement:
 
 
 def _loop(node: Node) -> For:
-    parts = _map(node, "'for'", ("value", "index", "in", "range", "steps"))
+    parts = mapping(node, "'for'", ("value", "index", "in", "range", "steps"))
     for key in ("value", "steps"):
         if key not in parts:
-            _refuse(f"'for' needs '{key}'", node)
+            refuse(f"'for' needs '{key}'", node)
     if ("in" in parts) == ("range" in parts):
-        _refuse("'for' needs either 'in' or 'range'", node)
-    value = _variable(parts["value"], "loop variable")
-    index = _variable(parts["index"], "loop index") if "index" in parts else None
+        refuse("'for' needs either 'in' or 'range'", node)
+    value = variable(parts["value"], "loop variable")
+    index = variable(parts["index"], "loop index") if "index" in parts else None
     if index == value:
-        _refuse("'value' and 'index' of a loop must be different", node)
+        refuse("'value' and 'index' of a loop must be different", node)
     is_range = "range" in parts
     source = load_value(parts["range" if is_range else "in"])
     if is_range:
         _check_range(source, parts["range"])
     elif isinstance(source, Constant) and type(source.value) is not list:
-        _refuse("'in' must be a list or an expression", parts["in"])
+        refuse("'in' must be a list or an expression", parts["in"])
     return For(value, index, source, is_range, load_steps(parts["steps"]))
 
 
@@ -254,28 +216,28 @@ def _check_range(source: Value, node: Node) -> None:
         or type(source.value) is not list
         or len(source.value) != ENDS
     ):
-        _refuse("'range' must be a list of two numbers or an expression", node)
+        refuse("'range' must be a list of two numbers or an expression", node)
     begin, end = source.value
     if not {type(begin), type(end)} <= {int, float}:
-        _refuse("the ends of a range must be numbers", node)
+        refuse("the ends of a range must be numbers", node)
     if begin > end:
-        _refuse(f"range [{begin}, {end}] ends before it begins", node)
+        refuse(f"range [{begin}, {end}] ends before it begins", node)
 
 
 def _parallel(parts: Parts, position: Position, _name: str) -> Statement:
     node = parts["parallel"]
     keys = ("exception_policy", "shared", "concurrency_limit", "branches", "for")
-    found = _map(node, "'parallel'", keys)
+    found = mapping(node, "'parallel'", keys)
     if ("branches" in found) == ("for" in found):
-        _refuse("'parallel' needs either 'branches' or 'for'", node)
+        refuse("'parallel' needs either 'branches' or 'for'", node)
     policy = found.get("exception_policy")
     if policy is not None and not (isinstance(policy, Scalar) and policy.value == "continueAll"):
-        _refuse("exception_policy must be continueAll", policy)
+        refuse("exception_policy must be continueAll", policy)
     limit = load_value(found["concurrency_limit"]) if "concurrency_limit" in found else None
     if limit is not None and not isinstance(limit, Computed):
         value = limit.value if isinstance(limit, Constant) else None
         if type(value) is not int or value < 1:
-            _refuse("concurrency_limit must be a positive integer", limit.position)
+            refuse("concurrency_limit must be a positive integer", limit.position)
     shared = _shared(found["shared"]) if "shared" in found else ()
     if "for" in found:
         return Parallel((), _loop(found["for"]), shared, limit)
@@ -284,34 +246,34 @@ def _parallel(parts: Parts, position: Position, _name: str) -> Statement:
 
 def _shared(node: Node) -> tuple[str, ...]:
     if not isinstance(node, Sequence):
-        _refuse("'shared' must be a list of variable names", node)
-    names = tuple(_variable(item, "shared") for item in node.items)
+        refuse("'shared' must be a list of variable names", node)
+    names = tuple(variable(item, "shared") for item in node.items)
     if len(set(names)) != len(names):
-        _refuse("'shared' names a variable twice", node)
+        refuse("'shared' names a variable twice", node)
     return names
 
 
 def _branches(node: Node, _position: Position) -> tuple[Branch, ...]:
     if not isinstance(node, Sequence):
-        _refuse("'branches' must be a list of branches", node)
+        refuse("'branches' must be a list of branches", node)
     if not limits.BRANCHES_LEAST <= len(node.items) <= limits.BRANCHES_MOST:
-        _refuse(f"{len(node.items)} branches in a parallel step, 2 to 10 allowed", node)
+        refuse(f"{len(node.items)} branches in a parallel step, 2 to 10 allowed", node)
     branches = []
     for item in node.items:
         step = _named_step(item)
         if step.next is not None:
-            _refuse("a branch cannot have 'next'", item)
+            refuse("a branch cannot have 'next'", item)
         inner = step.statement.steps if isinstance(step.statement, Steps) else (step,)
         branches.append(Branch(step.name, inner))
     names = [branch.name for branch in branches]
     if len(set(names)) != len(names):
-        _refuse("two branches have the same name", node)
+        refuse("two branches have the same name", node)
     return tuple(branches)
 
 
 def _try(parts: Parts, _position: Position, name: str) -> Statement:
     if "retry" not in parts and "except" not in parts:
-        _refuse("'try' needs 'retry' or 'except'", parts["try"])
+        refuse("'try' needs 'retry' or 'except'", parts["try"])
     body = parts["try"]
     if isinstance(body, Sequence):
         steps = load_steps(body)
@@ -319,16 +281,16 @@ def _try(parts: Parts, _position: Position, name: str) -> Statement:
         only = load_step(name, body, body.position)
         if isinstance(only.statement, For):
             # A known issue of the service; the loop must stand in a step of its own under 'steps'.
-            _refuse("loop step name should not be empty", body)
+            refuse("loop step name should not be empty", body)
         bare = isinstance(only.statement, Steps) and only.next is None
         steps = only.statement.steps if bare and isinstance(only.statement, Steps) else (only,)
     retry = _retry(parts["retry"]) if "retry" in parts else None
     handler = None
     if "except" in parts:
-        found = _map(parts["except"], "'except'", ("as", "steps"))
+        found = mapping(parts["except"], "'except'", ("as", "steps"))
         if "steps" not in found:
-            _refuse("'except' needs 'steps'", parts["except"])
-        error_name = _variable(found["as"], "except variable") if "as" in found else None
+            refuse("'except' needs 'steps'", parts["except"])
+        error_name = variable(found["as"], "except variable") if "as" in found else None
         handler = Handler(error_name, load_steps(found["steps"]))
     return Try(steps, retry, handler)
 
@@ -337,22 +299,22 @@ def _retry(node: Node) -> Retry:
     if isinstance(node, Scalar):
         policy = load_value(node)
         if not isinstance(policy, Computed):
-            _refuse("'retry' must be an expression or a map", node)
+            refuse("'retry' must be an expression or a map", node)
         return Retry(policy)
-    found = _map(node, "'retry'", ("predicate", "max_retries", "backoff"))
+    found = mapping(node, "'retry'", ("predicate", "max_retries", "backoff"))
     for key in ("max_retries", "backoff"):
         if key not in found:
-            _refuse(f"'retry' needs '{key}'", node)
+            refuse(f"'retry' needs '{key}'", node)
     predicate = load_value(found["predicate"]) if "predicate" in found else None
     if predicate is not None and not isinstance(predicate, Computed):
-        _refuse("'predicate' must be an expression", found["predicate"])
+        refuse("'predicate' must be an expression", found["predicate"])
     if isinstance(found["backoff"], Scalar):
         backoff = load_value(found["backoff"])
         return Retry(backoff, predicate, load_value(found["max_retries"]))
-    delays = _map(found["backoff"], "'backoff'", ("initial_delay", "max_delay", "multiplier"))
+    delays = mapping(found["backoff"], "'backoff'", ("initial_delay", "max_delay", "multiplier"))
     for key in ("initial_delay", "max_delay", "multiplier"):
         if key not in delays:
-            _refuse(f"'backoff' needs '{key}'", found["backoff"])
+            refuse(f"'backoff' needs '{key}'", found["backoff"])
     return Retry(
         None,
         predicate,
@@ -366,9 +328,9 @@ def _retry(node: Node) -> Retry:
 def _raise(parts: Parts, _position: Position, _name: str) -> Statement:
     value = load_value(parts["raise"])
     if isinstance(value, Constant) and type(value.value) not in (str, dict):
-        _refuse("'raise' takes a string or a map", parts["raise"])
+        refuse("'raise' takes a string or a map", parts["raise"])
     if isinstance(value, ListValue):
-        _refuse("'raise' takes a string or a map", parts["raise"])
+        refuse("'raise' takes a string or a map", parts["raise"])
     return Raise(value)
 
 
