@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from localcloud.errors import invalid
+from localcloud.errors import ApiError, invalid
 from localcloud.service import camel
+
+if TYPE_CHECKING:
+    from localcloud.discovery import Document
 
 _Tree = dict[str, Any]
 
@@ -17,6 +20,40 @@ def select(body: Any, mask: str) -> Any:
     if end != len(mask):
         raise invalid(f"Invalid field selection {mask}")
     return _pick(body, tree)
+
+
+def check(document: Document, schema: str | None, mask: str, *, legacy: bool) -> None:
+    """Refuse a mask that names a field the answer cannot have, in the API's own words."""
+    tree, end = _parse_mask(mask, 0)
+    if end != len(mask):
+        raise invalid(f"Invalid field selection {mask}")
+    unknown = _unknown(document, {"$ref": schema}, tree, "") if schema else None
+    if unknown is None:
+        return
+    if legacy:
+        message = f"Invalid field selection {unknown}"
+        raise ApiError(400, message, reason="invalidParameter")
+    text = f"Error expanding 'fields' parameter. Cannot find matching fields for path '{unknown}'."
+    violation = {"field": unknown, "description": text}
+    detail = {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]}
+    raise ApiError(400, "Request contains an invalid argument.", details=[detail])
+
+
+def _unknown(document: Document, schema: Any, tree: _Tree, at: str) -> str | None:
+    while "$ref" in schema or schema.get("type") == "array":
+        schema = document.schemas[schema["$ref"]] if "$ref" in schema else schema["items"]
+    if schema.get("type") != "object" or "additionalProperties" in schema:
+        return None
+    properties = schema.get("properties", {})
+    for name, below in tree.items():
+        path = f"{at}.{name}" if at else name
+        inner = properties.values() if name == "*" else filter(None, [properties.get(name)])
+        found = [_unknown(document, each, below, path) for each in inner]
+        if name != "*" and not found:
+            return path
+        if found and None not in found:
+            return found[0]
+    return None
 
 
 def _parse_mask(mask: str, at: int) -> tuple[_Tree, int]:

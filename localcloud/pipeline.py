@@ -134,10 +134,12 @@ class Pipeline:
             body = request.upload.metadata
         elif not route.upload or verb == "POST":
             body = read_json(request, style=route.service.errors)
+        mask = standard.get("fields")
+        if mask:
+            fields.check(document, method.response, mask, legacy=not modern)
         found = self._run(route, params, body, request, progress)
         if isinstance(found, Response):
             return found
-        mask = standard.get("fields")
         if mask:
             found = fields.select(found, mask)
         if encoding == "enum-encoding=int" and method.response is not None:

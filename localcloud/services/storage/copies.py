@@ -19,6 +19,7 @@ from localcloud.services.storage.preconditions import Preconditions, failed
 from localcloud.services.storage.shelf import Bucket, Entry
 
 _MOST_PARTS = 32
+_MEBIBYTE = 1 << 20
 _PREDEFINED = "destinationPredefinedAcl"
 
 
@@ -60,6 +61,13 @@ def copy(call: Call) -> Resource:
 
 def rewrite(call: Call) -> Resource:
     """Copy an object, and say that it is done: no copy here takes a second call."""
+    if call.get("rewriteToken"):
+        message = "Invalid rewrite token: no copy here ever needs one."
+        raise ApiError(400, message, reason="invalid")
+    most = call.get("maxBytesRewrittenPerCall")
+    if most is not None and (most <= 0 or most % _MEBIBYTE):
+        message = "maxBytesRewrittenPerCall must be a multiple of 1048576 bytes."
+        raise ApiError(400, message, reason="invalid")
     bucket, made = _copy(call)
     return {
         "kind": "storage#rewriteResponse",

@@ -202,12 +202,19 @@ def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
         resource = change(found.resource) | {"updated": views.stamp(depot.now())}
         resource = access.changed_list(call, bucket, resource)
         resource = retention.changed(call, bucket, found, resource)
+        _refuse_earlier(found.resource.get("customTime"), resource.get("customTime"))
         now, old = views.stamp(depot.now()), found.resource.get("contexts")
         resource["contexts"] = contexts.stamped(resource.get("contexts"), old, now)
         changed = replace(found, metageneration=found.metageneration + 1, resource=resource)
         saved = shelf.save_entry(depot, changed)
         depot.tell(Event("OBJECT_METADATA_UPDATE", bucket, saved, {}))
     return shown(call, bucket, saved, default="full")
+
+
+def _refuse_earlier(before: str | None, after: str | None) -> None:
+    if before and (not after or views.moment(after) < views.moment(before)):
+        message = "Custom time cannot be removed or set to an earlier time than it has."
+        raise ApiError(400, message, reason="invalid")
 
 
 def _folders(call: Call) -> tuple[str, ...]:

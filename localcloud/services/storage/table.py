@@ -15,6 +15,7 @@ from localcloud.services.storage import (
     names,
     notifications,
     objects,
+    payers,
     policies,
     uploads,
     xml_face,
@@ -54,13 +55,22 @@ def _silent(handler: Answer) -> Answer:
 
 
 def _on_time(handler: Answer) -> Answer:
-    """Answer after what the lifecycle rules have due has been done."""
+    """Answer after what the lifecycle rules have due has been done, if somebody pays."""
 
     def answer(call: Call) -> Any:
         lifecycle.carry_out(call.cloud)
+        payers.check(call)
         return handler(call)
 
     return answer
+
+
+def _for_all(needs: str | Needs) -> Needs:
+    """Let a caller without a token come as far as the question of what everybody may."""
+    if needs is PUBLIC:
+        return PUBLIC
+    asked = needs if isinstance(needs, Needs) else Needs(needs)
+    return Needs(*asked.permissions, resource=asked.resource, anonymous=True, also=asked.also)
 
 
 def _project(call: Call) -> str:
@@ -109,11 +119,11 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     "storage.buckets.testIamPermissions": (policies.test, PUBLIC),
     "storage.objects.insert": (
         uploads.insert,
-        Needs("storage.objects.create", anonymous=True, also=by_session),
+        Needs("storage.objects.create", also=by_session),
     ),
     "storage.objects.get": (
         _conditional(objects.get),
-        Needs("storage.objects.get", anonymous=True, also=by_list()),
+        Needs("storage.objects.get", also=by_list()),
     ),
     "storage.objects.getIamPolicy": (
         acl_methods.object_policy,
@@ -126,7 +136,7 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     "storage.objects.testIamPermissions": (acl_methods.test_object, PUBLIC),
     "storage.objects.list": (
         objects.list_all,
-        Needs("storage.objects.list", anonymous=True, also=by_list(name="prefix")),
+        Needs("storage.objects.list", also=by_list(name="prefix")),
     ),
     "storage.objects.patch": (
         objects.patch,
@@ -138,7 +148,7 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
     ),
     "storage.objects.delete": (
         _silent(objects.delete),
-        Needs("storage.objects.delete", anonymous=True, also=by_list()),
+        Needs("storage.objects.delete", also=by_list()),
     ),
     "storage.objects.restore": (objects.restore, "storage.objects.restore"),
     "storage.objects.move": (objects.move, Needs("storage.objects.move", resource=_source)),
@@ -207,7 +217,7 @@ SERVICE = Service(
     "storage",
     "v1",
     {method: _on_time(handler) for method, (handler, _) in _HANDLERS.items()},
-    permissions={method: needs for method, (_, needs) in _HANDLERS.items()},
+    permissions={method: _for_all(needs) for method, (_, needs) in _HANDLERS.items()},
     errors="legacy",
     resource=_resource,
     denial=denial,
