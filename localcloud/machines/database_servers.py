@@ -234,7 +234,9 @@ class DatabaseServers(ABC):
             except ProcessError as error:
                 blocked = any(words in str(error) for words in self.BLOCKED)
                 if not blocked or time.monotonic() > deadline:
-                    raise DatabaseError(f"{self.PRODUCT} did not start: {error}") from error
+                    said = str(error).splitlines()
+                    why = [line for line in said if "ERROR" in line or "FATAL" in line] or said
+                    raise DatabaseError(f"{self.PRODUCT} did not start: {' '.join(why)}") from error
                 time.sleep(0.2)
             else:
                 return process

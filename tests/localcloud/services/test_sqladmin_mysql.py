@@ -214,6 +214,11 @@ def test_databases_sort_as_asked(mysql: Any, clock: VirtualClock) -> None:
 
     found = databases.get(project=P, instance="shop", database="a").execute()
     assert found["charset"] == "latin1"
+    change = {"collation": "utf8mb4_bin"}
+    databases.patch(project=P, instance="shop", database="a", body=change).execute()
+    clock.run_until_idle()
+    found = databases.get(project=P, instance="shop", database="a").execute()
+    assert (found["charset"], found["collation"]) == ("utf8mb4", "utf8mb4_bin")
     again = databases.insert(project=P, instance="shop", body={"name": "a"})
     code, _, message = refused(again.execute)
     assert (code, "Error 1007: Can't create database 'a'; database exists" in message) == (
@@ -265,3 +270,20 @@ def test_without_mariadb_the_refusal_names_the_package(
     assert "Invalid database version (MYSQL_8_0)" in message
     assert "apt-get install mariadb-server-core" in message
     assert cloud.machines.databases.refusal("POSTGRES_18") is None
+
+
+def test_what_cloud_sql_decides_stays(mysql: Any, clock: VirtualClock) -> None:
+    """Fields that say what an instance is are not changed by sending others back."""
+    before = mysql.instances().get(project=P, instance="shop").execute()
+    change = {"connectionName": "x:y:z", "state": "SUSPENDED", "ipAddresses": [], "etag": "x"}
+    mysql.instances().patch(project=P, instance="shop", body=change).execute()
+    clock.run_until_idle()
+
+    after = mysql.instances().get(project=P, instance="shop").execute()
+
+    assert {field: after[field] for field in change if field != "etag"} == {
+        field: before[field] for field in change if field != "etag"
+    }
+    assert after["maintenanceVersion"].startswith(after["databaseInstalledVersion"])
+    other = mysql.instances().patch(project=P, instance="shop", body={"maintenanceVersion": "x"})
+    assert "maintenanceVersion of an instance cannot be changed" in refused(other.execute)[2]
