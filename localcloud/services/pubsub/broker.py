@@ -15,6 +15,7 @@ from localcloud.errors import already_exists, invalid, not_found
 from localcloud.services.pubsub import messages
 from localcloud.services.pubsub.journal import Journal
 from localcloud.services.pubsub.messages import Draft, Message
+from localcloud.services.pubsub.shelf import Shelf
 from localcloud.services.pubsub.subscription import Subscription, seconds
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Broker:
         self.subscriptions: dict[str, Subscription] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.journal = Journal(path)
+        self.shelf = Shelf(self.journal, clock)
         self._load()
 
     def close(self) -> None:
@@ -119,7 +121,11 @@ class Broker:
     def publish(self, name: str, drafts: list[Draft]) -> list[str]:
         """Publish messages and return their numbers; once returned, they are written down."""
         messages.check(drafts)
-        return self._publish(name, drafts)
+        with self.lock:
+            settings = self.topic(name).resource.get("schemaSettings")
+            if settings is not None:
+                drafts = self.shelf.accept(settings, drafts)
+            return self._publish(name, drafts)
 
     def _publish(self, name: str, drafts: list[Draft]) -> list[str]:
         with self.lock:

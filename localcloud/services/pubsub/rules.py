@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Resource = dict[str, Any]
 
 _NAME = re.compile(
-    r"projects/[^/]+/(topics|subscriptions|snapshots)/([A-Za-z][-A-Za-z0-9_.~+%]{2,254})"
+    r"projects/[^/]+/(topics|subscriptions|snapshots|schemas)/([A-Za-z][-A-Za-z0-9_.~+%]{2,254})"
 )
 _LABEL_KEY = re.compile(r"[a-z\u00df-\uffff][-_0-9a-z\u00df-\uffff]{0,62}")
 _LABEL_VALUE = re.compile(r"[-_0-9a-z\u00df-\uffff]{0,63}")
@@ -66,7 +66,6 @@ _UNKNOWN = (
     "ingestionDataSourceSettings",
     "kmsKeyName",
     "messageTransforms",
-    "schemaSettings",
 )
 """Fields of the document that are not carried out here, and so are refused."""
 

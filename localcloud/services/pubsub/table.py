@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localcloud.iam import iam_methods
+from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Service
 from localcloud.services.pubsub import (
     brokers,
     grpc_face,
+    schemas,
     snapshots,
     streams,
     subscriptions,
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
     Answer = Callable[[Call], Any]
 
 
+_NAMED_BY = ("name", "topic", "subscription", "snapshot", "resource", "project", "parent")
+
+
 def _resource(call: Call) -> str:
     """Name what a call is about: whatever its path names, or the resource it sends."""
-    for parameter in ("name", "topic", "subscription", "snapshot", "resource", "project"):
+    for parameter in _NAMED_BY:
         if call.get(parameter):
-            return call.cloud.by_id(str(call[parameter]))
+            # A revision of a schema is its schema's.
+            return call.cloud.by_id(str(call[parameter])).partition("@")[0]
     for field in ("topic", "subscription", "snapshot"):
         inner = call.body.get(field)
         if isinstance(inner, dict) and inner.get("name"):
@@ -77,6 +83,22 @@ _HANDLERS: dict[str, tuple[Answer, str | Needs]] = {
         "pubsub.subscriptions.consume",
     ),
     "pubsub.projects.subscriptions.seek": (snapshots.seek, "pubsub.subscriptions.consume"),
+    "pubsub.projects.schemas.create": (schemas.create, _needs("pubsub.schemas.create")),
+    "pubsub.projects.schemas.get": (schemas.get, "pubsub.schemas.get"),
+    "pubsub.projects.schemas.list": (schemas.list_all, "pubsub.schemas.list"),
+    "pubsub.projects.schemas.listRevisions": (
+        schemas.list_revisions,
+        "pubsub.schemas.listRevisions",
+    ),
+    "pubsub.projects.schemas.commit": (schemas.commit, "pubsub.schemas.commit"),
+    "pubsub.projects.schemas.rollback": (schemas.rollback, "pubsub.schemas.rollback"),
+    "pubsub.projects.schemas.delete": (schemas.delete, "pubsub.schemas.delete"),
+    "pubsub.projects.schemas.deleteRevision": (schemas.delete_revision, "pubsub.schemas.delete"),
+    "pubsub.projects.schemas.validate": (schemas.validate, _needs("pubsub.schemas.validate")),
+    "pubsub.projects.schemas.validateMessage": (
+        schemas.validate_message,
+        _needs("pubsub.schemas.validate"),
+    ),
     "pubsub.projects.snapshots.create": (snapshots.create, _needs("pubsub.snapshots.create")),
     "pubsub.projects.snapshots.get": (snapshots.get, "pubsub.snapshots.get"),
     "pubsub.projects.snapshots.list": (snapshots.list_all, "pubsub.snapshots.list"),
@@ -88,6 +110,7 @@ _EXISTS: dict[str, Answer] = {
     "topics": lambda call: broker_of(call.cloud).topic(call.resource),
     "subscriptions": lambda call: broker_of(call.cloud).subscription(call.resource),
     "snapshots": lambda call: broker_of(call.cloud).snapshot(call.resource),
+    "schemas": lambda call: broker_of(call.cloud).shelf.revisions(call.resource),
 }
 
 _handlers = {method: handler for method, (handler, _) in _HANDLERS.items()}
@@ -107,6 +130,7 @@ SERVICE = Service(
     resource=_resource,
     grpc=streams.handlers,
     grpc_methods=grpc_face.METHODS,
+    protos=Protos("google.pubsub.v1", "google.pubsub_v1"),
     streams=(streams.METHOD,),
     on_start=brokers.start,
     on_stop=brokers.stop,

@@ -8,6 +8,7 @@ from localcloud.service import Call, Resource, page
 from localcloud.services.pubsub import rules
 from localcloud.services.pubsub.brokers import broker_of
 from localcloud.services.pubsub.messages import Draft
+from localcloud.services.pubsub.schemas import check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def create(call: Call) -> Resource:
     """Make a topic."""
     resource = {"name": rules.check_name(named(call), "topics"), **rules.topic(call.body)}
+    check_settings(call, resource)
     broker_of(call.cloud).add_topic(resource)
     return resource
 
@@ -43,6 +45,7 @@ def patch(call: Call) -> Resource:
             before, sent, call.body.get("updateMask"), fields=rules.TOPIC_FIELDS, kind="Topic"
         )
         resource = {"name": before["name"], **rules.topic(changed)}
+        check_settings(call, resource)
         broker.change_topic(resource)
     return resource
 
