@@ -114,17 +114,18 @@ def _existing(call: Call, found: Resource) -> None:
 
 def _sorting(sent: Resource, own: Engine) -> tuple[str, str]:
     """Return the character set and the collation that are meant, or say what does not fit."""
-    collation = sent.get("collation") or ""
-    meant = collation.partition("_")[0] if own.any_host else ""
-    charset = sent.get("charset") or meant or own.charset
+    charset, collation = sent.get("charset") or "", sent.get("collation") or ""
     if own.any_host:
+        # a collation's name begins with its character set
+        charset = charset or collation.partition("_")[0] or own.charset
         collation = collation or (own.collation if charset.lower() == own.charset else "")
-        # the server knows all the others; these two it would only find out later
-        if collation and charset.lower() not in {meant.lower(), "utf8"}:
+        # the server knows all the rest, but would only say so when it is too late for a 400
+        if collation and charset.lower() not in {collation.partition("_")[0].lower(), "utf8"}:
             raise invalid_request(
                 f"COLLATION '{collation}' is not valid for CHARACTER SET '{charset}'"
             )
         return charset, collation
+    charset = charset or own.charset
     collation = collation or own.collation
     if charset.upper().replace("-", "") != own.charset:
         raise invalid_request(
