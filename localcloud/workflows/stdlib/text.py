@@ -3,7 +3,7 @@
 import codecs
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import re2
@@ -11,6 +11,9 @@ import re2
 from localcloud.workflows.errors import value_error
 from localcloud.workflows.stdlib.registry import function
 from localcloud.workflows.values import expect_type, shown
+
+# Python's codecs for text that are no charsets of IANA's list.
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape"})
 
 
 @lru_cache(maxsize=256)
@@ -34,11 +37,13 @@ def _pattern(regexp: Any) -> Any:
 def _codec(charset: Any) -> str:
     name: str = expect_type(charset, str, "charset")
     try:
-        # Python has codecs that are no charsets; those refuse to encode text.
-        "".encode(name)
-        return codecs.lookup(name).name
+        "".encode(name)  # codecs from bytes to bytes refuse this
+        codec = codecs.lookup(name).name
     except (LookupError, ValueError) as error:
         raise value_error(f"unknown charset {shown(name)}") from error
+    if codec in _NO_CHARSETS:
+        raise value_error(f"unknown charset {shown(name)}")
+    return codec
 
 
 @function("text.encode", "text", "charset?")
@@ -51,14 +56,22 @@ def encode(text: Any, charset: Any = "UTF-8") -> bytes:
         raise value_error(f"text cannot be encoded as {charset}") from error
 
 
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+codecs.register_error("workflows-replace", _replaced)
+
+
 @function("text.decode", "data", "charset?")
 def decode(data: Any, charset: Any = "UTF-8") -> str:
-    """Decode bytes as a string."""
+    """Decode bytes as a string; each byte that cannot be decoded becomes U+FFFD.
+
+    So says its page, docs/reference/stdlib/text/decode.
+    """
     content: bytes = expect_type(data, bytes, "data")
-    try:
-        return content.decode(_codec(charset))
-    except UnicodeError as error:
-        raise value_error(f"data is not {charset} text") from error
+    return content.decode(_codec(charset), "workflows-replace")
 
 
 @function("text.find_all", "source", "substr")
