@@ -59,6 +59,7 @@ class DockerBuilder:
         shutil.rmtree(work, ignore_errors=True)
         (work / "workspace").mkdir(parents=True)
         outcome = Outcome("SUCCESS", steps=[{} for _ in job.build.get("steps", [])])
+        outcome.workspace = work / "workspace"
         try:
             if job.source is not None:
                 workspace.unpack(job.source, work / "workspace")
@@ -251,6 +252,10 @@ def _run(
     home, temporary = steps.work / "home", steps.new_temporary()
     home.mkdir(exist_ok=True)
     binds |= {workspace.WORKSPACE: steps.work / "workspace", "/builder/home": home, **extra}
+    for volume in step.get("volumes", []):
+        place_of = steps.work / "volumes" / volume["name"]
+        place_of.mkdir(parents=True, exist_ok=True)
+        binds[volume["path"].rstrip("/")] = place_of
     for pair in step.get("env", []):
         key, _, value = pair.partition("=")
         env[key] = value

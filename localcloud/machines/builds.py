@@ -62,6 +62,7 @@ class Outcome:
         steps: One map per step with status, timing and exitCode.
         images: Local images by tag.
         pushed: Tags that steps pushed themselves.
+        workspace: What the steps left, for artifacts; None on paper.
 
     """
 
@@ -71,6 +72,7 @@ class Outcome:
     steps: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, Built] = field(default_factory=dict)
     pushed: list[str] = field(default_factory=list)
+    workspace: Path | None = None
 
 
 class Builder(Protocol):

@@ -16,6 +16,7 @@ from localcloud.machines.builds import Built, Job, Outcome
 from localcloud.services.artifactregistry.artifacts import PushRefused, push
 from localcloud.services.cloudbuild import substitutions
 from localcloud.services.cloudbuild.logs import BuildLog
+from localcloud.services.cloudbuild.objects import Uploads
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -68,6 +69,8 @@ class Execution:
             outcome = self._outcome(Path(folder))
         if outcome.status == "SUCCESS":
             outcome = self._push(outcome)
+        if outcome.status == "SUCCESS":
+            outcome = self._upload(outcome)
         # later: removing tens of thousands of files takes seconds, and nobody waits for it
         builder, clock = self.cloud.machines.builder, self.cloud.clock
         clock.call_at(clock.now(), lambda: builder.discard(self.build["id"]))
@@ -95,10 +98,17 @@ class Execution:
     def _with_options(self, build: Resource) -> Resource:
         """Put what the options say for all steps into each step."""
         options = build.get("options", {})
+        known = substitutions.known_values(self.build, self._built_ins())
+        mapped = [f"{key}={value}" for key, value in sorted(known.items())]
         steps = [
             {
                 **step,
-                "env": [*options.get("env", []), *step.get("env", [])],
+                "env": [
+                    *(mapped if _maps(step, options) else []),
+                    *options.get("env", []),
+                    *step.get("env", []),
+                ],
+                "volumes": [*options.get("volumes", []), *step.get("volumes", [])],
                 "secretEnv": [*options.get("secretEnv", []), *step.get("secretEnv", [])],
             }
             for step in build["steps"]
@@ -177,6 +187,25 @@ class Execution:
         self._update({"results": results, "timing": {**self._stored("timing"), **timing}})
         return outcome
 
+    def _upload(self, outcome: Outcome) -> Outcome:
+        build = substitutions.put_in(self.build, self._built_ins())
+        uploads = Uploads(self.cloud, self.email, build)
+        if not uploads.paths or outcome.workspace is None:
+            return outcome
+        began = self._now()
+        self.log(f"Artifacts will be uploaded to {build['artifacts']['objects']['location']}")
+        try:
+            found = uploads.carry_out(outcome.workspace)
+        except ApiError as error:
+            self.log(f"ERROR: {error.message}")
+            return _failed(outcome, f"failed to upload artifacts: {error.message}", "")
+        found["artifactTiming"] = {"startTime": began, "endTime": self._now()}
+        self._update({"results": {**self._stored("results"), **found}})
+        self.log(
+            f"Uploaded {found['numArtifacts']} artifacts; manifest {found['artifactManifest']}"
+        )
+        return outcome
+
     def _finish(self, outcome: Outcome) -> Resource:
         stored = self.store.fetch(self.key)
         steps = [
@@ -240,6 +269,11 @@ class Execution:
 
     def _now(self) -> str:
         return self.cloud.clock.rfc3339()
+
+
+def _maps(step: Resource, options: Resource) -> bool:
+    """Tell whether a step gets the substitutions as environment variables."""
+    return bool(step.get("automapSubstitutions", options.get("automapSubstitutions")))
 
 
 def _failed(outcome: Outcome, detail: str, kind: str) -> Outcome:

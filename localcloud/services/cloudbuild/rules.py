@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from localcloud import images
@@ -22,13 +23,15 @@ LOGGING_RULE = (
     "logging options"
 )
 NOT_BUILT = ("secrets", "dependencies", "gitConfig")
-NOT_BUILT_OPTIONS = ("pool", "workerPool", "volumes", "automapSubstitutions", "pubsubTopic")
-NOT_BUILT_STEP = ("volumes", "automapSubstitutions", "results")
+NOT_BUILT_OPTIONS = ("pool", "workerPool", "pubsubTopic")
+NOT_BUILT_STEP = ("results",)
 
 
 def check(call: Call, build: Resource) -> None:
     """Refuse a build Cloud Build would refuse, and one that cannot be carried out here."""
     _check_steps(build)
+    _check_volumes(build)
+    _check_objects(build)
     _check_secrets(build)
     _check_account(build)
     _check_limits(build)
@@ -62,6 +65,39 @@ def _check_steps(build: Resource) -> None:
             raise invalid(f"invalid build: build step {number}: the id {own!r} is used twice")
         if own:
             seen.add(own)
+
+
+def _check_volumes(build: Resource) -> None:
+    """Refuse volumes without name or place, and those that only one step has."""
+    everywhere = build.get("options", {}).get("volumes", [])
+    counted: Counter[str] = Counter()
+    for number, step in enumerate(build["steps"]):
+        names: list[str] = []
+        for volume in [*everywhere, *step.get("volumes", [])]:
+            name, path = volume.get("name", ""), volume.get("path", "")
+            if not name or name in names:
+                raise invalid(
+                    f"invalid build: build step {number}: a volume needs a name of its own: {name!r}"
+                )
+            if not path.startswith("/") or path.startswith("/workspace"):
+                raise invalid(
+                    f"invalid build: build step {number}: invalid path {path!r} of volume {name!r}"
+                )
+            names.append(name)
+        counted.update(names)
+    for name, count in counted.items():
+        if count == 1 and len(build["steps"]) > 1:
+            raise invalid(f"invalid build: volume {name!r} is used by one step only")
+
+
+def _check_objects(build: Resource) -> None:
+    wanted = build.get("artifacts", {}).get("objects")
+    if wanted is None:
+        return
+    if not str(wanted.get("location", "")).startswith(("gs://", "$")):
+        raise invalid("invalid build: artifacts.objects.location must begin with gs://")
+    if not wanted.get("paths"):
+        raise invalid("invalid build: artifacts.objects.paths must name at least one file")
 
 
 def _check_secrets(build: Resource) -> None:
@@ -116,7 +152,11 @@ def _check_built(build: Resource) -> None:
     for number, step in enumerate(build["steps"]):
         missing += [f"steps[{number}].{field}" for field in NOT_BUILT_STEP if step.get(field)]
     missing += [f"source.{kind}" for kind in build.get("source", {}) if kind != "storageSource"]
-    missing += [f"artifacts.{kind}" for kind in build.get("artifacts", {}) if kind != "images"]
+    missing += [
+        f"artifacts.{kind}"
+        for kind in build.get("artifacts", {})
+        if kind not in {"images", "objects"}
+    ]
     if build.get("availableSecrets", {}).get("inline"):
         missing.append("availableSecrets.inline")
     if options.get("defaultLogsBucketBehavior") == "REGIONAL_USER_OWNED_BUCKET":

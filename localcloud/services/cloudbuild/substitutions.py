@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import invalid
+from localcloud.services.cloudbuild import expansions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 KEY = re.compile(r"_[A-Z0-9_]+")
 USE = re.compile(r"\$\$|\$([A-Z_][A-Z0-9_]*)|\$\{([A-Z_][A-Z0-9_]*)\}")
+# With dynamicSubstitutions something may stand behind the name, as in bash.
+DYNAMIC = re.compile(r"\$\$|\$([A-Z_][A-Z0-9_]*)|\$\{([A-Z_][A-Z0-9_]*)([^{}]*)\}")
 BUILT_IN = (
     "PROJECT_ID",
     "PROJECT_NUMBER",
@@ -49,8 +52,14 @@ def check(build: Resource) -> None:
             )
     if build.get("options", {}).get("substitutionOption") == "ALLOW_LOOSE":
         return
-    used = _used([_of_build(build), *map(_of_step, build["steps"])])
-    for key in sorted(given.keys() - used):
+    pattern = DYNAMIC if _dynamic(build) else USE
+    wanted: list[Any] = [_of_build(build), *map(_of_step, build["steps"])]
+    if _dynamic(build):
+        wanted.append(list(given.values()))
+        put_in(build, {})  # a form that cannot be expanded is refused here
+    used = _used(wanted, pattern)
+    mapped = any(one.get("automapSubstitutions") for one in (*build["steps"], *_options(build)))
+    for key in () if mapped else sorted(given.keys() - used):
         raise invalid(
             f"invalid build: invalid value for 'build.substitutions': key in the substitution data "
             f'"{key}" is not matched in the template'
@@ -64,16 +73,15 @@ def check(build: Resource) -> None:
 
 def put_in(build: Resource, values: Mapping[str, str]) -> Resource:
     """Return the build with every use replaced; unknown ones become empty."""
-    known: dict[str, str] = {**build.get("substitutions", {}), **values}
+    known = known_values(build, values)
+    pattern = DYNAMIC if _dynamic(build) else USE
 
     def replace(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        return known.get(match[1] or match[2], "")
+        return _put(match, known.get(match[1] or match[2], ""))
 
     def walk(value: Any) -> Any:
         if isinstance(value, str):
-            return USE.sub(replace, value)
+            return pattern.sub(replace, value)
         if isinstance(value, list):
             return [walk(item) for item in value]
         if isinstance(value, dict):
@@ -87,6 +95,43 @@ def put_in(build: Resource, values: Mapping[str, str]) -> Resource:
     }
 
 
+def known_values(build: Resource, values: Mapping[str, str]) -> dict[str, str]:
+    """Return every substitution's value; dynamic ones may be made of others."""
+    known: dict[str, str] = {**build.get("substitutions", {}), **values}
+    if not _dynamic(build):
+        return known
+
+    def value(key: str, seen: tuple[str, ...]) -> str:
+        if key in seen:
+            raise invalid(
+                f"invalid build: the substitutions {', '.join(seen)} go round in a circle"
+            )
+
+        def inner(match: re.Match[str]) -> str:
+            return _put(
+                match, value(match[1] or match[2], (*seen, key)) if match[0] != "$$" else ""
+            )
+
+        return DYNAMIC.sub(inner, known.get(key, ""))
+
+    return {key: value(key, ()) for key in known}
+
+
+def _put(match: re.Match[str], value: str) -> str:
+    if match[0] == "$$":
+        return "$"
+    how = match[3] if match.re is DYNAMIC else ""
+    return expansions.apply(value, how or "")
+
+
+def _options(build: Resource) -> list[Resource]:
+    return [build.get("options", {})]
+
+
+def _dynamic(build: Resource) -> bool:
+    return bool(build.get("options", {}).get("dynamicSubstitutions"))
+
+
 def _of_build(build: Resource) -> Resource:
     found = {field: build[field] for field in BUILD_FIELDS if field in build}
     if "env" in build.get("options", {}):
@@ -98,11 +143,11 @@ def _of_step(step: Resource) -> Resource:
     return {field: step[field] for field in STEP_FIELDS if field in step}
 
 
-def _used(value: Any) -> set[str]:
+def _used(value: Any, pattern: re.Pattern[str]) -> set[str]:
     if isinstance(value, str):
-        return {found[1] or found[2] for found in USE.finditer(value) if found[0] != "$$"}
+        return {found[1] or found[2] for found in pattern.finditer(value) if found[0] != "$$"}
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
-        return {key for item in value for key in _used(item)}
+        return {key for item in value for key in _used(item, pattern)}
     return set()

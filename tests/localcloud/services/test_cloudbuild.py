@@ -72,6 +72,27 @@ def step(**fields: Any) -> dict[str, Any]:
             "the secret 'S' is not used",
         ),
         ({"serviceAccount": EMAIL}, "must have the form projects/"),
+        ({"artifacts": {"objects": {"location": "x", "paths": ["a"]}}}, "must begin with gs://"),
+        ({"artifacts": {"objects": {"location": "gs://x"}}}, "must name at least one file"),
+        ({"steps": [step(volumes=[{"name": "v"}])]}, "invalid path ''"),
+        ({"steps": [step(volumes=[{"name": "v", "path": "/workspace/x"}])]}, "invalid path"),
+        ({"steps": [step(volumes=[{"path": "/x"}])]}, "a volume needs a name"),
+        ({"steps": [step(volumes=[{"name": "v", "path": "/x"}]), step()]}, "by one step only"),
+        (
+            {
+                "substitutions": {"_A": "${_B}", "_B": "${_A}"},
+                "options": {"logging": "NONE", "dynamicSubstitutions": True},
+                "tags": ["$_A"],
+            },
+            "round in a circle",
+        ),
+        (
+            {
+                "options": {"logging": "NONE", "dynamicSubstitutions": True},
+                "tags": ["${PROJECT_ID@Q}"],
+            },
+            "cannot expand '@Q'",
+        ),
         ({"options": {}}, "if 'build.service_account' is specified, the build must either (a)"),
         ({"options": None}, "CLOUD_LOGGING_ONLY / NONE logging options"),
         ({"timeout": "90000s"}, "at most 24 hours"),
@@ -100,8 +121,7 @@ def test_bad_builds_are_refused(builds: Any, changes: dict[str, Any], words: str
         ),
         ({"source": {"gitSource": {"url": "https://x"}}}, "source.gitSource"),
         ({"options": {"logging": "NONE", "pool": {"name": "x"}}}, "options.pool"),
-        ({"artifacts": {"objects": {"location": "gs://x"}}}, "artifacts.objects"),
-        ({"steps": [step(volumes=[{"name": "v", "path": "/v"}])]}, "steps[0].volumes"),
+        ({"artifacts": {"pythonPackages": [{"repository": "r"}]}}, "artifacts.pythonPackages"),
     ],
 )
 def test_what_is_not_built_says_so(builds: Any, changes: dict[str, Any], words: str) -> None:
