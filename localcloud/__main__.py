@@ -47,7 +47,8 @@ def parser() -> argparse.ArgumentParser:
     calls = verb("calls", commands.calls, "print the calls the APIs were asked")
     calls.add_argument("--format", choices=("json",), help="one JSON list, with times")
     calls.add_argument("--method", help="only calls of this method id")
-    fault_commands.add(verb("faults", commands.faults, "have things go wrong"))
+    faults = verb("faults", commands.faults, "have things go wrong")
+    fault_commands.add(faults, folder=commands.state_folder)
     verb("daemon", commands.be_the_daemon, "serve in the foreground")
     return made
 

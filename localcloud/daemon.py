@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 _BUNDLE = "/keys/ca.pem"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
+_PREFIX = "localcloud: "
+"""How the command line begins what it says of its own errors."""
 
 
 EXPORTED = (
@@ -114,8 +117,11 @@ def up(state: Path, *, project: str | None, region: str | None) -> tuple[Running
     running = find(state)
     if running is not None:
         return running, False
-    _prepare(state, project=project, region=region)
-    with (state / "daemon.log").open("ab") as output:
+    with _usable(state):
+        _prepare(state, project=project, region=region)
+        output = (state / "daemon.log").open("ab")
+    with output:
+        before = output.tell()
         started = subprocess.Popen(
             [sys.executable, "-m", "localcloud", "daemon", "--state", str(state)],
             stdin=subprocess.DEVNULL,
@@ -131,13 +137,13 @@ def up(state: Path, *, project: str | None, region: str | None) -> tuple[Running
             if running is not None:
                 return running, running.pid == started.pid
             if started.poll() is not None and not _locked(state):
-                raise DaemonError(f"the local cloud did not start:\n{_tail(state)}")
+                raise DaemonError(f"the local cloud did not start:\n{_tail(state, before)}")
             time.sleep(0.02)
     except KeyboardInterrupt:
         started.terminate()
         raise
     started.kill()
-    raise DaemonError(f"the local cloud was not ready in time:\n{_tail(state)}")
+    raise DaemonError(f"the local cloud was not ready in time:\n{_tail(state, before)}")
 
 
 def down(state: Path) -> bool:
@@ -170,10 +176,11 @@ def run(state: Path) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(sign, lambda *_: stop.set())
     with _lock(state):
-        settings = Settings(**json.loads((state / "settings.json").read_text()))
-        cloud = Cloud(state, project=settings.project, region=settings.region)
+        made = settings(state)
+        with _usable(state):
+            cloud = Cloud(state, project=made.project, region=made.region)
         try:
-            with cloud.serve(port=_last_port(state)) as serving:
+            with _usable(state), cloud.serve(port=_last_port(state)) as serving:
                 running = Running(
                     pid=os.getpid(),
                     port=serving.port,
@@ -197,7 +204,13 @@ def run(state: Path) -> None:
 def settings(state: Path) -> Settings:
     """Give what a state folder was made with, or the defaults."""
     file = state / "settings.json"
-    return Settings(**json.loads(file.read_text())) if file.exists() else Settings()
+    try:
+        return Settings(**json.loads(file.read_text())) if file.exists() else Settings()
+    except (ValueError, TypeError):
+        raise DaemonError(
+            f"{file} is damaged; it holds project and region as JSON, such as "
+            f"{json.dumps(asdict(Settings()))}"
+        ) from None
 
 
 def _environment() -> dict[str, str]:
@@ -267,7 +280,7 @@ def _locked(state: Path) -> bool:
     try:
         with (state / "daemon.lock").open("r+") as file:
             return not _try(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
@@ -280,8 +293,21 @@ def _try(file: IO[str]) -> bool:
     return True
 
 
-def _tail(state: Path) -> str:
+def _tail(state: Path, since: int) -> str:
+    """Give the end of what this start wrote into the log, or what it said of itself."""
     try:
-        return "\n".join((state / "daemon.log").read_text().splitlines()[-20:])
+        lines = (state / "daemon.log").read_bytes()[since:].decode("utf-8", "replace").splitlines()
     except OSError:
         return "(there is no log)"
+    said = [line for line in lines if line.startswith(_PREFIX)]
+    return "\n".join(said[-1:] or lines[-20:]).removeprefix(_PREFIX)
+
+
+@contextmanager
+def _usable(state: Path) -> Iterator[None]:
+    """Say of a state folder that cannot be used why it cannot."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DaemonError(f"the state folder {state} cannot be used: {reason}") from error

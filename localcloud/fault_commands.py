@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
 from localcloud.trouble import KINDS_OF_DELAY, PACES
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
 _ABOUT = (
     "Plan what goes wrong, by method id as in Google's discovery documents, such as "
@@ -18,13 +19,14 @@ _ABOUT = (
 )
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Describe the verbs of ``faults``."""
+def add(parser: argparse.ArgumentParser, *, folder: Callable[[str], Path]) -> None:
+    """Describe the verbs of ``faults``; ``folder`` reads --state, which may come last too."""
     parser.description = _ABOUT
     verbs = parser.add_subparsers(dest="fault", required=True, metavar="VERB")
 
     def verb(name: str, about: str, *, method: bool = True) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=about, description=about)
+        added.add_argument("--state", type=folder, default=argparse.SUPPRESS)
         if method:
             added.add_argument("method", metavar="METHOD_ID")
         return added

@@ -18,7 +18,7 @@ from localcloud.cloud import Cloud
 from localcloud.daemon import EXPORTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 
@@ -229,3 +229,94 @@ def test_second_life_side_by_side(up: Path, tmp_path: Path) -> None:
     assert _run("reset", state=state).returncode == 0
     assert _gone(second["pid"])
     assert not state.exists()
+
+
+def _file(state: Path) -> None:
+    state.write_text("not a folder")
+
+
+def _settings(state: Path) -> None:
+    state.mkdir()
+    (state / "settings.json").write_text("{")
+
+
+def _database(state: Path) -> None:
+    state.mkdir()
+    (state / "store.sqlite").write_text("not a database, and long enough to be looked at")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_file, "cannot be used: File exists"),
+        (_settings, "settings.json is damaged"),
+        (_database, "cannot be used: file is not a database"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_named(
+    tmp_path: Path, spoil: Callable[[Path], None], words: str
+) -> None:
+    """A person reads one sentence with the folder in it, and no trace of the program."""
+    state = tmp_path / "state"
+    spoil(state)
+
+    done = _run("up", state=state)
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert str(state) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_faults_are_planned_from_outside(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A judge who only has the command line can break a call, and see in the log that it broke."""
+    main(["faults", "clear", "--state", str(up)])
+    command = ["faults", "--state", str(up)]
+    assert main([*command, "fail", "storage.buckets.list", "--status", "429", "--times", "2"]) == 0
+    assert "2 faults planned" in capsys.readouterr().out
+    script = f"""
+eval "$({sys.executable} -m localcloud env --state {up})"
+TOKEN=$({sys.executable} -m localcloud token owner@example.com --access --state {up})
+for N in 1 2 3; do curl -sS -o /dev/null -w '%{{http_code}} ' -H "Authorization: Bearer $TOKEN" \
+  "https://storage.googleapis.com/storage/v1/b?project=berth-local"; done
+{sys.executable} -m localcloud faults reset storage.buckets.list --state {up} >/dev/null
+curl -sS -H "Authorization: Bearer $TOKEN" \
+  "https://storage.googleapis.com/storage/v1/b?project=berth-local"; echo $?
+"""
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.startswith("429 429 200 ")
+    assert done.stdout.split()[-1] in {"35", "52", "56"}, done.stdout + done.stderr
+    main(["calls", "--format", "json", "--method", "storage.buckets.list", "--state", str(up)])
+    records = json.loads(capsys.readouterr().out)
+    assert [record["status"] for record in records[-4:]] == [429, 429, 200, 0]
+    assert {"who", "method", "status", "when", "resource"} <= records[0].keys()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fail", "no.such.method"],
+        ["stale", "storage.buckets.get", "--seconds", "5"],
+        ["slow", "storage.buckets.get", "--seconds", "-1"],
+        ["chaos", "--lost", "2"],
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused(
+    up: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """With a sentence, and exit code 1."""
+    assert main(["faults", "--state", str(up), *arguments]) == 1
+    assert capsys.readouterr().err.startswith("localcloud: ")
+
+
+def test_a_credentials_file_can_be_had(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For programs that want a file: a refresh token that Google's libraries exchange."""
+    main(["token", "ana@example.com", "--refresh", "--state", str(up)])
+
+    file = json.loads(capsys.readouterr().out)
+
+    assert file["type"] == "authorized_user"
+    assert {"client_id", "client_secret", "refresh_token"} <= file.keys()
