@@ -17,7 +17,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from localcloud.machines.database_places import Places
 from localcloud.machines.databases import DatabaseError
@@ -30,6 +30,13 @@ PAUSE_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
+class Programs(Protocol):
+    """The programs of an engine, as far as they are on this machine."""
+
+    def refusal(self, version: str) -> str | None:
+        """Say why there is no such version here, and what would bring it; None when it is here."""
+
+
 class DatabaseServers(ABC):
     """The servers of all instances of one engine in one state directory."""
 
@@ -39,15 +46,12 @@ class DatabaseServers(ABC):
     # what a server that cannot start says while a predecessor that was killed is still going
     BLOCKED: tuple[str, ...] = ()
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, programs: Programs) -> None:
         self._places = places
+        self._programs = programs
         self._servers: dict[str, Process] = {}
         self._locks: dict[str, threading.RLock] = {}
         self._guard = threading.Lock()
-
-    @abstractmethod
-    def refusal(self, version: str) -> str | None:
-        """Say why instances of this version cannot exist here, or None when they can."""
 
     @abstractmethod
     def _initialise(self, version: str, data: Path, runtime: Path) -> list[str]:
@@ -64,6 +68,10 @@ class DatabaseServers(ABC):
     @abstractmethod
     def _lay_out(self, instance: str) -> None:
         """Give a new server the users a new Cloud SQL instance has."""
+
+    def refusal(self, version: str) -> str | None:
+        """Say why instances of this version cannot exist here, or None when they can."""
+        return self._programs.refusal(version)
 
     def knows(self, instance: str) -> bool:
         """Tell whether there is such an instance."""

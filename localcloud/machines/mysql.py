@@ -49,13 +49,10 @@ class MySqlDatabases(DatabaseServers):
     SOCKET = "mysqld.sock"
     BLOCKED = ("Unable to lock ./ibdata1", "Can't lock aria control file")
 
-    def __init__(self, state: Path) -> None:
-        super().__init__(Places(state / "mysql"))
-        self._programs = Programs()
+    _programs: Programs
 
-    def refusal(self, version: str) -> str | None:
-        """Say why instances of this version cannot exist here, or None when they can."""
-        return self._programs.refusal(version)
+    def __init__(self, state: Path) -> None:
+        super().__init__(Places(state / "mysql"), Programs())
 
     def installed_version(self, version: str) -> str:
         """Return the version asked for and what stands behind it: MYSQL_8_0_MARIADB_10_11_18."""

@@ -45,13 +45,10 @@ class PostgresDatabases(DatabaseServers):
     STOP_SIGNAL = signal.SIGINT  # to PostgreSQL: do not wait for clients
     BLOCKED = ("lock file", "shared memory block")
 
-    def __init__(self, state: Path) -> None:
-        super().__init__(Places(state / "postgres"))
-        self._programs = Programs()
+    _programs: Programs
 
-    def refusal(self, version: str) -> str | None:
-        """Say why instances of this version cannot exist here, or None when they can."""
-        return self._programs.refusal(version)
+    def __init__(self, state: Path) -> None:
+        super().__init__(Places(state / "postgres"), Programs())
 
     def installed_version(self, version: str) -> str:
         """Return the exact version that stands behind ``version``, such as POSTGRES_18_6."""
