@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from localcloud.clock import rfc3339
-from localcloud.errors import invalid
+from localcloud.errors import invalid, precondition
 from localcloud.service import Call, Resource, page
 from localcloud.services.pubsub import rules
 from localcloud.services.pubsub.brokers import broker_of
 from localcloud.services.pubsub.topics import by_id, in_project, named
 
 _KEPT_SECONDS = 7 * 86_400
+"""A snapshot lives for a week, less the age of its oldest message."""
+
+_SHORTEST_SECONDS = 3600
 
 
 def create(call: Call) -> Resource:
@@ -23,7 +26,13 @@ def create(call: Call) -> Resource:
     with broker.lock:
         source = broker.subscription(subscription)
         oldest = source.queue.oldest
-        since = oldest.published if oldest else call.cloud.clock.now()
+        now = call.cloud.clock.now()
+        since = oldest.published if oldest else now
+        if since + _KEPT_SECONDS - now < _SHORTEST_SECONDS:
+            raise precondition(
+                "The snapshot would expire in less than an hour: the subscription's backlog is "
+                "too old."
+            )
         resource = {
             "name": name,
             "topic": source.resource["topic"],
