@@ -86,6 +86,8 @@ def test_internal_ingress_looks_like_nothing(cloud: Cloud, owner: Caller) -> Non
     owner.deploy("hello", {**open_service(), "ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"})
 
     assert cloud.request("GET", HOST).status == 404
+    # Workflows, Pub/Sub and the like are inside
+    assert cloud.request("GET", HOST, inside=True).status == 200
 
 
 def test_disabled_default_address_is_not_found(cloud: Cloud, owner: Caller) -> None:
