@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from localcloud.errors import already_exists, invalid, not_found, precondition
+from localcloud.errors import ApiError, already_exists, invalid, not_found, precondition
 from localcloud.services.pubsub import avro
 from localcloud.services.pubsub.messages import Draft
 
@@ -152,7 +152,9 @@ class Shelf:
 def check(schema: Resource) -> avro.Parsed:
     """Refuse a schema that is none; protocol buffers are refused by name."""
     if schema.get("type") == "PROTOCOL_BUFFER":
-        raise invalid("Schemas of type PROTOCOL_BUFFER are not known here: use AVRO.")
+        raise ApiError(
+            501, "Schemas of type PROTOCOL_BUFFER are not known here.", status="UNIMPLEMENTED"
+        )
     if schema.get("type") != "AVRO":
         raise invalid("The schema type must be set.")
     if not schema.get("definition"):
