@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 import threading
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import grpc
-from google.cloud.logging_v2 import types
 from google.protobuf import json_format
 
 from localcloud.errors import ApiError, invalid
@@ -63,8 +63,8 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no 
             return None
         return grpc.stream_stream_rpc_method_handler(
             self._tail,
-            request_deserializer=types.TailLogEntriesRequest.pb().FromString,
-            response_serializer=types.TailLogEntriesResponse.pb().SerializeToString,
+            request_deserializer=_types().TailLogEntriesRequest.pb().FromString,
+            response_serializer=_types().TailLogEntriesResponse.pb().SerializeToString,
         )
 
     async def _tail(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
@@ -102,6 +102,11 @@ def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Callable[[Resour
 
 
 def _response(entry: Resource) -> Any:
-    response = types.TailLogEntriesResponse.pb()()
+    response = _types().TailLogEntriesResponse.pb()()
     json_format.ParseDict(entry, response.entries.add(), ignore_unknown_fields=True)
     return response
+
+
+def _types() -> Any:
+    # a third of a second to import, which every start would take and few programs ever need
+    return importlib.import_module("google.cloud.logging_v2.types")
