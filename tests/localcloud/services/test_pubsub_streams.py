@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from google.api_core.exceptions import (
     Unauthenticated,
 )
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.cloud.pubsub_v1.subscriber.exceptions import AcknowledgeError, AcknowledgeStatus
 from google.cloud.pubsub_v1.types import FlowControl, StreamingPullRequest
 from google.oauth2.credentials import Credentials as Token
 
@@ -278,6 +280,29 @@ def test_exactly_once_says_what_became_of_an_acknowledgement(
     assert answers.get(timeout=30).result(30).name == "SUCCESS"
     publisher.publish(topic, b"next").result(30)
     assert collector.wait(2) == ["once", "next"]
+
+
+def test_exactly_once_refuses_what_is_too_late(
+    publisher: PublisherClient,
+    subscriber: SubscriberClient,
+    subscribe: Callable[..., str],
+    topic: str,
+    collect: Callable[..., Any],
+) -> None:
+    """An acknowledgement whose lease is over fails, and says that no retry will help."""
+    name = subscribe(enable_exactly_once_delivery=True)
+    answers: queue.Queue[Any] = queue.Queue()
+
+    def acknowledge_late(message: Message, _: int) -> None:
+        subscriber.seek(request={"subscription": name, "time": datetime.now(UTC)})
+        answers.put(message.ack_with_response())
+
+    collect(name, acknowledge_late)
+    publisher.publish(topic, b"once").result(30)
+
+    with pytest.raises(AcknowledgeError) as refused:
+        answers.get(timeout=30).result(30)
+    assert refused.value.error_code is AcknowledgeStatus.INVALID_ACK_ID
 
 
 def test_a_subscriber_gets_no_more_than_it_can_hold(
