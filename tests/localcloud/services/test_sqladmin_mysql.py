@@ -275,15 +275,14 @@ def test_without_mariadb_the_refusal_names_the_package(
 def test_what_cloud_sql_decides_stays(mysql: Any, clock: VirtualClock) -> None:
     """Fields that say what an instance is are not changed by sending others back."""
     before = mysql.instances().get(project=P, instance="shop").execute()
-    change = {"connectionName": "x:y:z", "state": "SUSPENDED", "ipAddresses": [], "etag": "x"}
+    change = {"connectionName": "x:y:z", "state": "SUSPENDED", "gceZone": "x", "selfLink": "x"}
     mysql.instances().patch(project=P, instance="shop", body=change).execute()
     clock.run_until_idle()
 
     after = mysql.instances().get(project=P, instance="shop").execute()
 
-    assert {field: after[field] for field in change if field != "etag"} == {
-        field: before[field] for field in change if field != "etag"
-    }
+    assert after["settings"]["settingsVersion"] == "2"
+    assert [after[field] for field in change] == [before[field] for field in change]
     assert after["maintenanceVersion"].startswith(after["databaseInstalledVersion"])
     other = mysql.instances().patch(project=P, instance="shop", body={"maintenanceVersion": "x"})
     assert "maintenanceVersion of an instance cannot be changed" in refused(other.execute)[2]
