@@ -280,7 +280,7 @@ def _try(parts: Parts, _position: Position, name: str) -> Statement:
     else:
         only = load_step(name, body, body.position)
         if isinstance(only.statement, For):
-            # A known issue of the service; the loop must stand in a step of its own under 'steps'.
+            # docs/issues: the service refuses it; the loop must stand in a step under 'steps'.
             refuse("loop step name should not be empty", body)
         bare = isinstance(only.statement, Steps) and only.next is None
         steps = only.statement.steps if bare and isinstance(only.statement, Steps) else (only,)
