@@ -6,14 +6,29 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import VirtualClock
+from localcloud.cloud import Cloud
+from localcloud.services import iam, logging
+from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
+from localcloud.services.workflows import SERVICE as WORKFLOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from localcloud.cloud import Cloud
+    from localcloud.service import Service
 
 HOST = "workflowexecutions.googleapis.com/v1/"
 NAME = "projects/berth-local/locations/europe-west1/workflows/w"
+
+
+def open_cloud(state: Path, clock: VirtualClock, *more: Service) -> Cloud:
+    """Open a project with the Workflows APIs and others; its operations take no time."""
+    services = [WORKFLOWS, EXECUTIONS, iam.SERVICE, logging.SERVICE, *more]
+    made = Cloud(state, clock=clock, only=services)
+    made.latency = {}
+    made.enable(*(service.host for service in services))
+    made.start()
+    return made
 
 
 class Desk:

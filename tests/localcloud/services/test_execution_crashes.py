@@ -10,17 +10,14 @@ import pytest
 
 from localcloud.clock import VirtualClock
 from localcloud.cloud import OWNER, Cloud
-from localcloud.services import iam, logging, secretmanager
-from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
+from localcloud.services import secretmanager
 from localcloud.services.workflowexecutions.runner import runner_of
-from localcloud.services.workflows import SERVICE as WORKFLOWS
-from tests.localcloud.services.desk import HOST, NAME, Desk
+from tests.localcloud.services.desk import HOST, NAME, Desk, open_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SERVICES = [WORKFLOWS, EXECUTIONS, iam.SERVICE, logging.SERVICE, secretmanager.SERVICE]
 PARENT = NAME.partition("/workflows/")[0]
 SECRETS = "https://secretmanager.googleapis.com/v1/projects/berth-local/secrets"
 CHILD = "main: {params: [a], steps: [{nap: {call: sys.sleep, args: {seconds: 7}}}, {out: {return: '${a * 2}'}}]}"
@@ -60,13 +57,6 @@ main:
 """
 
 
-def open_cloud(state: Path, clock: VirtualClock) -> Cloud:
-    """Open a project whose operations take no time and whose workflows may make secrets."""
-    made = Cloud(state, clock=clock, only=SERVICES)
-    made.latency = {}
-    return made
-
-
 def caller(cloud: Cloud) -> Callable[..., Any]:
     """Give what makes calls as the owner."""
 
@@ -88,12 +78,9 @@ def state(tmp_path: Path) -> Path:
 @pytest.fixture
 def cloud(state: Path, clock: VirtualClock) -> Iterator[Cloud]:
     """A project with a child workflow."""
-    made = open_cloud(state, clock)
-    apis = ("workflows", "workflowexecutions", "secretmanager")
-    made.enable(*(f"{api}.googleapis.com" for api in apis))
+    made = open_cloud(state, clock, secretmanager.SERVICE)
     robot = f"{made.number}-compute@developer.gserviceaccount.com"
     made.grant(f"serviceAccount:{robot}", "roles/owner")
-    made.start()
     url = f"workflows.googleapis.com/v1/{PARENT}/workflows?workflowId=child"
     assert caller(made)("POST", url, {"sourceContents": CHILD}).status == 200
     yield made
@@ -106,8 +93,7 @@ def killed(state: Path, to: Path, now: float) -> Desk:
     The files as they lie on the disk are all that such an end leaves.
     """
     shutil.copytree(state, to)
-    again = open_cloud(to, VirtualClock(now))
-    again.start()
+    again = open_cloud(to, VirtualClock(now), secretmanager.SERVICE)
     return Desk(again, caller(again))
 
 
@@ -142,8 +128,7 @@ def test_any_moment_is_a_good_one_to_die(
     steps = len(desk.get(name + "/stepEntries")["stepEntries"])
 
     for _, copy, now in copies:
-        again = open_cloud(copy, VirtualClock(now))
-        again.start()
+        again = open_cloud(copy, VirtualClock(now), secretmanager.SERVICE)
         later = Desk(again, caller(again))
         found = finish(later, name)
         assert (found["state"], found.get("result")) == ("SUCCEEDED", whole["result"]), copy

@@ -8,27 +8,21 @@ from urllib.parse import quote
 
 import pytest
 
-from localcloud.cloud import Cloud
-from localcloud.services import iam, logging
-from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
-from localcloud.services.workflows import SERVICE as WORKFLOWS
-from tests.localcloud.services.desk import HOST, Desk
+from localcloud.services import logging
+from tests.localcloud.services.desk import HOST, Desk, open_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from localcloud.clock import VirtualClock
+    from localcloud.cloud import Cloud
 
 
 @pytest.fixture
 def cloud(tmp_path: Path, clock: VirtualClock) -> Iterator[Cloud]:
     """A project whose operations take no time."""
-    services = [WORKFLOWS, EXECUTIONS, iam.SERVICE, logging.SERVICE]
-    made = Cloud(tmp_path / "state", clock=clock, only=services)
-    made.latency = {}
-    made.enable("workflows.googleapis.com", "workflowexecutions.googleapis.com")
-    made.start()
+    made = open_cloud(tmp_path / "state", clock)
     yield made
     made.close()
 

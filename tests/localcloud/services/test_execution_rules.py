@@ -10,11 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.services import iam, logging
-from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
 from localcloud.services.workflowexecutions import SERVICE_V1BETA as OLDER
-from localcloud.services.workflows import SERVICE as WORKFLOWS
-from tests.localcloud.services.desk import HOST, NAME, Desk
+from tests.localcloud.services.desk import HOST, NAME, Desk, open_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +27,7 @@ DAY = 24 * 3600.0
 @pytest.fixture
 def cloud(tmp_path: Path, clock: VirtualClock) -> Iterator[Cloud]:
     """A project whose operations take no time."""
-    services = [WORKFLOWS, EXECUTIONS, OLDER, iam.SERVICE, logging.SERVICE]
-    made = Cloud(tmp_path / "state", clock=clock, only=services)
-    made.latency = {}
-    made.enable("workflows.googleapis.com", "workflowexecutions.googleapis.com")
-    made.start()
+    made = open_cloud(tmp_path / "state", clock, OLDER)
     yield made
     made.close()
 

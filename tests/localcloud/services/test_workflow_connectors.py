@@ -7,38 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.cloud import Cloud
-from localcloud.services import iam, logging, secretmanager
+from localcloud.services import secretmanager
 from localcloud.services.pubsub import SERVICE as PUBSUB
 from localcloud.services.storage import SERVICE as STORAGE
-from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
-from localcloud.services.workflows import SERVICE as WORKFLOWS
-from tests.localcloud.services.desk import HOST, NAME, Desk
+from tests.localcloud.services.desk import HOST, NAME, Desk, open_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from localcloud.clock import VirtualClock
+    from localcloud.cloud import Cloud
 
 PARENT = NAME.partition("/workflows/")[0]
 RUN = "workflowexecutions.v1.projects.locations.workflows.executions.run"
 NAP = "- nap: {call: sys.sleep, args: {seconds: 5000}}"
-APIS = ("workflows", "workflowexecutions", "secretmanager", "storage", "pubsub")
 
 
 @pytest.fixture
 def cloud(tmp_path: Path, clock: VirtualClock) -> Iterator[Cloud]:
     """A project whose workflows may do everything."""
-    services = [
-        *(WORKFLOWS, EXECUTIONS, STORAGE, PUBSUB),
-        *(iam.SERVICE, logging.SERVICE, secretmanager.SERVICE),
-    ]
-    made = Cloud(tmp_path / "state", clock=clock, only=services)
-    made.enable(*(f"{api}.googleapis.com" for api in APIS))
+    made = open_cloud(tmp_path / "state", clock, STORAGE, PUBSUB, secretmanager.SERVICE)
     robot = f"{made.number}-compute@developer.gserviceaccount.com"
     made.grant(f"serviceAccount:{robot}", "roles/owner")
-    made.start()
     yield made
     made.close()
 
@@ -161,11 +152,9 @@ def test_failures(desk: Desk, name: str, arguments: dict[str, Any], tag: str, wo
 
 def test_a_method_that_is_not_here(desk: Desk) -> None:
     """A method of the document without a handler is 501, and the answer names it."""
-    state, error = outcome(
-        desk, ("pubsub.v1.projects.schemas.list", {"parent": "projects/berth-local"})
-    )
+    state, error = outcome(desk, ("storage.v1.anywhereCaches.list", {"bucket": "b"}))
     assert (state, error["tags"], error["code"]) == ("FAILED", ["HttpError"], 501)
-    assert "pubsub.projects.schemas.list" in error["body"]["error"]["message"]
+    assert "storage.anywhereCaches.list" in error["body"]["error"]["message"]
 
 
 @pytest.mark.parametrize(

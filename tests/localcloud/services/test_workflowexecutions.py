@@ -8,18 +8,16 @@ from urllib.parse import quote
 
 import pytest
 
-from localcloud.cloud import Cloud
-from localcloud.services import iam, logging, secretmanager
-from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
+from localcloud.services import logging, secretmanager
 from localcloud.services.workflowexecutions.runner import runner_of
-from localcloud.services.workflows import SERVICE as WORKFLOWS
-from tests.localcloud.services.desk import HOST, NAME, Desk
+from tests.localcloud.services.desk import HOST, NAME, Desk, open_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from localcloud.clock import VirtualClock
+    from localcloud.cloud import Cloud
 
 ECHO = "main: {params: [a], steps: [{b: {return: '${a}'}}]}"
 NAP = "- nap: {call: sys.sleep, args: {seconds: 100}}\n- out: {return: rested}"
@@ -36,22 +34,10 @@ AWAIT = """
 """
 
 
-def open_cloud(state: Path, clock: VirtualClock) -> Cloud:
-    """Open a project with the APIs these tests need."""
-    services = [WORKFLOWS, EXECUTIONS, iam.SERVICE, logging.SERVICE, secretmanager.SERVICE]
-    made = Cloud(state, clock=clock, only=services)
-    made.latency = {}
-    made.enable(
-        *(f"{api}.googleapis.com" for api in ("workflows", "workflowexecutions", "secretmanager"))
-    )
-    made.start()
-    return made
-
-
 @pytest.fixture
 def cloud(tmp_path: Path, clock: VirtualClock) -> Iterator[Cloud]:
     """A project whose operations take no time."""
-    made = open_cloud(tmp_path / "state", clock)
+    made = open_cloud(tmp_path / "state", clock, secretmanager.SERVICE)
     yield made
     made.close()
 
@@ -323,7 +309,7 @@ def test_executions_survive_a_restart(
     endpoint = desk.get(waiting + "/callbacks")["callbacks"][0]["name"]
     assert desk.ask("POST", HOST + endpoint, {"n": 1}).status == 200
     cloud.close()
-    again = open_cloud(tmp_path / "state", clock)
+    again = open_cloud(tmp_path / "state", clock, secretmanager.SERVICE)
 
     def ask(method: str, address: str, body: Any = None) -> Any:
         headers = {"authorization": f"Bearer {again.tokens.access_token('owner@example.com')}"}
