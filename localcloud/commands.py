@@ -137,6 +137,13 @@ def calls(given: Namespace) -> int:
     return 0
 
 
+def group(given: Namespace) -> int:
+    """Say who is in a group."""
+    _running(given.state).ask("/group", email=given.email, members=given.members)
+    say(f"{given.email}: {', '.join(given.members) or 'nobody'}")
+    return 0
+
+
 def faults(given: Namespace) -> int:
     """Plan what goes wrong."""
     say(fault_commands.run(given, _running(given.state).ask))

@@ -31,6 +31,7 @@ class Control:
                 "link": cloud.ingress.link(given["url"], account=given.get("account"))
             },
             "/faults": lambda given: cloud.plan(given["verb"], given.get("given", {})),
+            "/group": lambda given: cloud.iam.groups.set(given["email"], given["members"]),
             "/calls": lambda _: [vars(record) for record in cloud.calls],
         }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.iam.conditions import Circumstances, compile_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 CONVENIENCE = {
     "projectowner": "roles/owner",
@@ -32,20 +32,32 @@ class Bindings:
             test = compile_condition(condition["expression"]) if condition else None
             for member in binding.get("members", []):
                 self._of[member.lower()].append((binding["role"], test))
+        self._names_groups = any(name.startswith("group:") for name in self._of)
 
     def roles(
-        self, member: str, found: Circumstances, *, basic: Callable[[str], bool]
+        self,
+        member: str,
+        found: Circumstances,
+        *,
+        basic: Callable[[str], bool],
+        groups: Callable[[str], Iterable[str]],
     ) -> Iterator[str]:
         """Give the roles a member has under these circumstances.
 
-        ``basic`` tells whether the member has a basic role on the project.
+        ``basic`` tells whether the member has a basic role on the project, ``groups`` gives the
+        groups it is in.
         """
-        for entry in self._entries(member, basic):
+        for entry in self._entries(member, basic, groups):
             for role, test in self._of[entry]:
                 if test is None or test(found):
                     yield role
 
-    def _entries(self, member: str, basic: Callable[[str], bool]) -> Iterator[str]:
+    def _entries(
+        self,
+        member: str,
+        basic: Callable[[str], bool],
+        groups: Callable[[str], Iterable[str]],
+    ) -> Iterator[str]:
         """Give the entries that stand for a member, of those the policy has."""
         names = ["allusers"]
         if member != "allUsers":
@@ -54,6 +66,8 @@ class Bindings:
             names += ["allauthenticatedusers", lower]
             if kind == "user":
                 names.append("domain:" + email.rpartition("@")[2])
+            if self._names_groups:
+                names += groups(lower)
         yield from (name for name in names if name in self._of)
         if member == "allUsers":
             return

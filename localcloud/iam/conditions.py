@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from localcloud.errors import invalid
@@ -12,8 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<string>'[^']*'|\"[^\"]*\")|(?P<word>[A-Za-z_][\w.]*)|(?P<sign>&&|\|\||==|!=|[!()\[\],.]))"
+    r"\s*(?:(?P<string>'[^']*'|\"[^\"]*\")|(?P<word>[A-Za-z_][\w.]*)|(?P<sign>&&|\|\||==|!=|<=|>=|[<>!()\[\],.]))"
 )
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _SUBJECTS = ("resource.name", "resource.service", "resource.type")
 _STRING_METHODS = ("startsWith", "endsWith")
 
@@ -26,6 +34,7 @@ class Circumstances:
     service: str = ""
     type: str = ""
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    now: float = 0.0
 
     def subject(self, word: str) -> str:
         """Give the value of ``resource.name`` and its siblings."""
@@ -55,7 +64,7 @@ class _Parser:
         return invalid(
             f"Condition expression compilation failed. Unsupported at '{what}' in "
             f"'{self.expression}'; known: {', '.join(_SUBJECTS)}, ==, startsWith, endsWith, "
-            "api.getAttribute(...).hasOnly([...]), &&, ||, !"
+            "request.time < timestamp(...), api.getAttribute(...).hasOnly([...]), &&, ||, !"
         )
 
     def whole(self) -> Callable[[Circumstances], bool]:
@@ -87,6 +96,8 @@ class _Parser:
         word = self.word()
         if word == "api.getAttribute":
             return self.attribute()
+        if word == "request.time":
+            return self.moment()
         subject, _, method = word.rpartition(".")
         if subject in _SUBJECTS and method in _STRING_METHODS:
             self.expect("(")
@@ -103,6 +114,23 @@ class _Parser:
         self.expect("!=")
         unwanted = self.string()
         return lambda found: found.subject(word) != unwanted
+
+    def moment(self) -> Callable[[Circumstances], bool]:
+        """Read a comparison of the time of the call, for grants that end or begin."""
+        sign = self.take("sign")
+        compare = _COMPARISONS.get(sign)
+        if compare is None or self.word() != "timestamp":
+            raise self.refuse(sign)
+        self.expect("(")
+        text = self.string()
+        self.expect(")")
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise self.refuse(text) from None
+        if moment.tzinfo is None:
+            raise self.refuse(text)
+        return lambda found: compare(found.now, moment.timestamp())
 
     def attribute(self) -> Callable[[Circumstances], bool]:
         self.expect("(")

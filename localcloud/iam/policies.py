@@ -11,6 +11,7 @@ from localcloud.errors import ApiError, aborted, error_info, invalid
 from localcloud.iam import predefined
 from localcloud.iam.bindings import arranged
 from localcloud.iam.conditions import Circumstances, compile_condition
+from localcloud.iam.groups import Groups
 from localcloud.iam.propagation import InEffect
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Iam:
         self._cloud = cloud
         self._policies = cloud.store.of("iam.policies")
         self._in_effect = InEffect(cloud)
+        self.groups = Groups(cloud.store.of("iam.groups"))
 
     # -- asking ---------------------------------------------------------------------------
 
@@ -68,6 +70,7 @@ class Iam:
             service=f"{api}.googleapis.com",
             type=resource_type(api, name),
             attributes=attributes or {},
+            now=self._cloud.clock.now(),
         )
         return any(
             self._bound(member, permission, full, found) for full in self._ancestry(api, name)
@@ -110,7 +113,7 @@ class Iam:
 
         return any(
             self.role_grants(role, permission)
-            for role in arranged(text).roles(member, found, basic=basic)
+            for role in arranged(text).roles(member, found, basic=basic, groups=self.groups.of)
         )
 
     def role_grants(self, role: str, permission: str) -> bool:

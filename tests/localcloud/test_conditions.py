@@ -13,6 +13,7 @@ SECRET = Circumstances(
     service="secretmanager.googleapis.com",
     type="secretmanager.googleapis.com/Secret",
     attributes={"iam.googleapis.com/modifiedGrantsByRole": ["roles/run.invoker"]},
+    now=1_800_000_000.0,
 )
 GRANTS = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', [])"
 
@@ -33,6 +34,11 @@ GRANTS = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', [])"
         ("resource.name == 'x' && resource.name == 'y' || resource.name != 'z'", True),
         ("resource.name == 'x' && (resource.name == 'y' || resource.name != 'z')", False),
         ("!(resource.name == 'x')", True),
+        ("request.time < timestamp('2027-01-15T08:00:01Z')", True),
+        ("request.time < timestamp('2027-01-15T08:00:00Z')", False),
+        ("request.time <= timestamp('2027-01-15T08:00:00Z')", True),
+        ("request.time > timestamp('2027-01-15T08:00:00Z')", False),
+        ("request.time >= timestamp('2027-01-15T09:00:00+01:00')", True),
         (f"{GRANTS}.hasOnly(['roles/run.invoker', 'roles/x'])", True),
         (f"{GRANTS}.hasOnly(['roles/x'])", False),
     ],
@@ -47,7 +53,10 @@ def test_condition_holds(expression: str, holds: bool) -> None:
     [
         "",
         "true",
-        "request.time < timestamp('2030-01-01T00:00:00Z')",
+        "request.time < timestamp('soon')",
+        "request.time < timestamp('2030-01-01T00:00:00')",
+        "request.time == timestamp('2030-01-01T00:00:00Z')",
+        "request.time < '2030-01-01T00:00:00Z'",
         "resource.name.matches('x')",
         "resource.name == resource.service",
         "resource.name = 'x'",

@@ -69,7 +69,7 @@ def test_bindings_hold_below_where_they_are(
     ],
 )
 def test_members(cloud: Cloud, bound: str, member: str, may: bool) -> None:
-    """Each kind of member means whom it means in IAM; groups are empty here."""
+    """Each kind of member means whom it means in IAM; a new group is empty."""
     cloud.grant(bound, "roles/logging.viewer", on=SECRET)
 
     found = cloud.iam._bound(  # the project's own policy would say yes to the owner
@@ -281,3 +281,46 @@ def test_delegated_admin_may_only_give_some_roles(cloud: Cloud, ask: Ask) -> Non
 
     assert give("roles/owner") == 403
     assert give("roles/logging.logWriter") == 200
+
+
+def test_a_group_stands_for_whoever_is_in_it(cloud: Cloud) -> None:
+    """Members of a group, and of groups in it, have its roles; who leaves has not."""
+    cloud.grant("group:all@example.com", ACCESSOR, on=SECRET)
+    assert not _may(cloud)
+
+    cloud.iam.groups.set("All@Example.com", ["group:team@example.com"])
+    cloud.iam.groups.set("team@example.com", ["user:Ana@example.com", "group:all@example.com"])
+
+    assert _may(cloud)
+    assert not _may(cloud, "user:bo@example.com")
+    assert not _may(cloud, "serviceAccount:ana@example.com")
+    cloud.iam.groups.set("team@example.com", [])
+    assert not _may(cloud)
+
+
+@pytest.mark.parametrize(
+    ("email", "members"),
+    [
+        ("all@example.com", ["ana@example.com"]),
+        ("all@example.com", ["allUsers"]),
+        ("all", ["user:ana@example.com"]),
+        ("group:all@example.com", []),
+    ],
+)
+def test_a_group_is_written_as_policies_write_it(
+    cloud: Cloud, email: str, members: list[str]
+) -> None:
+    """A member nobody could be is a mistake."""
+    with pytest.raises(ValueError, match="is no member"):
+        cloud.iam.groups.set(email, members)
+
+
+def test_a_grant_ends_when_its_condition_says(cloud: Cloud, clock: VirtualClock) -> None:
+    """An expiring grant is good until its moment, by the cloud's clock."""
+    condition = {"title": "t", "expression": "request.time < timestamp('2026-11-20T09:00:00Z')"}
+    binding = {"role": ACCESSOR, "members": [ANA], "condition": condition}
+    cloud.iam.set_policy(SECRET, {"version": 3, "bindings": [binding]})
+
+    assert _may(cloud)
+    clock.advance(3600)
+    assert not _may(cloud)
