@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from localcloud import box
 from localcloud.machines import container_images, log_lines, secret_values, volumes
 from localcloud.machines.container_ports import free_port
+from localcloud.machines.memory import MemoryWatch
 from localcloud.machines.probes import Probe, listens_on_loopback_only
 from localcloud.machines.workload import ContainerError, Ended
 from localcloud.process import Process
+from localcloud.services.run.templates import in_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,16 +163,21 @@ class BoxContainers:
         self._logs = folder.parent / "logs"
         self._lock = threading.Lock()
         self._instances: dict[str, BoxInstance] = {}
+        self._memory = MemoryWatch()
         container_images.discard(folder)  # what a crash left; logs stay
 
     def start(self, workload: Workload) -> BoxInstance:
         """Start an instance and return it when its startup probes succeeded."""
         instance = self._prepare(workload)
+        began = time.monotonic()
         try:
             instance.start()
         except BaseException:
             self._forget(instance, grace=0)
             raise
+        self._say(workload, instance.id, f"Instance started in {time.monotonic() - began:.3f} s.")
+        for container in instance.containers:
+            self._limit(workload, instance, container)
         return instance
 
     def run(self, workload: Workload, *, timeout: float) -> Ended:
@@ -177,6 +185,7 @@ class BoxContainers:
         instance = self._prepare(workload, serving=False)
         process = instance.containers[0].process
         process.spawn()
+        self._limit(workload, instance, instance.containers[0])
         code = process.wait(timeout)
         log = process.tail(12)
         self._forget(instance)
@@ -281,6 +290,23 @@ class BoxContainers:
             value = secret_values.read(self._cloud, workload.account, full)
             env[item["name"]] = value.decode("utf-8", "surrogateescape")
         return env | dict(workload.env)
+
+    def _limit(self, workload: Workload, instance: BoxInstance, container: Container) -> None:
+        """End the instance, without grace, once the container holds more than it may."""
+        wanted = container.spec.get("resources", {}).get("limits", {}).get("memory")
+        if wanted is None:
+            return
+
+        def exceeded(words: str) -> None:
+            self._say(workload, instance.id, words, severity="ERROR")
+            container.process.stop(0)
+
+        self._memory.add(container.process, in_bytes(wanted), exceeded)
+
+    def _say(self, workload: Workload, instance: str, text: str, *, severity: str = "INFO") -> None:
+        entry = log_lines.of_system(workload, text, severity, self._cloud.clock.rfc3339())
+        entry["labels"] = {**entry["labels"], "instanceId": instance}
+        self._cloud.log(entry)
 
     def _heard(self, workload: Workload, instance: str) -> Any:
         def write(stream: str, line: str) -> None:

@@ -53,6 +53,18 @@ def entry(workload: Workload, stream: str, line: str, now: str) -> dict[str, Any
     return made | {"jsonPayload": fields}
 
 
+def of_system(workload: Workload, text: str, severity: str, now: str) -> dict[str, Any]:
+    """Return the log entry for what the platform has to say about an instance."""
+    return {
+        "logName": f"projects/{workload.project}/logs/run.googleapis.com%2Fvarlog%2Fsystem",
+        "resource": dict(workload.log_resource),
+        "timestamp": now,
+        "severity": severity,
+        "labels": dict(workload.log_labels),
+        "textPayload": text,
+    }
+
+
 def _object(line: str) -> dict[str, Any] | None:
     if not line.startswith("{"):
         return None

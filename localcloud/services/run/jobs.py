@@ -137,6 +137,8 @@ def _overridden(template: Resource, overrides: Resource) -> Resource:
             container.pop("args", None)
         if override.get("args"):
             container["args"] = override["args"]
+        if not all(variable.get("name") for variable in override.get("env", [])):
+            raise invalid("overrides: each environment variable needs a name.")
         changed = {variable["name"] for variable in override.get("env", [])}
         kept = [one for one in container.get("env", []) if one["name"] not in changed]
         if changed:

@@ -40,6 +40,7 @@ _UNMET = (
 _UNMET_VOLUMES = ("gcs", "nfs", "filestore")
 _UNMET_OF_CONTAINERS = ("baseImageUri", "readinessProbe", "sandboxLauncher", "sourceCode")
 _LEAST_MEMORY_OF_FOUR_CPUS = 2 * 2**30
+_LEAST_MEMORY = 128 * 10**6
 
 
 def check_marks(resource: Mapping[str, Any], where: str) -> None:
@@ -245,9 +246,13 @@ def _fill_resources(item: Resource) -> None:
             raise invalid(f"resources.limits: only cpu and memory are known, not {name!r}")
     limits.setdefault("cpu", "1000m")
     limits.setdefault("memory", "512Mi")
-    cpu, memory = limits["cpu"], _bytes(limits["memory"])
+    cpu, memory = limits["cpu"], in_bytes(limits["memory"])
     if cpu not in _CPU and _FRACTION.fullmatch(cpu) is None:
         raise invalid(f"Invalid value specified for cpu: {cpu}. Must be 1, 2, 4, 6, 8 or below 1")
+    if memory < _LEAST_MEMORY:
+        raise invalid(
+            f"Invalid value specified for memory: {limits['memory']}. It must be at least 128Mi"
+        )
     if cpu.removesuffix("000m") in {"4", "6", "8"} and memory < _LEAST_MEMORY_OF_FOUR_CPUS:
         raise invalid(f"Invalid value specified for memory: {cpu} CPUs need at least 2Gi")
     # Without resources the CPU idles between requests; with them that has to be said.
@@ -256,7 +261,8 @@ def _fill_resources(item: Resource) -> None:
     item["resources"] = resources
 
 
-def _bytes(quantity: str) -> int:
+def in_bytes(quantity: str) -> int:
+    """Return a quantity of memory, such as ``512Mi``."""
     found = _MEMORY.fullmatch(quantity)
     if found is None:
         raise invalid(f"Invalid value specified for memory: {quantity!r}")

@@ -38,7 +38,7 @@ if mood == "slow":
     time.sleep(1.5)
 if mood == "deaf":
     time.sleep(600)
-hits = []
+hits, held = [], []
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -52,6 +52,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(status, b"ok")
         if self.path.startswith("/sleep"):
             time.sleep(float(self.path.partition("=")[2]))
+        if self.path.startswith("/hold"):
+            held.append(b"x" * (int(self.path.partition("=")[2]) * 2**20))
         if self.path == "/exit":
             os._exit(1)
         if self.path.startswith("/read"):

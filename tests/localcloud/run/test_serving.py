@@ -219,7 +219,7 @@ def test_concurrency_decides_how_many_instances(cloud: Cloud, owner: Caller) -> 
     owner.deploy("hello", open_service(maxInstanceRequestConcurrency=1))
 
     with ThreadPoolExecutor(2) as threads:
-        found = list(threads.map(lambda _: seen(cloud, "/sleep=0.7")["pid"], range(2)))
+        found = list(threads.map(lambda _: seen(cloud, "/sleep=2")["pid"], range(2)))
 
     assert len(set(found)) == 2
 
@@ -309,6 +309,25 @@ def test_lines_become_log_entries(cloud: Cloud, owner: Caller) -> None:
     assert logs["stderr"]["textPayload"] == "plain"
     assert logs["requests"]["httpRequest"]["status"] == 200
     assert logs["stdout"]["resource"]["labels"]["service_name"] == "hello"
+
+
+def test_too_much_memory_ends_the_instance(cloud: Cloud, owner: Caller) -> None:
+    """An instance above its limit is ended, the log says why, and the next request has a new one."""
+    body = open_service()
+    body["template"]["containers"][0]["resources"] = {"limits": {"memory": "128Mi"}}
+    owner.deploy("hello", body)
+    first = cloud.request("GET", HOST).json()["pid"]
+
+    cloud.request("GET", f"{HOST}/hold=200")
+
+    def other() -> bool:
+        answer = cloud.request("GET", HOST)  # a 503 while the old one is on its way out
+        return answer.status == 200 and answer.json()["pid"] != first
+
+    eventually(other)
+    said = [str(one.get("textPayload")) for one in entries(cloud.store)]
+    assert any("Memory limit of 128 MiB exceeded" in one for one in said)
+    assert any(one.startswith("Instance started in ") for one in said)
 
 
 def test_sidecar_starts_first_and_shares_a_volume(cloud: Cloud, owner: Caller) -> None:
