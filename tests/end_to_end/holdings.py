@@ -17,7 +17,8 @@ from tests.end_to_end.installation import PROJECT, Installation
 RECORDS = {
     "logging": "log entries",
     "workflowexecutions": "executions",
-    "workflowexecutions.entries": "steps of executions",
+    "workflowexecutions.steps": "steps of executions",
+    "workflowexecutions.journal": "how far executions got",
     "cloudbuild": "builds",
     "sqladmin.latest": "which operation was an instance's last",
     "sqladmin.contents": "what backups hold, and a final backup stays",
