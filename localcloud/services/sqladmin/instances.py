@@ -10,7 +10,7 @@ from localcloud.errors import ApiError
 from localcloud.listing import filtered
 from localcloud.machines.databases import DatabaseError, Login
 from localcloud.service import page
-from localcloud.services.sqladmin import backups, progress, rules, tiers
+from localcloud.services.sqladmin import backups, passwords, progress, rules, tiers
 from localcloud.services.sqladmin.certificates import Certificates
 from localcloud.services.sqladmin.engines import DEFAULT_VERSION, MAINTENANCE, engine
 from localcloud.services.sqladmin.gateway import gateway_of
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.service import Call, Resource
 
+DEFAULT_REGION = "us-central1"
+RENAMED = {"us-central": DEFAULT_REGION}
+"""A region of the first generation, which gcloud still sends when nobody chooses one."""
 _DEPTH = 3
 """How many slashes the key of an instance has."""
 EXISTS = (
@@ -59,6 +62,8 @@ def made(
     body = deepcopy(wanted)
     password = body.pop("rootPassword", None)
     body.setdefault("databaseVersion", DEFAULT_VERSION)
+    region = body.get("region", DEFAULT_REGION)
+    body["region"] = RENAMED.get(region, region)
     rules.check_new(call, body)
     settings = _with_defaults(body["settings"], body["databaseVersion"])
     rules.check_settings(settings, body["databaseVersion"])
@@ -67,6 +72,7 @@ def made(
     if call.store.find(key) is not None:
         raise ApiError(409, EXISTS, reason="instanceAlreadyExists")
     fresh = _described(call, {**body, "settings": settings})
+    passwords.check(fresh, engine(fresh).superuser, password)
     connection = fresh["connectionName"]
 
     def work() -> None:
@@ -109,8 +115,12 @@ def list_instances(call: Call) -> Resource:
 
 
 def patch(call: Call) -> Resource:
-    """Change the fields that were sent; null clears a field."""
-    return _change(call, _deep_merged(instance(call), call.body))
+    """Change the fields that were sent; null takes a field back to what it is by default."""
+    after = _deep_merged(instance(call), call.body)
+    if not (after.get("settings") or {}).get("tier"):
+        raise invalid_request("settings.tier is required.", "required")
+    after["settings"] = _with_defaults(after["settings"], after["databaseVersion"])
+    return _change(call, after)
 
 
 def update(call: Call) -> Resource:
@@ -246,7 +256,7 @@ def _with_defaults(settings: Resource, version: str) -> Resource:
 
 def _described(call: Call, body: Resource) -> Resource:
     """Add what Cloud SQL says about a new instance; it has FAILED until it is made."""
-    name, region = body["name"], body.get("region", "us-central1")
+    name, region = body["name"], body["region"]
     own = project(call).partition("/")[2]
     key = f"{project(call)}/instances/{name}"
     digest = hashlib.sha256(f"{own}:{name}".encode()).digest()

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
-from localcloud.services.sqladmin import flags, tiers
+from localcloud.services.sqladmin import flags, passwords, tiers
 from localcloud.services.sqladmin.engines import kind
 from localcloud.services.sqladmin.names import invalid_request
 
@@ -70,6 +70,7 @@ def check_settings(settings: Resource, version: str) -> None:
     edition = settings["edition"]
     tiers.check_tier(settings["tier"], edition, version)
     flags.check(settings.get("databaseFlags", []), version)
+    passwords.check_policy(settings)
     if settings["activationPolicy"] not in {"ALWAYS", "NEVER"}:
         raise invalid_request(f"Invalid activation policy ({settings['activationPolicy']}).")
     if int(settings["dataDiskSizeGb"]) < LEAST_DISK:

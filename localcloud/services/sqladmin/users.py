@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
 from localcloud.machines.databases import SUPERUSER_ROLE, Login
-from localcloud.services.sqladmin import flags, progress
+from localcloud.services.sqladmin import flags, passwords, progress
 from localcloud.services.sqladmin.engines import ACCOUNT_SUFFIX, engine
 from localcloud.services.sqladmin.names import (
     instance_key,
@@ -83,7 +83,9 @@ def _set(
     at = own.host(host)
     stored = call.store.find(user_key(call, own.login_name(name), at)) or {}
     kind: str = call.body.get("type") or stored.get("type") or BUILT_IN
+    passwords.check_user(call.body)
     _check(call, own, name, host)
+    passwords.check(found, name, call.body.get("password"))
     if kind != BUILT_IN:
         _check_iam(call, found, name, kind)
     login_name = name if kind == BUILT_IN else own.login_name(name)

@@ -206,3 +206,48 @@ def test_execute_sql_needs_the_right_to_log_in(cloud: Cloud, sql: Any, clock: Vi
 
     cloud.grant("user:eve@example.com", "roles/cloudsql.instanceUser")
     assert call.execute()["results"]
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("Sh0rt!", "at least 12 characters"),
+        ("nocapitals-12345", "an uppercase letter"),
+        ("NoDigitsInThis!!", "a digit"),
+        ("NoSymbolInThis12", "a non-alphanumeric character"),
+        ("xx-DEMO-xx-12345", "no user name in it"),
+        ("Good-enough-12345", ""),
+    ],
+)
+def test_the_password_policy_is_kept(
+    pool: Any, clock: VirtualClock, password: str, words: str
+) -> None:
+    """Length, kinds of characters and the user's name are looked at for every password."""
+    policy = {
+        "enablePasswordPolicy": True,
+        "minLength": 12,
+        "complexity": "COMPLEXITY_DEFAULT",
+        "disallowUsernameSubstring": True,
+    }
+    change = {"settings": {"passwordValidationPolicy": policy}}
+    pool.instances().patch(project=P, instance="pool", body=change).execute()
+    clock.run_until_idle()
+    put = pool.users().update(project=P, instance="pool", name="demo", body={"password": password})
+    if words:
+        assert words in refused(put.execute)[2]
+    else:
+        assert put.execute()["operationType"] == "CREATE_USER"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"passwordPolicy": {"enableFailedAttemptsCheck": True}},
+        {"dualPasswordType": "DUAL_PASSWORD"},
+        {"serverRoles": ["CustomerDbRootRole"]},
+    ],
+)
+def test_what_would_change_a_login_is_not_ignored(pool: Any, field: dict[str, Any]) -> None:
+    """Features of users that are not built say so."""
+    add = pool.users().insert(project=P, instance="pool", body={"name": "demo", **field})
+    assert refused(add.execute)[0] == 501
