@@ -97,7 +97,9 @@ def _public_bucket(call: Call) -> None:
 
 
 def _bucket_access(call: Call) -> None:
-    found = call.body.get("iamConfiguration", {}).get("uniformBucketLevelAccess", {})
+    # a patch may set any of this to null
+    configuration = call.body.get("iamConfiguration") or {}
+    found = configuration.get("uniformBucketLevelAccess") or {}
     wanted = found.get("enabled", None if call.http_method == "PATCH" else False)
     constraint = "storage.uniformBucketLevelAccess"
     if wanted is False and call.cloud.constraints.enforced(constraint):
