@@ -56,10 +56,8 @@ def executions(cloud: Cloud) -> list[Resource]:
 def entries(cloud: Cloud, key: str, parent: str) -> list[Resource]:
     """Give the steps directly below a step of an execution (``0``: the topmost), in order."""
     found = []
-    for entry in step_entries.read(cloud, key):
+    for entry in step_entries.read(cloud, key, parent=parent):
         navigation = entry["navigationInfo"]
-        if navigation["parent"] != parent:
-            continue
         found.append(
             {
                 "id": entry["entryId"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import rfc3339
@@ -21,14 +22,14 @@ from localcloud.workflows.history import CANCELLED, FAILED, IN_PROGRESS, SUCCEED
 from localcloud.workflows.report import payload_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from localcloud.cloud import Cloud
     from localcloud.workflows.machine import Execution
 
 _ROWS = 5000
 _FIELDS = tuple(field.name for field in fields(Entry))
-_ERROR = _FIELDS.index("error")
+_NUMBER, _KIND, _PARENT, _THREAD, _ERROR = (
+    _FIELDS.index(name) for name in ("number", "kind", "parent", "thread", "error")
+)
 _PROGRESS = {
     "STEP_FOR_ITERATION": "PROGRESS_TYPE_FOR",
     "STEP_CONDITION": "PROGRESS_TYPE_SWITCH",
@@ -51,31 +52,26 @@ _FILTERS: Readers = {
 
 def get(call: Call) -> Resource:
     """Show one step entry."""
-    execution, _, number = call.cloud.by_id(call["name"]).partition("/stepEntries/")
-    for entry in read(call.cloud, execution):
-        if entry["entryId"] == number:
-            return entry
-    raise not_found(f"Resource '{call['name']}' was not found")
+    key, _, number = call.cloud.by_id(call["name"]).partition("/stepEntries/")
+    steps = _steps(call.cloud, key)
+    if not number.isdecimal() or not 0 < int(number) <= len(steps.rows):
+        raise not_found(f"Resource '{call['name']}' was not found")
+    return steps.shown(int(number) - 1)
 
 
 def list_entries(call: Call) -> Resource:
     """List the step entries of an execution in the order they began."""
-    found = read(call.cloud, call.cloud.by_id(call["parent"]))
-    for entry in found:
-        # Numbers, so that they are compared and sorted as such.
-        entry["entryId"] = int(entry["entryId"])
-        entry["parent"] = entry["navigationInfo"]["parent"]
-    kept = filtered(found, call.get("filter"), fields=_FILTERS)
-    kept = ordered(kept, call.get("orderBy"), _ORDER, default="entryId")
+    steps = _steps(call.cloud, call.cloud.by_id(call["parent"]))
     skip = call.get("skip") or 0
     if skip < 0:
         raise invalid("Invalid value for skip: must not be negative")
+    kept: list[Resource] = [{"place": place} for place in range(len(steps.rows))]
+    if call.get("filter") or call.get("orderBy"):
+        asked = [steps.asked(place) for place in range(len(steps.rows))]
+        asked = filtered(asked, call.get("filter"), fields=_FILTERS)
+        kept = ordered(asked, call.get("orderBy"), _ORDER, default="entryId")
     answer = page(call, kept[skip:], "stepEntries", default=1000, most=1000)
-    shown = [
-        {**{key: value for key, value in entry.items() if key != "parent"}, "entryId": str(number)}
-        for entry in answer.get("stepEntries", [])
-        for number in (entry["entryId"],)
-    ]
+    shown = [steps.shown(entry["place"]) for entry in answer.get("stepEntries", [])]
     return {**answer, "stepEntries": shown, "totalSize": len(kept)}
 
 
@@ -98,22 +94,28 @@ def forget(cloud: Cloud, key: str) -> None:
     drop(cloud, STEPS, key)
 
 
-def read(cloud: Cloud, key: str) -> list[Resource]:
-    """Give all step entries of an execution, by its resource name with the project's ID."""
+def read(cloud: Cloud, key: str, *, parent: str | None = None) -> list[Resource]:
+    """Give the step entries of an execution, all or those directly below one.
+
+    The execution is named with the project's ID; the topmost steps are below ``0``.
+    """
+    steps = _steps(cloud, key)
+    below = range(len(steps.rows)) if parent is None else steps.below(int(parent))
+    return [steps.shown(place) for place in below]
+
+
+def _steps(cloud: Cloud, key: str) -> _Steps:
     from localcloud.services.workflowexecutions.runner import runner_of
 
     if cloud.store.of(API).find(key) is None:
         raise not_found(f"Resource '{cloud.by_number(key)}' was not found")
     running = runner_of(cloud).running.get(key)
     if running is not None:
-        rows = [_row(entry) for entry in list(running.history.entries)]
-        detailed = running.detailed
-    else:
-        records = [record for _, record in cloud.store.of(STEPS).under(key + "/")]
-        rows = [row for record in records for row in record["rows"]]
-        detailed = any(record["detailed"] for record in records)
-    found = [Entry(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
-    return list(_rendered(cloud.by_number(key), found, detailed=detailed))
+        live = [_row(entry) for entry in list(running.history.entries)]
+        return _Steps(cloud.by_number(key), live, detailed=running.detailed)
+    records = [record for _, record in cloud.store.of(STEPS).under(key + "/")]
+    rows = [row for record in records for row in record["rows"]]
+    return _Steps(cloud.by_number(key), rows, detailed=any(one["detailed"] for one in records))
 
 
 def _row(entry: Entry) -> list[Any]:
@@ -123,33 +125,73 @@ def _row(entry: Entry) -> list[Any]:
     return row
 
 
-def _rendered(parent: str, found: list[Entry], *, detailed: bool) -> Iterator[Resource]:
-    """Give entries as the API shows them."""
-    children: dict[int, list[str]] = {}
-    before: dict[int, int] = {}
-    after: dict[int, int] = {}
-    latest: dict[tuple[int, int], int] = {}
-    kinds: dict[int, str] = {}
-    for entry in found:
-        children.setdefault(entry.parent, []).append(str(entry.number))
-        kinds[entry.number] = entry.kind
-        # Neighbours are steps beside each other: same block, same branch.
-        neighbour = latest.get((entry.parent, entry.thread))
-        if neighbour is not None:
-            before[entry.number], after[neighbour] = neighbour, entry.number
-        latest[entry.parent, entry.thread] = entry.number
-    ranks: Counter[tuple[int, str]] = Counter()
-    for entry in found:
-        ranks[entry.parent, entry.kind] += 1
+class _Steps:
+    """The rows of one execution; what is shown of one is made only when it is asked for."""
+
+    def __init__(self, execution: str, rows: list[list[Any]], *, detailed: bool) -> None:
+        self.rows = rows
+        self._execution = execution
+        self._detailed = detailed
+
+    @cached_property
+    def _children(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for row in self.rows:
+            found.setdefault(row[_PARENT], []).append(row[_NUMBER])
+        return found
+
+    def below(self, parent: int) -> list[int]:
+        """Give the places of the steps directly below one."""
+        return [number - 1 for number in self._children.get(parent, ())]
+
+    def _entry(self, place: int) -> Entry:
+        return Entry(**dict(zip(_FIELDS, self.rows[place], strict=True)))
+
+    def asked(self, place: int) -> Resource:
+        """Give what filters and orders may ask about; numbers are numbers."""
+        entry = self._entry(place)
+        return {
+            "place": place,
+            "entryId": entry.number,
+            "createTime": rfc3339(entry.created),
+            "updateTime": rfc3339(entry.updated or entry.created),
+            "routine": entry.routine,
+            "step": entry.step,
+            "stepType": entry.kind,
+            "parent": entry.parent,
+            "state": entry.state,
+        }
+
+    @cached_property
+    def _around(self) -> dict[int, tuple[int, int, int]]:
+        """Give the neighbours of each step in its block and branch, and its number in its kind."""
+        latest: dict[tuple[int, int], int] = {}
+        ranks: Counter[tuple[int, str]] = Counter()
+        found: dict[int, tuple[int, int, int]] = {}
+        for row in self.rows:
+            number, parent = row[_NUMBER], row[_PARENT]
+            before = latest.get((parent, row[_THREAD]), 0)
+            if before:
+                found[before] = (found[before][0], number, found[before][2])
+            latest[parent, row[_THREAD]] = number
+            ranks[parent, row[_KIND]] += 1
+            found[number] = (before, 0, ranks[parent, row[_KIND]])
+        return found
+
+    def shown(self, place: int) -> Resource:
+        """Give a step entry as the API shows it."""
+        entry = self._entry(place)
+        before, after, rank = self._around[entry.number]
         metadata: Resource = {"threadId": str(entry.thread)}
         if entry.kind in _PROGRESS:
-            in_parallel = kinds.get(entry.parent) == "STEP_PARALLEL_FOR"
+            around = self.rows[entry.parent - 1][_KIND] if entry.parent else ""
+            in_parallel = around == "STEP_PARALLEL_FOR"
             metadata["progressType"] = _IN_PARALLEL if in_parallel else _PROGRESS[entry.kind]
-            metadata["progressNumber"] = str(ranks[entry.parent, entry.kind])
-        if detailed and entry.expected:
+            metadata["progressNumber"] = str(rank)
+        if self._detailed and entry.expected:
             metadata["expectedIteration"] = str(entry.expected)
         shown: Resource = {
-            "name": f"{parent}/stepEntries/{entry.number}",
+            "name": f"{self._execution}/stepEntries/{entry.number}",
             "entryId": str(entry.number),
             "createTime": rfc3339(entry.created),
             "updateTime": rfc3339(entry.updated or entry.created),
@@ -158,10 +200,10 @@ def _rendered(parent: str, found: list[Entry], *, detailed: bool) -> Iterator[Re
             "stepType": entry.kind,
             "state": entry.state,
             "navigationInfo": {
-                "children": children.get(entry.number, []),
+                "children": [str(child) for child in self._children.get(entry.number, ())],
                 "parent": str(entry.parent),
-                "previous": str(before.get(entry.number, 0)),
-                "next": str(after.get(entry.number, 0)),
+                "previous": str(before),
+                "next": str(after),
             },
             "stepEntryMetadata": metadata,
         }
@@ -169,4 +211,4 @@ def _rendered(parent: str, found: list[Entry], *, detailed: bool) -> Iterator[Re
             shown["exception"] = {"payload": entry.error}
         if entry.variables is not None:
             shown["variableData"] = {"variables": json.loads(entry.variables)}
-        yield shown
+        return shown
