@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 import google_crc32c
 
 from localcloud.errors import already_exists, invalid, not_found, precondition
-from localcloud.iam import full_name, iam_methods
+from localcloud.iam import iam_methods
 from localcloud.listing import filtered
 from localcloud.merge import merged
 from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
+from localcloud.services import _secret_rules as rules
 
 if TYPE_CHECKING:
     from localcloud.store import Collection
 
 MOST_BYTES = 65536
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _CHANGEABLE = frozenset(
     {
         "labels",
@@ -50,14 +49,15 @@ def create(call: Call) -> Resource:
             f"The provided Secret ID [{secret_id}] does not match the expected format "
             f"[[a-zA-Z_0-9]+]"
         )
-    _check_labels(call.body)
-    _check_replication(call.body["replication"])
+    rules.check_sent(call.body)
+    rules.check_replication(call.body["replication"])
+    sent = rules.settled(call.body, ["expireTime"], call.cloud.clock.now())
     key = f"{call.cloud.by_id(call['parent'])}/secrets/{secret_id}"
     name = call.cloud.by_number(key)
     with call.store.lock():
-        if call.store.find(key) is not None:
+        if _living(call, key) is not None:
             raise already_exists(f"Secret [{name}] already exists.")
-        secret = {**call.body, "name": name, "createTime": call.now, "etag": _etag(call)}
+        secret = {**sent, "name": name, "createTime": call.now, "etag": _etag(call)}
         return call.store.create(key, secret)
 
 
@@ -69,7 +69,9 @@ def get(call: Call) -> Resource:
 def list_secrets(call: Call) -> Resource:
     """List secrets, newest first as Google does."""
     found = call.store.children(f"{call.cloud.by_id(call['parent'])}/secrets/")
-    kept = filtered(list(reversed(found)), call.get("filter"))
+    now = call.cloud.clock.now()
+    living = [secret for secret in reversed(found) if not rules.over(secret, now)]
+    kept = filtered(living, call.get("filter"))
     answer = page(call, kept, "secrets", default=25000, most=25000)
     return {**answer, "totalSize": len(kept)}
 
@@ -82,11 +84,15 @@ def patch(call: Call) -> Resource:
     for path in mask:
         if path.partition(".")[0] not in _CHANGEABLE:
             raise invalid(f"The field [{path}] is not mutable or does not exist.")
-    _check_labels(call.body)
+    rules.check_sent(call.body)
     _check_etag(call.body.get("etag"), _secret(call))
 
     def change(secret: Resource) -> Resource:
-        return {**merged(secret, call.body, mask), "etag": _etag(call)}
+        changed = merged(secret, call.body, mask)
+        if "ttl" in mask and "ttl" not in call.body:
+            changed.pop("expireTime", None)
+        settled = rules.settled(changed, mask, call.cloud.clock.now())
+        return {**settled, "etag": _etag(call)}
 
     return call.store.update(secret_name(call), change)
 
@@ -94,13 +100,16 @@ def patch(call: Call) -> Resource:
 def delete(call: Call) -> None:
     """Remove a secret with its versions and its policy."""
     _check_etag(call.get("etag"), _secret(call))
-    key = secret_name(call)
+    _remove(call, secret_name(call))
+
+
+def _remove(call: Call, key: str) -> None:
     with call.store.lock():
         for name, _ in call.store.under(key + "/"):
             call.store.delete(name)
         call.store.delete(key)
         _payloads(call).delete_under(key)
-        call.cloud.iam.forget(full_name(call))
+        call.cloud.iam.forget(f"//{call.service.host}/{key}")
 
 
 def add_version(call: Call) -> Resource:
@@ -156,6 +165,9 @@ def get_version(call: Call) -> Resource:
 def list_versions(call: Call) -> Resource:
     """List versions, newest first."""
     _secret(call)
+    found = [version for _, version in call.store.under(secret_name(call) + "/versions/")]
+    for version in found:
+        _destroy_if_due(call, call.cloud.by_id(version["name"]), version)
     found = list(reversed(call.store.children(secret_name(call) + "/versions/")))
     kept = filtered(found, call.get("filter"))
     answer = page(call, kept, "versions", default=25000, most=25000)
@@ -178,29 +190,41 @@ def destroy(call: Call) -> Resource:
     ttl = call.store.fetch(key.partition("/versions/")[0]).get("versionDestroyTtl")
     if not ttl or version["state"] == "DESTROYED":
         return _change_state(call, "DESTROYED")
-    due = call.cloud.clock.now() + float(ttl.removesuffix("s"))
-    call.cloud.clock.call_at(due, lambda: _destroy_now(call, key))
-    return _change_state(call, "DISABLED")
+    due = rules.later(call.cloud.clock.now(), ttl)
+    return _change_state(call, "DISABLED", scheduledDestroyTime=due)
 
 
-def _destroy_now(call: Call, key: str) -> None:
-    with call.store.lock():
-        if call.store.find(key) is not None:
-            call.store.update(key, lambda version: {**version, "state": "DESTROYED"})
-            _payloads(call).delete_under(key)
+def _destroy_if_due(call: Call, key: str, version: Resource) -> Resource:
+    """Destroy a version whose time is over; it is done when anybody looks."""
+    if version["state"] == "DESTROYED" or not rules.over(
+        version, call.cloud.clock.now(), "scheduledDestroyTime"
+    ):
+        return version
+    _payloads(call).delete_under(key)
+    return call.store.update(
+        key,
+        lambda found: _destroyed({**found, "state": "DESTROYED"}, version["scheduledDestroyTime"]),
+    )
 
 
-def _change_state(call: Call, state: str) -> Resource:
+def _destroyed(version: Resource, when: str) -> Resource:
+    version.pop("scheduledDestroyTime", None)
+    return {**version, "destroyTime": when}
+
+
+def _change_state(call: Call, state: str, **more: str) -> Resource:
     key, current = _version(call)
     _check_etag(call.body.get("etag"), current)
 
     def change(version: Resource) -> Resource:
         if version["state"] == "DESTROYED" and state != "DESTROYED":
             raise precondition(f"Secret Version [{version['name']}] is in DESTROYED state.")
-        changed = {**version, "state": state, "etag": _etag(call)}
+        changed = {**version, **more, "state": state, "etag": _etag(call)}
+        if state == "ENABLED":
+            changed.pop("scheduledDestroyTime", None)
         if state == "DESTROYED":
-            changed["destroyTime"] = call.now
             _payloads(call).delete_under(key)
+            return _destroyed(changed, call.now)
         return changed
 
     return call.store.update(key, change)
@@ -208,10 +232,19 @@ def _change_state(call: Call, state: str) -> Resource:
 
 def _secret(call: Call) -> Resource:
     key = secret_name(call).partition("/versions/")[0]
-    found = call.store.find(key)
+    found = _living(call, key)
     if found is None:
         raise not_found(f"Secret [{call.cloud.by_number(key)}] not found.")
     return found
+
+
+def _living(call: Call, key: str) -> Resource | None:
+    """Return a secret unless its time is over; then it is removed now that somebody looks."""
+    found = call.store.find(key)
+    if found is None or not rules.over(found, call.cloud.clock.now()):
+        return found
+    _remove(call, key)
+    return None
 
 
 def _version(call: Call) -> tuple[str, Resource]:
@@ -227,24 +260,7 @@ def _version(call: Call) -> tuple[str, Resource]:
     if found is None:
         shown = call.cloud.by_number(key)
         raise not_found(f"Secret Version [{shown}] not found.")
-    return key, found
-
-
-def _check_labels(body: Resource) -> None:
-    for key, value in body.get("labels", {}).items():
-        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-            raise invalid(
-                f"Label [{key}:{value}] must be lower case letters, digits, dashes and underscores, "
-                "at most 63 characters, the key beginning with a letter."
-            )
-
-
-def _check_replication(replication: Resource) -> None:
-    if len(replication.keys() & {"automatic", "userManaged"}) != 1:
-        raise invalid("Replication must be either automatic or userManaged.")
-    managed = replication.get("userManaged")
-    if managed is not None and not managed.get("replicas"):
-        raise invalid("A userManaged replication needs at least one replica.")
+    return key, _destroy_if_due(call, key, found)
 
 
 def _replication_status(replication: Resource) -> Resource:

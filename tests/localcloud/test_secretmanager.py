@@ -150,6 +150,74 @@ def test_delayed_destruction_disables_first(ask: Ask, clock: VirtualClock) -> No
     assert ask("GET", f"{URL}/slow/versions/1").json()["state"] == "DESTROYED"
 
 
+def test_enabling_calls_a_destruction_off(ask: Ask, clock: VirtualClock) -> None:
+    """What was to be destroyed says when, and enabled again it stays."""
+    ask("POST", f"{URL}?secretId=slow", {**GOOD, "versionDestroyTtl": "86400s"})
+    _add(ask, f"{URL}/slow")
+    going = ask("POST", f"{URL}/slow/versions/1:destroy", {}).json()
+    assert going["scheduledDestroyTime"].startswith("2026-11-21T08:00:00")
+    ask("POST", f"{URL}/slow/versions/1:enable", {})
+
+    clock.advance(86401)
+
+    (version,) = ask("GET", f"{URL}/slow/versions").json()["versions"]
+    assert (version["state"], version.get("scheduledDestroyTime")) == ("ENABLED", None)
+    assert ask("GET", f"{URL}/slow/versions/1:access").status == 200
+
+
+def test_a_scheduled_destruction_is_seen_in_lists(ask: Ask, clock: VirtualClock) -> None:
+    """When its time is over, whoever looks first finds it done."""
+    ask("POST", f"{URL}?secretId=slow", {**GOOD, "versionDestroyTtl": "86400s"})
+    _add(ask, f"{URL}/slow")
+    ask("POST", f"{URL}/slow/versions/1:destroy", {})
+
+    clock.advance(86401)
+
+    (version,) = ask("GET", f"{URL}/slow/versions").json()["versions"]
+    assert version["state"] == "DESTROYED"
+    assert version["destroyTime"].startswith("2026-11-21T08:00:00")
+
+
+@pytest.mark.parametrize("life", [{"ttl": "3600s"}, {"expireTime": "2026-11-20T09:00:00Z"}])
+def test_a_secret_expires(ask: Ask, clock: VirtualClock, life: dict[str, str]) -> None:
+    """It is gone with its versions, and its name is free."""
+    made = ask("POST", f"{URL}?secretId=brief", {**GOOD, **life}).json()
+    assert made["expireTime"][:19] == "2026-11-20T09:00:00"
+    assert "ttl" not in made
+    _add(ask, f"{URL}/brief")
+
+    clock.advance(3600)
+
+    assert ask("GET", URL).json().get("secrets") is None
+    assert ask("GET", f"{URL}/brief/versions/latest:access").status == 404
+    assert ask("POST", f"{URL}?secretId=brief", GOOD).status == 200
+    assert ask("GET", f"{URL}/brief/versions").json().get("versions") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ttl": "3600s", "expireTime": "2027-01-01T00:00:00Z"},
+        {"ttl": "-5s"},
+        {"ttl": "315576000000s"},
+        {"expireTime": "2026-11-20T07:59:59Z"},
+        {"rotation": {"nextRotationTime": "2027-01-01T00:00:00Z"}},
+        {"rotation": {"rotationPeriod": "3600s"}, "topics": [{"name": "projects/p/topics/t"}]},
+        {"versionAliases": {"latest": "1"}},
+        {"versionAliases": {"NEW": "1"}},
+        {"versionAliases": {"1st": "1"}},
+        {"versionAliases": {f"a{n}": "1" for n in range(51)}},
+    ],
+)
+def test_an_impossible_secret_is_refused(ask: Ask, secret: str, change: dict[str, Any]) -> None:
+    """On creation and on change; nothing is kept of it."""
+    before = ask("GET", secret).json()
+
+    assert ask("POST", f"{URL}?secretId=never", {**GOOD, **change}).status == 400
+    assert ask("PATCH", f"{secret}?updateMask={','.join(change)}", change).status == 400
+    assert ask("GET", secret).json() == before
+
+
 def test_latest_may_be_unreadable(ask: Ask, secret: str) -> None:
     """Latest is the newest version even when that one is disabled."""
     _add(ask, secret)
