@@ -14,7 +14,10 @@ from localcloud import box
 from localcloud.machines.builds import StepFailed
 
 PYTHON = "/opt/python"
-PYTHON_IMAGE = re.compile(r"(?:docker\.io/)?(?:library/)?python:(\d+(?:\.\d+){0,2})-slim(?:-\w+)?")
+PYTHON_IMAGE = re.compile(
+    r"(?:docker\.io/)?(?:library/)?python"
+    r"(?::(?:\d+(?:\.\d+){0,2}(?:-slim)?(?:-(?:trixie|bookworm|bullseye))?|slim|latest))?"
+)
 SYSTEM_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 VERSION = ".".join(str(part) for part in sys.version_info[:3])
 

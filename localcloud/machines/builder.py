@@ -1,7 +1,8 @@
 """Cloud Build for real: the steps of a build, in order, each in a box with /workspace.
 
 The builder image gcr.io/cloud-builders/docker is this machine's shell and our own ``docker build``;
-``python:X-slim`` runs commands in that base image. Steps on other images are refused by name.
+``python:X-slim`` runs commands in that base image; Debian's, Ubuntu's and Google's images of single
+programs are this machine's own programs. Steps on other images are refused by name.
 """
 
 import datetime as dt
@@ -26,6 +27,12 @@ from localcloud.machines.image_build import ImageBuild
 from localcloud.process import Process
 
 DOCKER = re.compile(r"gcr\.io/cloud-builders/docker(?::[\w.-]+)?|docker(?::[\w.-]+)?")
+# Images that hold nothing but what a machine has anyway, and the program they start.
+MACHINE = re.compile(
+    r"(?:docker\.io/)?(?:library/)?(?:ubuntu|debian)(?::[\w.-]+)?"
+    r"|(?:docker\.io/)?(?:library/)?(?P<bash>bash)(?::[\w.-]+)?"
+    r"|gcr\.io/cloud-builders/(?P<tool>curl|git|wget)(?::[\w.-]+)?"
+)
 BUILD_SECONDS = 3600.0
 
 
@@ -46,10 +53,12 @@ class DockerBuilder:
                     return (
                         f"step {number}: docker {' '.join(words[:1])}: here are {', '.join(KNOWN)}"
                     )
-            elif not base_images.PYTHON_IMAGE.fullmatch(name):
+            elif program := _missing(name):
+                return f"step {number}: {name} needs {program}, which is not on this machine"
+            elif not base_images.PYTHON_IMAGE.fullmatch(name) and not MACHINE.fullmatch(name):
                 return (
                     f"step {number}: the local cloud has no builder image {name}; it has "
-                    "gcr.io/cloud-builders/docker and python:X-slim"
+                    "gcr.io/cloud-builders/{docker,curl,git,wget}, python, bash, ubuntu and debian"
                 )
         return None
 
@@ -223,12 +232,25 @@ def _carry_out(
         words = ["/.script"]
         extra = {"/.script": script}
     else:
-        words = [*([step["entrypoint"]] if "entrypoint" in step else []), *step.get("args", [])]
-        words = words or ["python3"]
+        program = _program(step["name"])
+        first = step.get("entrypoint") or program
+        words = [*([first] if first else []), *step.get("args", [])]
+        words = words or ["python3" if program is None else "bash"]
         extra = {}
     code = _run(steps, number, words, extra, log, stop)
     if code != 0:
         raise StepFailed(f"{words[0]} exited with {code}", code)
+
+
+def _program(image: str) -> str | None:
+    """Return what an image of this machine's programs starts, "" for any, None for other images."""
+    found = MACHINE.fullmatch(image)
+    return None if found is None else found["tool"] or found["bash"] or ""
+
+
+def _missing(image: str) -> str:
+    program = _program(image)
+    return program if program and shutil.which(program) is None else ""
 
 
 def _run(

@@ -112,7 +112,9 @@ class _Run:
             return earlier.copy(tree)
         found = base_images.base(name, self.job.bases, tree)
         if found is None:
-            raise one.refuse(f"no base image {name} here; there are python:X-slim and scratch")
+            raise one.refuse(
+                f"no base image {name} here; there are python:X-slim, python:X and scratch"
+            )
         self.job.log(f" ---> this machine's Python {base_images.VERSION} stands in for {name}")
         return found
 

@@ -238,8 +238,8 @@ def test_build_refused_by_name(channel: Callable[..., grpc.Channel]) -> None:
     """Cloud Build's client sees the sentence that names the image."""
     builds = client(cloudbuild_v1.CloudBuildClient, channel("cloudbuild"))
 
-    with pytest.raises(exceptions.InvalidArgument, match="no builder image ubuntu"):
-        builds.create_build(project_id="berth-local", build={"steps": [{"name": "ubuntu"}]})
+    with pytest.raises(exceptions.InvalidArgument, match="no builder image golang"):
+        builds.create_build(project_id="berth-local", build={"steps": [{"name": "golang"}]})
     assert list(builds.list_builds(project_id="berth-local")) == []
 
 

@@ -408,3 +408,30 @@ def test_artifacts_that_cannot_be_stored_fail_the_build(
     found = run(cloud, steps=[step], artifacts={"objects": objects})
 
     assert (found["status"], said in found["statusDetail"]) == ("FAILURE", True), found
+
+
+def test_steps_on_a_plain_system_are_this_machines_programs(cloud: Cloud) -> None:
+    """Ubuntu, bash and curl are what this machine has; each starts what its image starts."""
+    found = run(
+        cloud,
+        steps=[
+            {"name": "ubuntu", "args": ["echo", "plain"]},
+            {"name": "bash", "args": ["-c", "echo from $0"]},
+            {"name": "debian:12-slim", "entrypoint": "sh", "args": ["-c", "exit 3"]},
+        ],
+    )
+
+    log = log_of(cloud, found)
+    assert "Step #0: plain" in log
+    assert "Step #1: from " in log
+    assert [one["status"] for one in found["steps"]] == ["SUCCESS", "SUCCESS", "FAILURE"]
+    assert found["statusDetail"] == (
+        'build step 2 "debian:12-slim" failed: step exited with non-zero status: 3'
+    )
+
+
+@pytest.mark.parametrize("image", ["golang", "alpine", "gcr.io/cloud-builders/npm", "mybash"])
+def test_other_builder_images_are_refused_by_name(cloud: Cloud, image: str) -> None:
+    """An image that is not here is no reason to run something else."""
+    with pytest.raises(HttpError, match=f"no builder image {image};"):
+        run(cloud, steps=[{"name": image, "args": ["x"]}])
