@@ -212,6 +212,24 @@ def test_a_failed_backup_is_no_source(cloud: Cloud, desk: Desk) -> None:
     assert "is FAILED" in refused(wrong.execute)[2]
 
 
+def test_a_final_backup_ends_when_it_was_said(desk: Desk) -> None:
+    """By a moment, by days, or by the days of the settings; with its own words."""
+    moment = "2100-01-01T00:00:00Z"
+    for name, sent in (
+        ("pool", {"finalBackupExpiryTime": moment, "finalBackupDescription": "bye"}),
+        ("other", {"finalBackupTtlDays": "1"}),
+    ):
+        if name != "pool":
+            desk.make(name)
+        call = desk.sql.instances().delete(project=P, instance=name, enableFinalBackup=True, **sent)
+        desk.done(call)
+    by_days, by_moment = desk.sql.Backups().ListBackups(parent=f"projects/{P}").execute()["backups"]
+    assert (by_moment["expiryTime"], by_moment["description"]) == (moment, "bye")
+    desk.clock.advance(86401)
+    assert names(desk) == [by_moment["name"].rpartition("/")[2]]
+    assert by_days["instance"] == "other"
+
+
 def test_a_stopped_instance_gets_its_final_backup(desk: Desk) -> None:
     """It is asked for as for any other, by the call or by the settings."""
     final = {"finalBackupConfig": {"enabled": True, "retentionDays": 7}}
