@@ -68,7 +68,9 @@ def list_callbacks(call: Call) -> Resource:
         raise not_found(f"Resource '{call.cloud.by_number(parent)}' was not found")
     running = runner_of(call.cloud).running.get(parent)
     found: list[Resource] = []
-    for key, record in call.cloud.store.of(CALLBACKS).under(f"{parent}/callbacks/"):
+    for key, record in sorted(
+        call.cloud.store.of(CALLBACKS).under(f"{parent}/callbacks/"), key=lambda one: one[0]
+    ):
         if running is None:
             break
         name = call.cloud.by_number(key)
@@ -80,7 +82,7 @@ def list_callbacks(call: Call) -> Resource:
                 "waiters": str(running.waiters(_HOST + name)),
             }
         )
-    return page(call, found, "callbacks")
+    return page(call, found, "callbacks", default=100, most=100)
 
 
 def receive(call: Call) -> Resource:

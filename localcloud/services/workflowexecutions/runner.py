@@ -129,20 +129,21 @@ class Runner:
 
     def _watch_the_year(self) -> None:
         """Set the one timer that ends what runs for longer than a year."""
-        if self._year is None and self.running:
-            due = min(execution.started for execution in list(self.running.values())) + limits.YEAR
+        begun = [execution.started for execution in list(self.running.values())]
+        if self._year is None and begun:
+            due = min(begun) + limits.YEAR
             self._year = self.cloud.clock.call_at(due, self._end_of_year)
 
     def _end_of_year(self) -> None:
         self._year = None
-        now = self.cloud.clock.now()
+        last = self.cloud.clock.now() - limits.YEAR
         for execution in list(self.running.values()):
-            if execution.started + limits.YEAR <= now:
+            if execution.started <= last:
                 message = "the execution has run for longer than a year"
                 execution.fail(limit_error(message, "ExecutionDurationLimitExceededError"))
-        remaining = [one for one in list(self.running.values()) if one.started + limits.YEAR > now]
-        if remaining:
-            due = min(one.started for one in remaining) + limits.YEAR
+        begun = [one.started for one in list(self.running.values()) if one.started > last]
+        if begun:
+            due = min(begun) + limits.YEAR
             self._year = self.cloud.clock.call_at(due, self._end_of_year)
 
     def _revision(self, key: str, record: Resource) -> Resource:
