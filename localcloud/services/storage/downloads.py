@@ -2,8 +2,10 @@
 
 import gzip
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from email.utils import formatdate
+from pathlib import Path
 
 from localcloud.errors import ApiError
 from localcloud.service import Call, Download
@@ -29,7 +31,12 @@ def send(depot: Depot, entry: Entry, headers: Mapping[str, str]) -> Download:
     path = depot.content(entry.blob)
     if _unpack(entry, headers):
         answer.pop("content-encoding")
-        return Download(gzip.decompress(path.read_bytes()), kind, answer)
+        plain = _unpacked(depot, entry)
+    else:
+        plain = None
+    if plain is not None:
+        answer |= {"warning": "214 UploadServer gunzipped", "vary": "Accept-Encoding"}
+        return Download(plain, kind, answer)
     source = path.read_bytes() if entry.size <= _IN_MEMORY else path
     stretch = _stretch(headers.get("range"), entry.size)
     if stretch is None:
@@ -46,6 +53,23 @@ def _unpack(entry: Entry, headers: Mapping[str, str]) -> bool:
         and "gzip" not in headers.get("accept-encoding", "")
         and "no-transform" not in entry.resource.get("cacheControl", "")
     )
+
+
+def _unpacked(depot: Depot, entry: Entry) -> Path | None:
+    """Return a file of the unpacked bytes that goes by itself; None if they cannot be unpacked."""
+
+    def pieces() -> Iterator[bytes]:
+        with gzip.open(depot.content(entry.blob)) as packed:
+            while piece := packed.read(_IN_MEMORY):
+                yield piece
+
+    try:
+        blob = depot.write(pieces())
+    except (EOFError, OSError, zlib.error):
+        # Said to be packed and is not: it is sent as it lies there.
+        return None
+    depot.discard(blob)
+    return depot.content(blob)
 
 
 def _stretch(asked: str | None, size: int) -> tuple[int, int] | None:

@@ -30,11 +30,28 @@ _KEPT = ("_acl", "_owner", "customerEncryption", "retention")
 _UNKNOWN = ("kmsKeyName",)
 
 
+_HEADERS = (
+    "cacheControl",
+    "contentDisposition",
+    "contentEncoding",
+    "contentLanguage",
+    "contentType",
+)
+"""Fields that are sent as headers."""
+
+
 def refuse_unknown(given: Resource) -> None:
     """Refuse metadata that promises something which would not be kept here."""
     for key in _UNKNOWN:
         if given.get(key):
             raise ApiError(501, f"The field {key} is not known here.", reason="notImplemented")
+
+
+def check_headers(resource: Resource) -> None:
+    """Refuse metadata that is sent as headers and cannot be one."""
+    for key in _HEADERS:
+        if any(sign < " " or sign == "\x7f" for sign in resource.get(key) or ""):
+            raise ApiError(400, f"Invalid value for field {key}.", reason="invalid")
 
 
 class Content(NamedTuple):
@@ -64,6 +81,7 @@ def commit(depot: Depot, bucket: Bucket, name: str, content: Content, given: Res
     The caller holds the transaction in which it has checked its preconditions.
     """
     names.check_object_name(name)
+    check_headers(given)
     storage_class = given.get("storageClass") or bucket.resource["storageClass"]
     bucket_rules.check_class(storage_class)
     before = shelf.live_entry(depot, bucket, name)

@@ -35,7 +35,7 @@ def get(call: Call) -> Resource | Download:
         if call.get("softDeleted"):
             found = shelf.deleted_entry(depot, bucket, call["object"], required_generation(call))
         else:
-            found = shelf.fetch_entry(depot, bucket, call["object"], call.get("generation"))
+            found = _found(call, depot, bucket)
         Preconditions.read(call.get, call.headers).check(found, reading=True)
         if downloads.wants_media(call):
             csek.check(found, key)
@@ -200,6 +200,7 @@ def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
         found = shelf.fetch_entry(depot, bucket, call["object"], call.get("generation"))
         Preconditions.read(call.get, call.headers).check(found)
         resource = change(found.resource) | {"updated": views.stamp(depot.now())}
+        generations.check_headers(resource)
         resource = access.changed_list(call, bucket, resource)
         resource = retention.changed(call, bucket, found, resource)
         _refuse_earlier(found.resource.get("customTime"), resource.get("customTime"))
@@ -209,6 +210,17 @@ def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
         saved = shelf.save_entry(depot, changed)
         depot.tell(Event("OBJECT_METADATA_UPDATE", bucket, saved, {}))
     return shown(call, bucket, saved, default="full")
+
+
+def _found(call: Call, depot: Depot, bucket: Bucket) -> Entry:
+    """Return what a call names; who may not list must not learn from a 404 what is not there."""
+    found = shelf.find_entry(depot, bucket, call["object"], call.get("generation"))
+    if found is None:
+        whole, right = names.resource_name(bucket.name), "storage.objects.list"
+        if not call.cloud.iam.allowed(call.caller.member, right, "storage", whole):
+            raise access.denial(call, right)
+        raise shelf.no_object(bucket.name, call["object"])
+    return found
 
 
 def _refuse_earlier(before: str | None, after: str | None) -> None:

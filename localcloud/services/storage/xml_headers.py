@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ _FIELDS = {
     "x-goog-storage-class": "storageClass",
     "x-amz-storage-class": "storageClass",
 }
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _META = ("x-goog-meta-", "x-amz-meta-")
 
 
@@ -130,7 +132,8 @@ def of_object(call: Call, bucket: str, name: str, found: Mapping[str, str]) -> d
     if entry is None:
         return headers
     for key, value in entry.resource.get("metadata", {}).items():
-        headers[f"x-goog-meta-{key}"] = value
+        if _TOKEN.fullmatch(key):
+            headers[f"x-goog-meta-{key}"] = _as_header(value)
     if entry.resource.get("customTime"):
         headers["x-goog-custom-time"] = entry.resource["customTime"]
     headers["etag"] = quoted(entry.resource.get("md5Hash"), headers["etag"])
@@ -139,6 +142,13 @@ def of_object(call: Call, bucket: str, name: str, found: Mapping[str, str]) -> d
         if until is not None:
             headers["x-goog-retention-expiration"] = views.stamp(until)
     return headers
+
+
+def _as_header(value: str) -> str:
+    """Return a text as headers can carry it; what is not plain ASCII as RFC 2047 writes it."""
+    if all(" " <= sign <= "~" for sign in value):
+        return value
+    return f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="
 
 
 def quoted(md5: str | None, etag: str) -> str:

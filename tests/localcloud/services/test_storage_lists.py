@@ -192,6 +192,21 @@ def test_a_list_change_is_guarded(listed: Bucket) -> None:
     assert _status(listed, "x") == 403
 
 
+def test_who_may_not_list_does_not_learn_what_is_missing(
+    listed: Bucket, client_of: Callable[[str], Client]
+) -> None:
+    """A 404 would tell; whoever may list gets it."""
+    policy = listed.get_iam_policy(requested_policy_version=3)
+    role = "roles/storage.legacyObjectReader"
+    policy.bindings.append({"role": role, "members": ["user:guesser@example.com"]})
+    listed.set_iam_policy(policy)
+
+    with pytest.raises(Forbidden, match=r"does not have storage\.objects\.list access"):
+        client_of("guesser@example.com").bucket(listed.name).blob("x").download_as_bytes()
+    with pytest.raises(NotFound, match="No such object"):
+        listed.blob("x").download_as_bytes()
+
+
 def test_a_stranger_to_a_bucket_that_is_not_there_hears_404(
     client_of: Callable[[str], Client],
 ) -> None:

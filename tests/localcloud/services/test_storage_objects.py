@@ -6,6 +6,7 @@ import gzip
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 from google.api_core.exceptions import (
     BadRequest,
     Forbidden,
@@ -84,6 +85,20 @@ def test_gzip_is_unpacked_for_those_who_cannot_read_it(bucket: Bucket) -> None:
 
     assert blob.download_as_bytes() == b"plain"
     assert blob.download_as_bytes(raw_download=True) == packed
+
+
+def test_what_only_says_it_is_gzip_is_sent_as_it_is(bucket: Bucket) -> None:
+    """It cannot be unpacked, and that is no reason for a 500."""
+    blob = bucket.blob("x")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string("plain")
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings.append({"role": "roles/storage.objectViewer", "members": ["allUsers"]})
+    bucket.set_iam_policy(policy)
+
+    found = requests.get(blob.public_url, headers={"Accept-Encoding": "identity"}, timeout=10)
+
+    assert (found.status_code, found.content) == (200, b"plain")
 
 
 def test_a_patch_changes_metadata_only(bucket: Bucket) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from google.api_core.exceptions import BadRequest
 from google.auth.credentials import AnonymousCredentials, Signing
 from google.cloud.storage import transfer_manager
 
@@ -389,3 +390,19 @@ def test_cors_rules_are_carried_out(opened: Bucket) -> None:
 
     assert ask("https://good.example") == "https://good.example"
     assert ask("https://bad.example") is None
+
+
+def test_metadata_cannot_forge_headers(bucket: Bucket, bearer: dict[str, str]) -> None:
+    """Control characters are refused in fields that are headers, and encoded in one's own."""
+    forged = bucket.blob("forged")
+    forged.content_disposition = "inline\r\nx-forged: yes"
+    with pytest.raises(BadRequest, match="contentDisposition"):
+        forged.upload_from_string("x")
+    blob = bucket.blob("x")
+    blob.metadata = {"a": "b\r\nx-forged: yes", "not a header": "c"}
+    blob.upload_from_string("x")
+
+    got = requests.get(f"{_HOST}/{bucket.name}/x", headers=bearer, timeout=10)
+
+    assert "x-forged" not in got.headers
+    assert got.headers["x-goog-meta-a"].startswith("=?UTF-8?B?")
