@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from localcloud.ingress import sockets
 from localcloud.ingress.visit import MOST_BYTES, Turned
 
 if TYPE_CHECKING:
@@ -60,10 +61,8 @@ class Forwarder:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})  # no counterpart here
-            return
+        """Serve one request, or one WebSocket, which begins as one."""
+        socket = scope["type"] == "websocket"
         headers = [
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
         ]
@@ -74,19 +73,40 @@ class Forwarder:
             target += "?" + scope["query_string"].decode("latin-1")
         client = (scope.get("client") or ("127.0.0.1", 0))[0]
         began = time.monotonic()
-        request = _Request(scope["method"], host, target, headers, client)
+        method = "GET" if socket else scope["method"]
+        request = _Request(method, host, target, headers, client)
         note = ""
         try:
-            status, route = await self._serve(request, receive, send)
+            if socket:
+                status, route = await self._socket(request, scope, receive, send)
+            else:
+                status, route = await self._serve(request, receive, send)
         except Turned as turned:
             status, route, note = turned.status, turned.route, turned.log
-            await _answer(send, turned.status, turned.headers, turned.body)
+            if socket:
+                await sockets.deny(scope, send, turned.status, turned.headers, turned.body)
+            else:
+                await _answer(send, turned.status, turned.headers, turned.body)
         url = f"https://{host}{target}"
         await self._off_loop(
             lambda: self._ingress.reception.record(
-                route, scope["method"], url, status=status, began=began, note=note
+                route, method, url, status=status, began=began, note=note
             )
         )
+
+    async def _socket(
+        self, request: _Request, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[int, Route | None]:
+        visit = await self._off_loop(
+            lambda: self._ingress.reception.enter(
+                request.host, request.target, request.headers, client=request.client
+            )
+        )
+        try:
+            protocols = list(scope.get("subprotocols") or [])
+            return await sockets.relay(visit, protocols, receive, send), visit.route
+        finally:
+            await self._off_loop(visit.leave)
 
     async def _serve(
         self, request: _Request, receive: Receive, send: Send

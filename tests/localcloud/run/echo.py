@@ -87,6 +87,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/log":
             print(json.dumps({"severity": "warning", "message": "careful", "step": 7}), flush=True)
             print("plain", file=sys.stderr, flush=True)
+        if self.headers.get("Upgrade") == "websocket":
+            return self.talk()
         size = 0
         if self.headers.get("Transfer-Encoding") == "chunked":
             while (length := int(self.rfile.readline(), 16)):
@@ -99,6 +101,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "headers": {name.lower(): value for name, value in self.headers.items()},
                 "env": dict(os.environ)}
         self.reply(200, json.dumps(seen).encode())
+
+    def talk(self):
+        import base64, hashlib
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        self.wfile.write(("HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\n"
+            "Connection: Upgrade\\r\\nSec-WebSocket-Accept: " + accept + "\\r\\n\\r\\n").encode())
+        self.close_connection = True
+        while True:
+            first, length = self.rfile.read(2)
+            size = length & 127
+            if size == 126:
+                size = int.from_bytes(self.rfile.read(2), "big")
+            mask = self.rfile.read(4)
+            data = bytes(byte ^ mask[i % 4] for i, byte in enumerate(self.rfile.read(size)))
+            head = bytes([len(data)]) if len(data) < 126 else b"\\x7e" + len(data).to_bytes(2, "big")
+            self.wfile.write(bytes([first]) + head + data)
+            if first & 15 == 8:
+                return
 
     def reply(self, status, body):
         self.send_response(status)
