@@ -190,9 +190,14 @@ def _viewed(call: Call, execution: Resource, *, default: str, live: bool = True)
     if view == "EXECUTION_VIEW_UNSPECIFIED":
         view = default
     shown = runner_of(call.cloud).with_progress(execution) if live else execution
-    schema = document(call.service.api, call.service.version).schemas["Execution"]
+    known = document(call.service.api, call.service.version).schemas["Execution"]["properties"]
     fields = _BASIC if view == "BASIC" else tuple(shown)
-    return {key: shown[key] for key in fields if key in shown and key in schema["properties"]}
+    return {
+        key: shown[key]
+        for key in fields
+        # v1beta has no LOG_NONE, which v1 has
+        if key in shown and key in known and shown[key] in known[key].get("enum", [shown[key]])
+    }
 
 
 def _augmented(call: Call, execution: Resource) -> Resource:
