@@ -208,7 +208,8 @@ class MySqlDatabases(DatabaseServers):
         """Connect as the administrator; what the server refuses becomes a DatabaseError."""
         self._read(instance)
         try:
-            with self._superuser(instance) as admin:
+            # the server is not restarted meanwhile
+            with self._lock(instance), self._superuser(instance) as admin:
                 yield admin
         except pymysql.MySQLError as error:
             raise refused(error) from error
@@ -231,8 +232,9 @@ class MySqlDatabases(DatabaseServers):
         way = socket.socket(socket.AF_UNIX)
         try:
             way.settimeout(PATIENCE)
-            way.connect(str(self.socket(instance)))
-            connection.connect(way)
+            with self._lock(instance):  # a server that is being restarted is waited for
+                way.connect(str(self.socket(instance)))
+                connection.connect(way)
         except OSError as error:
             way.close()
             raise pymysql.OperationalError(CR.CR_CONNECTION_ERROR, str(error)) from error

@@ -210,20 +210,22 @@ class PostgresDatabases(DatabaseServers):
     def _admin(self, instance: str, database: str = "postgres") -> Iterator[roles.Admin]:
         """Connect as the superuser; what PostgreSQL refuses becomes a DatabaseError."""
         try:
-            with self._superuser(instance, database) as admin:
+            # the server is not restarted meanwhile
+            with self._lock(instance), self._superuser(instance, database) as admin:
                 yield admin
         except psycopg.Error as error:
             raise _refused(error) from error
 
     def _connect(self, instance: str, *, database: str, user: str, password: str) -> roles.Admin:
-        return psycopg.connect(
-            host=str(self.socket_directory(instance)),
-            dbname=database,
-            user=user,
-            password=password,
-            autocommit=True,
-            connect_timeout=10,
-        )
+        with self._lock(instance):  # a server that is being restarted is waited for
+            return psycopg.connect(
+                host=str(self.socket_directory(instance)),
+                dbname=database,
+                user=user,
+                password=password,
+                autocommit=True,
+                connect_timeout=10,
+            )
 
 
 def _refused(error: psycopg.Error) -> DatabaseError:

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -242,6 +243,16 @@ def test_a_killed_server_comes_back_with_everything(databases: MySqlDatabases) -
     while (said := ask(databases, "SELECT n FROM firm")) != [("42",)]:
         assert time.monotonic() < deadline, said
         time.sleep(0.1)
+
+
+def test_whoever_asks_during_a_restart_waits(databases: MySqlDatabases) -> None:
+    """New settings mean a restart, and nobody who asks the server meanwhile is told it is down."""
+    with ThreadPoolExecutor() as pool:
+        restart = pool.submit(databases.configure, SHOP, {"max_connections": "260"})
+        while not restart.done():
+            assert ("app", "%") in databases.users(SHOP)
+        restart.result()
+    assert ask(databases, "SELECT @@max_connections") == [("260",)]
 
 
 def test_the_next_local_cloud_starts_what_ran(databases: MySqlDatabases, state: Path) -> None:
