@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,10 @@ from localcloud.machines.databases import DatabaseError, Login
 from localcloud.service import page
 from localcloud.services.sqladmin import backups, passwords, progress, rules, tiers
 from localcloud.services.sqladmin.certificates import Certificates
-from localcloud.services.sqladmin.engines import DEFAULT_VERSION, MAINTENANCE, engine
+from localcloud.services.sqladmin.descriptions import deep_merged, described, etag, with_defaults
+from localcloud.services.sqladmin.engines import DEFAULT_VERSION, engine
 from localcloud.services.sqladmin.gateway import gateway_of
 from localcloud.services.sqladmin.names import (
-    ROOT,
     instance,
     instance_key,
     invalid_request,
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-central1"
 RENAMED = {"us-central": DEFAULT_REGION}
 """A region of the first generation, which gcloud still sends when nobody chooses one."""
+MAKING = {"CREATE", "CLONE", "RESTORE_VOLUME"}
+"""Operations that make an instance; the last one also fills one that is there."""
 _DEPTH = 3
 """How many slashes the key of an instance has."""
 EXISTS = (
@@ -65,13 +66,13 @@ def made(
     region = body.get("region", DEFAULT_REGION)
     body["region"] = RENAMED.get(region, region)
     rules.check_new(call, body)
-    settings = _with_defaults(body["settings"], body["databaseVersion"])
+    settings = with_defaults(body["settings"], body["databaseVersion"])
     rules.check_settings(settings, body["databaseVersion"])
     name = body["name"]
     key = f"{project(call)}/instances/{name}"
     if call.store.find(key) is not None:
         raise ApiError(409, EXISTS, reason="instanceAlreadyExists")
-    fresh = _described(call, {**body, "settings": settings})
+    fresh = described(call, {**body, "settings": settings})
     passwords.check(fresh, engine(fresh).superuser, password)
     connection = fresh["connectionName"]
 
@@ -116,10 +117,10 @@ def list_instances(call: Call) -> Resource:
 
 def patch(call: Call) -> Resource:
     """Change the fields that were sent; null takes a field back to what it is by default."""
-    after = _deep_merged(instance(call), call.body)
+    after = deep_merged(instance(call), call.body)
     if not (after.get("settings") or {}).get("tier"):
         raise invalid_request("settings.tier is required.", "required")
-    after["settings"] = _with_defaults(after["settings"], after["databaseVersion"])
+    after["settings"] = with_defaults(after["settings"], after["databaseVersion"])
     return _change(call, after)
 
 
@@ -129,7 +130,7 @@ def update(call: Call) -> Resource:
     sent = call.body.get("settings", {}).get("settingsVersion")
     if sent is None:
         raise invalid_request("settingsVersion is required to update an instance.", "required")
-    settings = _with_defaults(call.body["settings"], before["databaseVersion"])
+    settings = with_defaults(call.body["settings"], before["databaseVersion"])
     return _change(call, {**before, **call.body, "settings": settings})
 
 
@@ -194,7 +195,7 @@ def _change(call: Call, after: Resource) -> Resource:
     rules.check_change(before, after)
     rules.check_settings(new, before["databaseVersion"])
     new["settingsVersion"] = str(int(old["settingsVersion"]) + 1)
-    after["etag"] = _etag(after)
+    after["etag"] = etag(after)
     key, connection = instance_key(call), before["connectionName"]
 
     def work() -> None:
@@ -219,84 +220,12 @@ def _seen(call: Call, stored: Resource) -> Resource:
     """Give an instance the state that its unfinished operation means."""
     operation = progress.under_way(call, f"{project(call)}/instances/{stored['name']}")
     kind = operation["operationType"] if operation else None
-    shown = {"CREATE": "PENDING_CREATE", "DELETE": "PENDING_DELETE"}.get(kind or "")
-    return {**stored, "state": shown or stored["state"]}
+    if kind == "DELETE":
+        return {**stored, "state": "PENDING_DELETE"}
+    if kind in MAKING and stored["state"] == "FAILED":
+        return {**stored, "state": "PENDING_CREATE"}
+    return stored
 
 
 def _serves(found: Resource) -> bool:
     return (found["state"], found["settings"]["activationPolicy"]) == ("RUNNABLE", "ALWAYS")
-
-
-def _with_defaults(settings: Resource, version: str) -> Resource:
-    """Add what Cloud SQL adds to settings."""
-    defaults: Resource = {
-        "kind": "sql#settings",
-        "edition": tiers.default_edition(version),
-        "availabilityType": "ZONAL",
-        "activationPolicy": "ALWAYS",
-        "pricingPlan": "PER_USE",
-        "replicationType": "SYNCHRONOUS",
-        "dataDiskType": "PD_SSD",
-        "dataDiskSizeGb": "10",
-        "storageAutoResize": True,
-        "storageAutoResizeLimit": "0",
-        "connectorEnforcement": "NOT_REQUIRED",
-        "dataApiAccess": "DISALLOW_DATA_API",
-        "deletionProtectionEnabled": False,
-        "authorizedGaeApplications": [],
-    }
-    whole = {**defaults, **settings}
-    whole["settingsVersion"] = "1"
-    backup = {"kind": "sql#backupConfiguration", "startTime": "02:00", "enabled": False}
-    whole["backupConfiguration"] = {**backup, **settings.get("backupConfiguration", {})}
-    address = {"ipv4Enabled": True, "sslMode": "ALLOW_UNENCRYPTED_AND_ENCRYPTED"}
-    whole["ipConfiguration"] = {**address, **settings.get("ipConfiguration", {})}
-    return whole
-
-
-def _described(call: Call, body: Resource) -> Resource:
-    """Add what Cloud SQL says about a new instance; it has FAILED until it is made."""
-    name, region = body["name"], body["region"]
-    own = project(call).partition("/")[2]
-    key = f"{project(call)}/instances/{name}"
-    digest = hashlib.sha256(f"{own}:{name}".encode()).digest()
-    installed = machine(call).installed_version(body["databaseVersion"])
-    found = {
-        **body,
-        "kind": "sql#instance",
-        "name": name,
-        "project": own,
-        "region": region,
-        "gceZone": f"{region}-b",
-        "state": "FAILED",
-        "backendType": "SECOND_GEN",
-        "instanceType": "CLOUD_SQL_INSTANCE",
-        "connectionName": f"{own}:{region}:{name}",
-        "createTime": call.now,
-        "databaseInstalledVersion": installed,
-        "maintenanceVersion": f"{installed}.{MAINTENANCE}",
-        "ipAddresses": [{"type": "PRIMARY", "ipAddress": gateway_of(call.cloud).address(key)}],
-        "serverCaCert": Certificates(call.cloud, key).server_ca,
-        "serviceAccountEmailAddress": (
-            f"p{call.cloud.number}-{digest.hex()[:6]}@gcp-sa-cloud-sql.iam.gserviceaccount.com"
-        ),
-        "selfLink": f"{ROOT}/projects/{own}/instances/{name}",
-    }
-    return {**found, "etag": _etag(found)}
-
-
-def _etag(found: Resource) -> str:
-    return hashlib.sha256(f"{found['name']} {found['settings']}".encode()).hexdigest()
-
-
-def _deep_merged(current: Resource, sent: Resource) -> Resource:
-    """Merge as JSON merge patch does: objects field by field, null removes, lists replace."""
-    result = deepcopy(current)
-    for field, value in sent.items():
-        if value is None:
-            result.pop(field, None)
-        elif isinstance(value, dict) and isinstance(result.get(field), dict):
-            result[field] = _deep_merged(result[field], value)
-        else:
-            result[field] = deepcopy(value)
-    return result

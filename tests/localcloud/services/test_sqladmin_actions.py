@@ -43,6 +43,8 @@ def test_a_clone_is_a_second_instance(pool: Any, clock: VirtualClock) -> None:
     patched(pool, clock, userLabels={"team": "red"})
     operation = cloning(pool).execute()
     assert (operation["operationType"], operation["targetId"]) == ("CLONE", "twin")
+    listed = pool.instances().list(project=P).execute()["items"]
+    assert [one["state"] for one in listed] == ["RUNNABLE", "PENDING_CREATE"]
     clock.run_until_idle()
 
     first, second = (
