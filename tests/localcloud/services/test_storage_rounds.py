@@ -1,13 +1,14 @@
-"""What happens without being asked for: lifecycle rules, notifications, folders, old sessions."""
+"""What happens without being asked for: lifecycle rules, old sessions, retention after a hold."""
 
 from __future__ import annotations
 
-import base64
-import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
+
+from localcloud.cloud import OWNER
+from localcloud.services.storage.depots import close_depot
+from tests.localcloud.services.one_bucket import J, Shelf, U
 
 if TYPE_CHECKING:
     from localcloud.clock import VirtualClock
@@ -18,46 +19,6 @@ _J = "storage.googleapis.com/storage/v1"
 _U = "storage.googleapis.com/upload/storage/v1"
 _P = "pubsub.googleapis.com/v1/projects/berth-local"
 _DAY = 86_400
-
-
-class Shelf:
-    """One bucket, as its owner sees it."""
-
-    def __init__(self, ask: Ask, **settings: Any) -> None:
-        """Make it."""
-        self.ask = ask
-        body = {
-            "name": "rounds",
-            "softDeletePolicy": {"retentionDurationSeconds": "0"},
-            "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": True}},
-            **settings,
-        }
-        answer = ask("POST", f"{_J}/b?project=berth-local", body)
-        assert answer.status == 200, answer.text
-
-    def put(self, name: str, text: str = "x", **more: Any) -> dict[str, Any]:
-        """Write an object."""
-        begun = self.ask("POST", f"{_U}/b/rounds/o?uploadType=resumable&name={quote(name)}", more)
-        where = begun.headers["location"].removeprefix("https://")
-        found: dict[str, Any] = self.ask("PUT", where, text).json()
-        return found
-
-    def names(self, query: str = "") -> list[str]:
-        """List what is there."""
-        found = self.ask("GET", f"{_J}/b/rounds/o?{query}").json()
-        return [item["name"] for item in found.get("items", [])]
-
-    def get(self, name: str) -> dict[str, Any]:
-        """Read an object's metadata."""
-        found: dict[str, Any] = self.ask("GET", f"{_J}/b/rounds/o/{quote(name, safe='')}").json()
-        return found
-
-    def rule(self, action: Any, **condition: Any) -> None:
-        """Give the bucket one rule."""
-        kind = {"type": action} if isinstance(action, str) else action
-        rules = {"rule": [{"action": kind, "condition": condition}]}
-        answer = self.ask("PATCH", f"{_J}/b/rounds", {"lifecycle": rules})
-        assert answer.status == 200, answer.text
 
 
 @pytest.fixture
@@ -151,7 +112,7 @@ def test_a_held_object_stays(shelf: Shelf, clock: VirtualClock) -> None:
     clock.advance(2 * _DAY)
     assert shelf.names() == ["x"]
 
-    shelf.ask("PATCH", f"{_J}/b/rounds/o/x", {"temporaryHold": False})
+    shelf.ask("PATCH", f"{J}/b/rounds/o/x", {"temporaryHold": False})
 
     clock.advance(_DAY)
     assert shelf.names() == []
@@ -188,8 +149,8 @@ def test_impossible_rules_are_refused(
     """An unknown action, no condition, a condition that cannot be."""
     rules = {"rule": [{"action": action, "condition": condition}]}
 
-    assert ask("PATCH", f"{_J}/b/rounds", {"lifecycle": rules}).status == 400
-    assert "lifecycle" not in ask("GET", f"{_J}/b/rounds").json()
+    assert ask("PATCH", f"{J}/b/rounds", {"lifecycle": rules}).status == 400
+    assert "lifecycle" not in ask("GET", f"{J}/b/rounds").json()
     assert shelf.names() == []
 
 
@@ -207,9 +168,30 @@ def test_unfinished_uploads_in_parts_are_aborted(
     assert "<UploadId>" not in ask("GET", "storage.googleapis.com/rounds?uploads").text
 
 
+def test_parts_outlive_a_restart(shelf: Shelf, ask: Ask, cloud: Cloud) -> None:
+    """What was acknowledged is there when the upload is completed later."""
+    url = "storage.googleapis.com/rounds/x"
+    begun = ask("POST", f"{url}?uploads").text
+    upload = begun.partition("<UploadId>")[2].partition("<")[0]
+    etag = ask("PUT", f"{url}?partNumber=1&uploadId={upload}", "part").headers["etag"]
+
+    close_depot(cloud)
+
+    body = f"<C><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></C>"
+    token = cloud.tokens.access_token(OWNER)
+    done = cloud.request(
+        "POST",
+        f"https://{url}?uploadId={upload}",
+        headers={"authorization": f"Bearer {token}"},
+        body=body.encode(),
+    )
+    assert done.status == 200, done.text
+    assert shelf.names() == ["x"]
+
+
 def test_a_session_lives_for_a_week(shelf: Shelf, ask: Ask, clock: VirtualClock) -> None:
     """After that it is gone, and says so."""
-    begun = ask("POST", f"{_U}/b/rounds/o?uploadType=resumable&name=x", {})
+    begun = ask("POST", f"{U}/b/rounds/o?uploadType=resumable&name=x", {})
     where = begun.headers["location"].removeprefix("https://")
 
     clock.advance(8 * _DAY)
@@ -226,174 +208,8 @@ def test_a_released_hold_begins_the_retention(ask: Ask, clock: VirtualClock) -> 
     assert "retentionExpirationTime" not in shelf.get("x")
     clock.advance(200)
 
-    ask("PATCH", f"{_J}/b/rounds/o/x", {"eventBasedHold": False})
+    ask("PATCH", f"{J}/b/rounds/o/x", {"eventBasedHold": False})
 
-    assert ask("DELETE", f"{_J}/b/rounds/o/x").status == 403
+    assert ask("DELETE", f"{J}/b/rounds/o/x").status == 403
     clock.advance(101)
-    assert ask("DELETE", f"{_J}/b/rounds/o/x").status == 204
-
-
-# Notifications
-
-
-@pytest.fixture
-def told(shelf: Shelf, ask: Ask, cloud: Cloud) -> Any:
-    """Has the bucket tell a topic, and gives what it told."""
-    account = ask("GET", f"{_J}/projects/berth-local/serviceAccount").json()["email_address"]
-    ask("PUT", f"{_P}/topics/news", {})
-    ask("PUT", f"{_P}/subscriptions/mine", {"topic": "projects/berth-local/topics/news"})
-    cloud.grant(f"serviceAccount:{account}", "roles/pubsub.publisher")
-    assert shelf.names() == []
-
-    def configure(**settings: Any) -> Any:
-        body = {"topic": "//pubsub.googleapis.com/projects/berth-local/topics/news", **settings}
-        body.setdefault("payload_format", "JSON_API_V1")
-        answer = ask("POST", f"{_J}/b/rounds/notificationConfigs", body)
-        assert answer.status == 200, answer.text
-
-        def pull() -> list[dict[str, Any]]:
-            answer = ask("POST", f"{_P}/subscriptions/mine:pull", {"maxMessages": 100})
-            received = answer.json().get("receivedMessages", [])
-            ids = [each["ackId"] for each in received]
-            if ids:
-                ask("POST", f"{_P}/subscriptions/mine:acknowledge", {"ackIds": ids})
-            return [each["message"] for each in received]
-
-        return pull
-
-    return configure
-
-
-def test_a_topic_hears_of_every_change(told: Any, shelf: Shelf, ask: Ask) -> None:
-    """Written, overwritten, changed and deleted, each with its attributes."""
-    pull = told(custom_attributes={"team": "risk"})
-    first, second = shelf.put("x"), shelf.put("x", "more")
-    ask("PATCH", f"{_J}/b/rounds/o/x", {"metadata": {"a": "b"}})
-    ask("DELETE", f"{_J}/b/rounds/o/x")
-
-    messages = pull()
-
-    found = [(m["attributes"]["eventType"], m["attributes"]["objectGeneration"]) for m in messages]
-    one, two = first["generation"], second["generation"]
-    assert found == [
-        ("OBJECT_FINALIZE", one),
-        ("OBJECT_DELETE", one),
-        ("OBJECT_FINALIZE", two),
-        ("OBJECT_METADATA_UPDATE", two),
-        ("OBJECT_DELETE", two),
-    ]
-    assert messages[1]["attributes"]["overwrittenByGeneration"] == two
-    assert messages[2]["attributes"]["overwroteGeneration"] == one
-    attributes = messages[0]["attributes"]
-    assert (attributes["bucketId"], attributes["objectId"]) == ("rounds", "x")
-    assert (attributes["team"], attributes["payloadFormat"]) == ("risk", "JSON_API_V1")
-    assert attributes["notificationConfig"] == "projects/_/buckets/rounds/notificationConfigs/1"
-    assert json.loads(base64.b64decode(messages[0]["data"]))["size"] == str(first["size"])
-
-
-def test_a_topic_hears_only_what_was_asked_for(told: Any, shelf: Shelf) -> None:
-    """Types, prefixes, and no payload."""
-    pull = told(event_types=["OBJECT_FINALIZE"], object_name_prefix="in/", payload_format="NONE")
-    for name in ("in/x", "out/x", "in/x"):
-        shelf.put(name)
-
-    messages = pull()
-
-    assert [m["attributes"]["eventType"] for m in messages] == ["OBJECT_FINALIZE"] * 2
-    assert all("data" not in message for message in messages)
-
-
-def test_a_refused_write_is_not_told(told: Any, ask: Ask) -> None:
-    """Nothing happened."""
-    pull = told()
-
-    answer = ask("DELETE", f"{_J}/b/rounds/o/nothing")
-
-    assert answer.status == 404
-    assert pull() == []
-
-
-@pytest.mark.parametrize(
-    ("change", "status"),
-    [
-        ({"topic": "news"}, 400),
-        ({"topic": "projects/berth-local/topics/none"}, 404),
-        ({"payload_format": "XML"}, 400),
-        ({"payload_format": None}, 400),
-        ({"event_types": ["OBJECT_EATEN"]}, 400),
-    ],
-)
-def test_impossible_configurations_are_refused(
-    told: Any, ask: Ask, change: dict[str, Any], status: int
-) -> None:
-    """No topic, no format, no such event."""
-    told()
-    body = {"topic": "projects/berth-local/topics/news", "payload_format": "NONE", **change}
-
-    answer = ask("POST", f"{_J}/b/rounds/notificationConfigs", body)
-
-    assert answer.status == status
-    assert len(ask("GET", f"{_J}/b/rounds/notificationConfigs").json()["items"]) == 1
-
-
-def test_the_storage_account_must_be_let_in(shelf: Shelf, ask: Ask) -> None:
-    """It publishes with rights of its own."""
-    ask("PUT", f"{_P}/topics/closed", {})
-    body = {"topic": "projects/berth-local/topics/closed", "payload_format": "NONE"}
-
-    answer = ask("POST", f"{_J}/b/rounds/notificationConfigs", body)
-
-    assert answer.status == 403
-    assert "does not have permission to publish" in answer.text
-    assert shelf.names() == []
-
-
-# Folders
-
-
-def test_a_folder_is_renamed_with_what_is_in_it(ask: Ask) -> None:
-    """In a bucket with a hierarchical namespace, where writing an object makes its folders."""
-    shelf = Shelf(ask, hierarchicalNamespace={"enabled": True})
-    shelf.put("a/b/x")
-
-    answer = ask("POST", f"{_J}/b/rounds/folders/a%2F/renameTo/folders/z%2F")
-
-    assert answer.json()["done"] is True
-    assert shelf.names() == ["z/b/x"]
-    listed = ask("GET", f"{_J}/b/rounds/folders").json()["items"]
-    assert [folder["name"] for folder in listed] == ["z/", "z/b/"]
-    operation = answer.json()["name"].rpartition("/")[2]
-    assert ask("GET", f"{_J}/b/rounds/operations/{operation}").status == 200
-    assert ask("DELETE", f"{_J}/b/rounds/folders/z%2F").status == 409
-    assert ask("DELETE", f"{_J}/b/rounds/folders/none%2F").status == 404
-
-
-def test_folders_need_a_hierarchy(shelf: Shelf, ask: Ask) -> None:
-    """And their parents, and each other's names."""
-    assert ask("POST", f"{_J}/b/rounds/folders", {"name": "a/"}).status == 400
-    assert shelf.names() == []
-    other = {
-        "name": "tree",
-        "hierarchicalNamespace": {"enabled": True},
-        "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": True}},
-    }
-    ask("POST", f"{_J}/b?project=berth-local", other)
-    assert ask("POST", f"{_J}/b/tree/folders", {"name": "a/b/"}).status == 409
-    assert ask("POST", f"{_J}/b/tree/folders?recursive=true", {"name": "a/b/"}).status == 200
-    assert ask("POST", f"{_J}/b/tree/folders", {"name": "a/"}).status == 409
-    assert ask("POST", f"{_J}/b/tree/folders", {"name": "a//b/"}).status == 400
-
-
-def test_many_objects_are_restored_at_once(ask: Ask) -> None:
-    """Those that match, as one operation."""
-    week = {"retentionDurationSeconds": "604800"}
-    shelf = Shelf(ask, softDeletePolicy=week)
-    for name in ("a/1", "a/2", "b/1"):
-        shelf.put(name)
-        ask("DELETE", f"{_J}/b/rounds/o/{quote(name, safe='')}")
-    assert shelf.names() == []
-
-    answer = ask("POST", f"{_J}/b/rounds/o/bulkRestore", {"matchGlobs": ["a/*"]})
-
-    assert answer.json()["done"] is True
-    assert shelf.names() == ["a/1", "a/2"]
+    assert ask("DELETE", f"{J}/b/rounds/o/x").status == 204

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,12 +12,10 @@ import pytest
 import requests
 from google.api_core.exceptions import BadRequest
 from google.auth.credentials import AnonymousCredentials, Signing
-from google.cloud.storage import transfer_manager
 
 from localcloud.cloud import OWNER
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     from google.cloud.storage import Bucket, Client
 
@@ -277,60 +274,6 @@ def test_objects_are_listed_page_by_page(bucket: Bucket, bearer: dict[str, str])
     assert keys("marker=b/1") == ["b/2", "c"]
     assert keys("list-type=2&prefix=b/&start-after=b/1") == ["b/2"]
     assert requests.get(f"{url}?max-keys=x", headers=bearer, timeout=10).status_code == 400
-
-
-def test_large_files_go_up_in_parts(bucket: Bucket, tmp_path: Path) -> None:
-    """As transfer_manager sends them, several at a time."""
-    file, back = tmp_path / "file", tmp_path / "back"
-    file.write_bytes(os.urandom(12_000_000))
-    blob = bucket.blob("large")
-    blob.metadata = {"a": "b"}
-
-    transfer_manager.upload_chunks_concurrently(
-        str(file), blob, chunk_size=5 * 1024 * 1024, worker_type=transfer_manager.THREAD
-    )
-    found = bucket.get_blob("large")
-    transfer_manager.download_chunks_concurrently(
-        found, str(back), chunk_size=5_000_000, worker_type=transfer_manager.THREAD
-    )
-
-    assert back.read_bytes() == file.read_bytes()
-    assert (found.md5_hash, found.metadata) == (None, {"a": "b"})
-
-
-def test_parts_must_fit(bucket: Bucket, bearer: dict[str, str]) -> None:
-    """Their order, their tags, their size; and an aborted upload is gone."""
-    url = f"{_HOST}/{bucket.name}/x"
-    begun = requests.post(f"{url}?uploads", headers=bearer, timeout=10).text
-    upload = begun.partition("<UploadId>")[2].partition("<")[0]
-
-    def part(number: int | str) -> requests.Response:
-        query = f"partNumber={number}&uploadId={upload}"
-        return requests.put(f"{url}?{query}", b"small", headers=bearer, timeout=10)
-
-    def complete(*numbers: int, tag: str = "") -> tuple[int, str]:
-        tags = "".join(
-            f"<Part><PartNumber>{n}</PartNumber><ETag>{tag or etag}</ETag></Part>" for n in numbers
-        )
-        body = f"<CompleteMultipartUpload>{tags}</CompleteMultipartUpload>"
-        where = f"{url}?uploadId={upload}"
-        return _code(requests.post(where, body.encode(), headers=bearer, timeout=10))
-
-    etag = part(1).headers["etag"]
-    part(2)
-    assert _code(part(0)) == (400, "InvalidArgument")
-    assert complete(2, 1) == (400, "InvalidPartOrder")
-    assert complete(1, 3) == (400, "InvalidPart")
-    assert complete(1, tag='"00"') == (400, "InvalidPart")
-    assert complete(1, 2) == (400, "EntityTooSmall")
-    assert complete() == (400, "MalformedXML")
-    listed = requests.get(f"{url}?uploadId={upload}", headers=bearer, timeout=10).text
-    assert listed.count("<Part>") == 2
-    assert (
-        requests.delete(f"{url}?uploadId={upload}", headers=bearer, timeout=10).status_code == 204
-    )
-    assert complete(1) == (404, "NoSuchUpload")
-    assert bucket.get_blob("x") is None
 
 
 @pytest.mark.parametrize(
