@@ -28,6 +28,7 @@ Rule = dict[str, str]
 """One ``google.api.http`` rule: method, uri, and body unless there is none."""
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SHAPE = re.compile(r"[A-Za-z*]+(/[A-Za-z*]+)*")
 _PLACEHOLDER = re.compile(r"\{\+?(\w+)\}")
 
 
@@ -148,7 +149,12 @@ def derived(document: Document, method_id: str, message: Any) -> Rule:
         if name not in message.fields_by_name:
             owners = [one for one, kind in inner.items() if name in kind.fields_by_name]
             name = f"{owners[0]}.{name}"
-        return f"{{{name}=**}}" if found[0].startswith("{+") else f"{{{name}=*}}"
+        if not found[0].startswith("{+"):
+            return f"{{{name}=*}}"
+        shape = method.parameters.get(found[1], {}).get("pattern", "").strip("^$")
+        shape = shape.replace("[^/]+", "*")
+        # A name of another shape is no name of such a resource; other patterns are for the router.
+        return f"{{{name}={shape if _SHAPE.fullmatch(shape) else '**'}}}"
 
     rule = {"method": method.http_method.lower(), "uri": _PLACEHOLDER.sub(place, method.path)}
     if method.request is not None:

@@ -270,5 +270,7 @@ def test_executions_over_their_own_transport(doors: Cloud) -> None:
         client.create_execution(parent=name, execution={"argument": "{"})
     with pytest.raises(exceptions.NotFound):
         client.get_execution(name=f"{name}/executions/none")
+    with pytest.raises(exceptions.BadRequest, match="resource field"):
+        client.create_execution(parent="nonsense")
     with pytest.raises(exceptions.BadRequest):
         client.list_executions(request={"parent": name, "filter": "colour=red"})
