@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -20,7 +21,7 @@ from localcloud.streaming import abort, admitted, metadata
 from localcloud.transport import ConnectionFailed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from localcloud.cloud import Cloud
     from localcloud.faults import Fault
@@ -73,8 +74,9 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no 
         first = await anext(aiter(requests))
         try:
             stream = await asyncio.to_thread(_open, self._cloud, first, metadata(context))
-            async for response in stream.run(requests):
-                yield response
+            async with aclosing(stream.run(requests)) as responses:
+                async for response in responses:
+                    yield response
         except (ApiError, ConnectionFailed) as error:
             await abort(context, error)
 
@@ -118,14 +120,14 @@ def _policy(cloud: Cloud, verb: str, message: Any, headers: dict[str, str]) -> d
     return cloud.pipeline.call(service, method, params=params, body=fields, headers=headers)
 
 
-def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> _Stream:
+def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Stream:
     """Check who asks and whether he may, and begin."""
     name = cloud.by_id(first.subscription)
     with admitted(cloud, METHOD, "pubsub.subscriptions.consume", [name], headers=headers) as fault:
         broker = broker_of(cloud)
         refuse_pull(broker.subscription(name).resource)
         _check_lease(first.stream_ack_deadline_seconds)
-        return _Stream(broker, name, first, fault)
+        return Stream(broker, name, first, fault)
 
 
 def _check_lease(span: int) -> None:
@@ -135,7 +137,7 @@ def _check_lease(span: int) -> None:
         )
 
 
-class _Stream:
+class Stream:
     """One subscriber's stream: what it asked for, and what it has out.
 
     Args:
@@ -157,7 +159,7 @@ class _Stream:
         self._open = True
         self._take_orders(first)
 
-    async def run(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def run(self, requests: AsyncIterator[Any]) -> AsyncGenerator[Any]:
         """Yield responses until the client goes away."""
         loop, more = asyncio.get_running_loop(), asyncio.Event()
 

@@ -172,6 +172,17 @@ def test_a_topic_takes_only_what_its_schema_says(
         )
 
 
+@pytest.mark.parametrize("data", [b"", b"\x04a", b"\x02a!", b'{"id": "a"}'])
+def test_a_binary_message_is_whole_and_nothing_more(
+    schemas: SchemaServiceClient, schema: str, data: bytes
+) -> None:
+    """A byte too few or too many, and it is no message of the schema."""
+    asked = {"parent": PROJECT, "name": schema, "encoding": Encoding.BINARY}
+    schemas.validate_message(request={**asked, "message": b"\x02a"})
+    with pytest.raises(InvalidArgument, match="Message failed schema validation"):
+        schemas.validate_message(request={**asked, "message": data})
+
+
 def test_a_message_says_which_revision_it_is_of(
     publisher: PublisherClient,
     subscriber: SubscriberClient,

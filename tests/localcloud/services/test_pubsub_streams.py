@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 import time
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +25,16 @@ from google.oauth2.credentials import Credentials as Token
 
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services.pubsub.streams import METHOD as STREAM
+from localcloud.services.pubsub.streams import Stream
+from tests.localcloud.services import paper_broker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from google.cloud.pubsub_v1.subscriber.message import Message
     from google.oauth2.credentials import Credentials
+
+    from localcloud.services.pubsub.broker import Broker
 
 PROJECT = "projects/berth-local"
 
@@ -209,6 +215,26 @@ def test_a_stream_that_breaks_is_opened_again(
     assert collector.wait(2) == ["before", "after"]
     assert [r.status for r in served.calls.of(STREAM)] == [200, 200]
     assert served.unused_faults() == {}
+
+
+def test_what_a_stream_could_not_send_is_there_at_once(broker: Broker) -> None:
+    """A client that goes while a message is on its way leaves it to the next one, as new."""
+    paper_broker.subscribe(broker)
+    paper_broker.publish(broker, "1", "2")
+
+    async def silent() -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield None
+
+    async def break_off() -> list[str]:
+        opening = _opening(paper_broker.SUB, max_outstanding_messages=1)
+        async with aclosing(Stream(broker, paper_broker.SUB, opening).run(silent())) as responses:
+            response = await anext(responses)
+        return [received.message.data.decode() for received in response.received_messages]
+
+    assert asyncio.run(break_off()) == ["1"]
+    again = broker.take(paper_broker.SUB, 10)
+    assert (paper_broker.texts(again), {item.attempt for item in again}) == (["1", "2"], {1})
 
 
 def _opening(name: str, **more: Any) -> StreamingPullRequest:
