@@ -169,7 +169,7 @@ class Pipeline:
         needs = service.permissions[method.id]
         caller = progress.caller
         if caller.anonymous and not needs.anonymous:
-            raise unauthenticated(missing=True)
+            raise unauthenticated(missing=True, key=any(name == "key" for name, _ in request.query))
         if not (caller.anonymous or caller.good_for(method.scopes)):
             raise refusals.insufficient_scopes(service, method)
         self.check_enabled(service)

@@ -46,6 +46,10 @@ _MISSING = (
     "cookie or other valid authentication credential. See "
     "https://developers.google.com/identity/sign-in/web/devconsole-project."
 )
+_KEY_ONLY = (
+    "API keys are not supported by this API. Expected OAuth2 access token or other authentication "
+    "credentials that assert a principal. See https://cloud.google.com/docs/authentication"
+)
 _INVALID = _MISSING.replace(
     "Request is missing required authentication credential.",
     "Request had invalid authentication credentials.",
@@ -191,8 +195,16 @@ class Tokens:
             return Principal(claims["e"], tuple(claims.get("s", SCOPES)))
         own = self._self_signed(token, audience)
         if own is None:
-            raise unauthenticated()
+            raise unauthenticated(self._fault(token))
         return own
+
+    def _fault(self, token: str) -> str:
+        """Say what is wrong with an access token, as google.api.ErrorReason names it."""
+        claims = self._opened("ya29.l.", token)
+        if claims is None:
+            return "ACCESS_TOKEN_TYPE_UNSUPPORTED"
+        expired = claims["x"] < self._clock.now()
+        return "ACCESS_TOKEN_EXPIRED" if expired else "ACCOUNT_STATE_INVALID"
 
     def claims(self, token: str) -> dict[str, Any] | None:
         """Give what an access token that is good says: ``e``-mail, e``x``piry, ``s``copes."""
@@ -325,13 +337,15 @@ def subject(email: str) -> str:
     return f"1{number % 10**20:020d}"
 
 
-def unauthenticated(*, missing: bool = False) -> ApiError:
-    """401 in Google's words, for a missing or an unusable token."""
-    reason = "CREDENTIALS_MISSING" if missing else "ACCESS_TOKEN_INVALID"
+def unauthenticated(
+    reason: str = "ACCESS_TOKEN_TYPE_UNSUPPORTED", *, missing: bool = False, key: bool = False
+) -> ApiError:
+    """401 in Google's words, for an unusable token, a missing one, or an API key instead of one."""
+    words = _KEY_ONLY if key else _MISSING if missing else _INVALID
     return ApiError(
         401,
-        _MISSING if missing else _INVALID,
-        details=[error_info(reason)],
+        words,
+        details=[error_info("CREDENTIALS_MISSING" if missing else reason)],
         headers={
             "www-authenticate": _CHALLENGE if missing else f'{_CHALLENGE}, error="invalid_token"'
         },

@@ -83,3 +83,19 @@ def test_a_killed_cloud_comes_back(berth: Installation, door: dict[str, Any]) ->
     assert ended
     assert {"before down", "before the crash"} <= experiments(berth, door, password)
     assert berth.show("door")["state"] == "READY"
+
+
+def test_a_provisioning_goes_on_after_a_kill(berth: Installation, door: dict[str, Any]) -> None:
+    """A kill -9 in the middle of the work: the same execution goes on and ends READY."""
+    assert door["state"] == "READY"
+    berth.post("killed")
+    begun = berth.wait("killed", "PROVISIONING", "READY", "FAILED", seconds=60)
+
+    os.kill(int(berth.cloud("status", "--format", "pid")), signal.SIGKILL)
+    berth.start()
+    ended = berth.wait("killed", "READY", "FAILED")
+
+    assert begun["state"] == "PROVISIONING"
+    assert ended["state"] == "READY", ended
+    assert [one["state"] for one in berth.executions("killed")] == ["SUCCEEDED"]
+    assert berth.delete("killed")["state"] == "DELETED"
