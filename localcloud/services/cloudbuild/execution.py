@@ -6,6 +6,7 @@ import base64
 import json
 import tempfile
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from localcloud import images
 from localcloud.errors import ApiError
 from localcloud.machines.builds import Built, Job, Outcome
 from localcloud.services.artifactregistry.artifacts import PushRefused, push
-from localcloud.services.cloudbuild import substitutions
+from localcloud.services.cloudbuild import queue, substitutions
 from localcloud.services.cloudbuild.logs import BuildLog
 from localcloud.services.cloudbuild.objects import Uploads
 
@@ -56,8 +57,20 @@ class Execution:
 
     def run(self) -> Resource:
         """Carry the build out and return it; an ApiError says that it failed."""
-        if self.cancelled.is_set():
-            raise ApiError(499, "Build cancelled", status="CANCELLED")
+        began = datetime.fromisoformat(self.build["createTime"]).timestamp()
+        until = began + float(self.build["queueTtl"].removesuffix("s"))
+        with queue.place(self.cloud, until, self.cancelled) as found:
+            if self.cancelled.is_set():
+                raise ApiError(499, "Build cancelled", status="CANCELLED")
+            if not found:
+                detail = "build expired: it was queued for longer than its queue_ttl"
+                self._update(
+                    {"status": "EXPIRED", "statusDetail": detail, "finishTime": self._now()}
+                )
+                raise ApiError(400, detail, status="FAILED_PRECONDITION")
+            return self._carried_out()
+
+    def _carried_out(self) -> Resource:
         self._update({"status": "WORKING", "startTime": self._now()})
         if self.written.refused:
             text = (

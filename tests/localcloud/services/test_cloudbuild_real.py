@@ -435,3 +435,31 @@ def test_other_builder_images_are_refused_by_name(cloud: Cloud, image: str) -> N
     """An image that is not here is no reason to run something else."""
     with pytest.raises(HttpError, match=f"no builder image {image};"):
         run(cloud, steps=[{"name": image, "args": ["x"]}])
+
+
+def test_builds_wait_for_their_turn_and_expire(cloud: Cloud) -> None:
+    """Beyond the quota builds are QUEUED; who waits longer than its queueTtl is EXPIRED."""
+    builds = client(cloud, "cloudbuild", "v1").projects().locations().builds()
+    cloud.quotas["cloudbuild.builds"] = 1
+    options = {"logging": "CLOUD_LOGGING_ONLY"}
+    slow = {"steps": [{"name": "ubuntu", "args": ["sleep", "60"]}], "options": options}
+    try:
+        first = builds.create(parent=PARENT, body=slow).execute()["metadata"]["build"]["id"]
+
+        def status() -> str:
+            found = builds.get(name=f"{PARENT}/builds/{first}").execute()
+            return str(found["status"])
+
+        until = time.monotonic() + 30
+        while status() != "WORKING":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        late = run(cloud, steps=slow["steps"], queueTtl="1s")
+        builds.cancel(name=f"{PARENT}/builds/{first}", body={}).execute()
+        next_one = run(cloud, steps=[{"name": "ubuntu", "args": ["true"]}])
+    finally:
+        del cloud.quotas["cloudbuild.builds"]
+
+    assert late["status"] == "EXPIRED"
+    assert "queue_ttl" in late["statusDetail"]
+    assert next_one["status"] == "SUCCESS"
