@@ -72,4 +72,4 @@ def test_a_dedicated_deployment_lives_and_goes(berth: Installation) -> None:
     (backup,) = difference(before, holdings(berth), removed="alone").values()
     assert backup[0] == "nothing"
     assert backup[1]["type"] == "FINAL"
-    assert backup[1]["instance"].endswith(f"/{own[0]}")
+    assert backup[1]["instance"] == own[0]
