@@ -102,11 +102,12 @@ class HttpDoor:
             request.body = await _read(receive)
             return await loop.run_in_executor(self._pool, self._issuer.handle, request)
         pipeline = self._cloud.pipeline
-        if is_upload(request, pipeline.route(request)):
+        route = pipeline.route(request)
+        if route is not None and is_upload(request, route):
             try:
                 await self._spool(request, receive)
             except ApiError as error:
-                return json_response(error.code, error.render("modern"))
+                return json_response(error.code, error.render(route.service.errors))
         else:
             request.body = await _read(receive)
         return await loop.run_in_executor(self._pool, pipeline.handle, request)

@@ -214,15 +214,8 @@ def _autoclass(value: Any, before: Any, now: float) -> Any:
     return settled
 
 
-def _hierarchy(value: Any, before: Any, _now: float) -> Any:
-    if before is not None and value != before:
-        raise _invalid("Hierarchical namespace cannot be changed after a bucket was made.")
-    return value
-
-
 _RULES: dict[str, Callable[[Any, Any, float], Any]] = {
     "autoclass": _autoclass,
-    "hierarchicalNamespace": _hierarchy,
     "storageClass": _storage_class,
     "labels": _labels,
     "iamConfiguration": _access,

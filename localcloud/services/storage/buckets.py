@@ -6,8 +6,10 @@ from dataclasses import replace
 from localcloud.errors import ApiError
 from localcloud.service import Call, Resource, page
 from localcloud.services.storage import (
+    acls,
     bucket_lists,
     bucket_rules,
+    folders,
     locations,
     names,
     notifications,
@@ -57,6 +59,9 @@ def insert(call: Call) -> Resource:
             message = _SAME_OWNER if taken.project == project else _TAKEN
             raise ApiError(409, message, reason="conflict")
         draft = shelf.Bucket(0, name, 0, 0, project, None, resource)
+        if folders.hierarchical(draft) and not acls.uniform(draft):
+            message = "Hierarchical namespace needs uniform bucket-level access."
+            raise ApiError(400, message, reason="invalid")
         grants, lists = bucket_lists.wanted(call, draft, new=True)
         made = shelf.add_bucket(depot, name, project, resource | lists)
         policies.begin(call.cloud, name)
@@ -185,6 +190,10 @@ def _change(call: Call, change: Callable[[Resource], Resource]) -> Resource:
         found = shelf.fetch_bucket(depot, call["bucket"])
         Preconditions.read(call.get, call.headers).check(found)
         now = depot.now()
+        wanted = call.body.get("hierarchicalNamespace")
+        if wanted and bool(wanted.get("enabled")) is not folders.hierarchical(found):
+            message = "Hierarchical namespace cannot be changed after a bucket was made."
+            raise ApiError(400, message, reason="invalid")
         resource = bucket_rules.settle(change(found.resource), found.resource, now)
         resource["updated"] = views.stamp(now)
         grants, lists = bucket_lists.wanted(call, replace(found, resource=resource))

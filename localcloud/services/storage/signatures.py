@@ -95,7 +95,7 @@ def signer(call: Call) -> str | None:
         return _check_hmac(call.cloud, found, text, request)
     try:
         signature = binascii.unhexlify(found.signature)
-    except binascii.Error:
+    except ValueError:
         signature = b""
     if not signed_by(call.cloud, found.signer, signature, text.encode()):
         raise mismatch(text, request)
@@ -252,7 +252,7 @@ def _check_v2(call: Call, query: list[tuple[str, str]]) -> str:
     email = given["GoogleAccessId"]
     try:
         signature = base64.b64decode(given["Signature"])
-    except binascii.Error:
+    except ValueError:
         signature = b""
     text = ""
     for skipped in (_NOT_SIGNED | _ADDED, _NOT_SIGNED):

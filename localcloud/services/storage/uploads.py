@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _CANCELLED = 499
 _INCOMPLETE = 308
 
+_SIMPLE = {"media", "multipart"}
 _KEPT = (
     "ifGenerationMatch",
     "ifGenerationNotMatch",
@@ -54,7 +55,7 @@ def insert(call: Call) -> Resource | Reply:
     generations.refuse_unknown(call.body)
     if call.get("uploadType") == "resumable":
         return _begin(call)
-    if call.upload is None:
+    if call.upload is None or call.get("uploadType") not in _SIMPLE:
         message = "Upload requests must include an uploadType URL parameter and a URL path beginning with /upload/"
         raise ApiError(400, message, reason="wrongUrlForUpload")
     kind, sums = call.upload.content_type, _sums(call.upload)

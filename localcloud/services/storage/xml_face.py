@@ -159,6 +159,9 @@ def _write(ask: Ask) -> Reply:
         return _go_on(ask)
     if "uploadId" in ask.query:
         return multipart.put_part(ask.call, ask.bucket, ask.name, ask.query)
+    if "partNumber" in ask.query:
+        message = "A part needs the uploadId of its upload."
+        raise ApiError(400, message, reason="InvalidArgument")
     _refuse_parts(ask)
     if "x-goog-copy-source" in ask.call.headers or "x-amz-copy-source" in ask.call.headers:
         return _copy(ask)

@@ -53,6 +53,9 @@ def objects(ask: Ask) -> Reply:
     if "versions" in given:
         query["versions"] = "true"
     found = ask.json("GET", f"{ask.path}/o", query).json()
+    if int(size) == 0:
+        # JSON's 0 means the usual size, and this API's means nothing.
+        found = {}
     items, prefixes = found.get("items", []), found.get("prefixes", [])
     token = found.get("nextPageToken")
     fields: list[tuple[str, Any]] = [

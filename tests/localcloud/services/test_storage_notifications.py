@@ -160,6 +160,10 @@ def test_folders_need_a_hierarchy(shelf: Shelf, ask: Ask) -> None:
     """And their parents, and each other's names."""
     assert ask("POST", f"{J}/b/rounds/folders", {"name": "a/"}).status == 400
     assert shelf.names() == []
+    enabled = {"hierarchicalNamespace": {"enabled": True}}
+    assert ask("PATCH", f"{J}/b/rounds", enabled).status == 400
+    fine = {"name": "fine", **enabled}
+    assert ask("POST", f"{J}/b?project=berth-local", fine).status == 400
     other = {
         "name": "tree",
         "hierarchicalNamespace": {"enabled": True},

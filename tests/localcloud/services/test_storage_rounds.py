@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from tests.localcloud.conftest import Ask
 
-_J = "storage.googleapis.com/storage/v1"
-_U = "storage.googleapis.com/upload/storage/v1"
-_P = "pubsub.googleapis.com/v1/projects/berth-local"
 _DAY = 86_400
 
 

@@ -159,6 +159,8 @@ def test_media_alone_needs_a_name(storage: Storage) -> None:
     assert answer.json()["contentType"] == "application/json"
     assert json.loads(storage.read("x.json")) == {"any": "json"}
     assert storage.ask("POST", "/storage/v1/b/b-1/o", {"name": "y"}).status == 400
+    other = path.replace("media", "other") + "&name=z"
+    assert storage.ask("POST", other, b"x").status == 400
 
 
 def test_a_session_says_how_far_it_is(storage: Storage) -> None:

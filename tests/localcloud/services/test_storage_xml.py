@@ -16,7 +16,6 @@ from google.auth.credentials import AnonymousCredentials, Signing
 from localcloud.cloud import OWNER
 
 if TYPE_CHECKING:
-
     from google.cloud.storage import Bucket, Client
 
     from localcloud.cloud import Cloud
@@ -232,6 +231,7 @@ def test_plain_links_take_a_token(bucket: Bucket, bearer: dict[str, str]) -> Non
         ("PUT", "{bucket}", {}, (409, "BucketAlreadyOwnedByYou")),
         ("GET", "{bucket}/x?uploadId=none", {}, (404, "NoSuchUpload")),
         ("POST", "", {}, (405, "MethodNotAllowed")),
+        ("PUT", "{bucket}/x?partNumber=1", {}, (400, "InvalidArgument")),
     ],
 )
 def test_errors_are_xml(
@@ -257,6 +257,26 @@ def test_errors_are_xml(
     assert _code(answer) == wanted
 
 
+def test_malformed_signatures_are_refused(bucket: Bucket) -> None:
+    """Whatever is written where a signature should be is no reason for a 500."""
+    bucket.blob("x").upload_from_string("x")
+    credential = f"{_EMAIL}/20261120/auto/storage/goog4_request"
+    v4 = f"X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential={credential}&X-Goog-Expires=9"
+
+    def get(query: str) -> tuple[int, str]:
+        return _code(requests.get(f"{_HOST}/{bucket.name}/x?{query}", timeout=10))
+
+    access = f"GoogleAccessId={_EMAIL}"
+    assert get(f"{access}&Expires=b&Signature=c") == (400, "InvalidArgument")
+    assert get(f"{access}&Expires=1&Signature=c") == (400, "ExpiredToken")
+    refused = (403, "SignatureDoesNotMatch")
+    assert get(f"{access}&Expires=99999999999&Signature=%ff") == refused
+    more = "X-Goog-SignedHeaders=host&X-Goog-Signature=%ff"
+    assert get(f"{v4}&X-Goog-Date=today&{more}") == (400, "InvalidArgument")
+    assert get(f"{v4}&X-Goog-Date=20000101T000000Z&{more}") == (400, "ExpiredToken")
+    assert get(f"{v4}&X-Goog-Date=29990101T000000Z&{more}") == (403, "RequestTimeTooSkewed")
+
+
 def test_objects_are_listed_page_by_page(bucket: Bucket, bearer: dict[str, str]) -> None:
     """In both versions of the list, with folders."""
     for name in ("a", "b/1", "b/2", "c"):
@@ -271,6 +291,7 @@ def test_objects_are_listed_page_by_page(bucket: Bucket, bearer: dict[str, str])
     assert keys("") == ["a", "b/1", "b/2", "c"]
     assert keys("delimiter=/") == ["a", "c", "b/"]
     assert keys("max-keys=2") == ["a", "b/1"]
+    assert keys("max-keys=0") == []
     assert keys("marker=b/1") == ["b/2", "c"]
     assert keys("list-type=2&prefix=b/&start-after=b/1") == ["b/2"]
     assert requests.get(f"{url}?max-keys=x", headers=bearer, timeout=10).status_code == 400
