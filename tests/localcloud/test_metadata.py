@@ -1,0 +1,130 @@
+"""The metadata server answers as Google's does: values, listings, trees, tokens, refusals."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from localcloud.metadata import Metadata
+from localcloud.tokens import SCOPES
+
+if TYPE_CHECKING:
+    from localcloud.cloud import Cloud
+
+ROBOT = "robot-one@berth-local.iam.gserviceaccount.com"
+ROOT = "/computeMetadata/v1/"
+ACCOUNT = f"{ROOT}instance/service-accounts/default/"
+FLAVOR = {"metadata-flavor": "Google"}
+
+
+@pytest.fixture(autouse=True)
+def _there(account: str) -> None:
+    assert account == ROBOT
+
+
+def _get(cloud: Cloud, path: str, **headers: str) -> tuple[int, str, str]:
+    sent = {**FLAVOR, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return Metadata(cloud).answer(ROBOT, path, sent)
+
+
+def _text(cloud: Cloud, path: str) -> str:
+    status, kind, text = _get(cloud, path)
+    assert (status, kind) == (200, "application/text")
+    return text
+
+
+def _json(cloud: Cloud, path: str) -> Any:
+    status, kind, text = _get(cloud, path)
+    assert (status, kind) == (200, "application/json")
+    return json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (f"{ROOT}project/project-id", "berth-local"),
+        (f"{ROOT}project/numeric-project-id", "123456789012"),
+        (f"{ROOT}instance/region", "projects/123456789012/regions/europe-west1"),
+        (f"{ROOT}universe/universe-domain", "googleapis.com"),
+        (f"{ROOT}instance/service-accounts/", f"default/\n{ROBOT}/\n"),
+        (f"{ACCOUNT}email", ROBOT),
+        (f"{ACCOUNT}aliases", "default\n"),
+        (f"{ACCOUNT}scopes", "".join(f"{scope}\n" for scope in SCOPES)),
+        (f"{ACCOUNT}", "aliases\nemail\nscopes\nidentity\ntoken\n"),
+        (f"{ROOT}instance/service-accounts/{ROBOT}/email", ROBOT),
+    ],
+)
+def test_values_and_listings_are_text(cloud: Cloud, path: str, text: str) -> None:
+    """A value is bare, a list has lines, a directory names what is in it."""
+    assert _text(cloud, path) == text
+
+
+def test_a_tree_is_json_when_asked_for(cloud: Cloud) -> None:
+    """Names become camel case, and nothing is minted on the way."""
+    whole = _json(cloud, f"{ROOT}?recursive=true")
+    assert whole["project"] == {
+        "attributes": {},
+        "numericProjectId": "123456789012",
+        "projectId": "berth-local",
+    }
+    found = _json(cloud, f"{ACCOUNT}?recursive=true")
+    assert found == {"aliases": ["default"], "email": ROBOT, "scopes": list(SCOPES)}
+    assert _json(cloud, f"{ROOT}project/project-id?alt=json") == "berth-local"
+    assert _json(cloud, f"{ROOT}project/?alt=json") == [
+        "attributes/",
+        "numeric-project-id",
+        "project-id",
+    ]
+    lines = _text(cloud, f"{ACCOUNT}?recursive=true&alt=text").splitlines()
+    assert f"email {ROBOT}" in lines
+
+
+def test_an_access_token_is_good_for_what_was_asked(cloud: Cloud) -> None:
+    """All scopes without a word, fewer with one."""
+    whole = _json(cloud, f"{ACCOUNT}token")
+    less = _json(cloud, f"{ACCOUNT}token?scopes=openid,email")
+
+    assert (whole["token_type"], whole["expires_in"]) == ("Bearer", 3599)
+    claims = cloud.tokens.claims(less["access_token"])
+    assert claims is not None
+    assert (claims["e"], claims["s"]) == (ROBOT, ["openid", "email"])
+
+
+def test_an_id_token_says_on_which_machine_when_asked(cloud: Cloud) -> None:
+    """format=full adds the machine, licenses=TRUE its licenses; without, there is neither."""
+
+    def google(query: str) -> dict[str, Any]:
+        token = _text(cloud, f"{ACCOUNT}identity?audience=https://x{query}")
+        claims = cloud.tokens.verify_id_token(token)
+        assert claims is not None
+        assert (claims["aud"], claims["email"]) == ("https://x", ROBOT)
+        found: dict[str, Any] = claims.get("google", {}).get("compute_engine", {})
+        return found
+
+    assert google("") == {}
+    assert google("&format=full")["project_id"] == "berth-local"
+    assert "license_id" not in google("&format=full&licenses=FALSE")
+    assert google("&format=full&licenses=TRUE")["license_id"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        (f"{ROOT}project/project-id", {"metadata_flavor": "Amazon"}, 403),
+        (f"{ROOT}project/project-id", {"x_forwarded_for": "1.2.3.4"}, 403),
+        (f"{ROOT}project/project-id/more", {}, 404),
+        (f"{ROOT}project/nothing", {}, 404),
+        (f"{ROOT}instance/service-accounts/other@x.y/token", {}, 404),
+        ("/computeMetadata/v2/project/project-id", {}, 404),
+        (f"{ACCOUNT}identity", {}, 400),
+        (f"{ACCOUNT}identity?audience=", {}, 400),
+        (f"{ROOT}project/project-id?alt=xml", {}, 400),
+    ],
+)
+def test_a_wrong_question_is_refused(
+    cloud: Cloud, path: str, headers: dict[str, str], status: int
+) -> None:
+    """Without the flavor, by a forwarder, for what is not there, or not in a form there is."""
+    assert _get(cloud, path, **headers)[0] == status
