@@ -88,6 +88,11 @@ class Runner:
         with self.cloud.store.lock():
             self.places.free(key)
         self._start_waiting()
+        virtual = isinstance(self.cloud.clock, VirtualClock)
+        if virtual and not self.running and self._year is not None:
+            # Nobody who waits until nothing is left to do wants to wait for a year.
+            self._year.cancel()
+            self._year = None
 
     def start(self, key: str, record: Resource, past: list[Resource] | None = None) -> None:
         """Start an execution, or go on with one whose journal is given."""
@@ -208,7 +213,8 @@ class Runner:
 
     def cancel(self, key: str) -> None:
         """Stop an execution; asked for once, it ends so even if this process ends first."""
-        self.cloud.store.of(API).update(key, lambda record: {**record, "_cancelling": True})
+        collection = self.cloud.store.of(API)
+        collection.update(key, lambda record: {**record, "_cancelling": True})
         execution = self.running.get(key)
         if execution is None:
             with self.cloud.store.lock():
@@ -221,23 +227,28 @@ class Runner:
                 execution.advance()
             return
         deadline = time.monotonic() + _PATIENCE
-        while key in self.running and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            record = collection.find(key)
+            if record is None or "endTime" in record:
+                return
             time.sleep(0.01)
 
     def forget_workflow(self, workflow: str) -> None:
         """Cancel and remove every execution of a workflow."""
-        collection = self.cloud.store.of(API)
-        for key, _ in collection.under(f"{workflow}/executions/"):
+        keys = [key for key, _ in self.cloud.store.of(API).under(f"{workflow}/executions/")]
+        with self.cloud.store.lock():
+            for key in keys:
+                self.places.give_up(key)
+        for key in keys:
             execution = self.running.pop(key, None)
             if execution is not None:
-                execution.on_end.clear()
                 execution.cancel()
                 self._leave(key)
-            with self.cloud.store.lock():
-                self.places.give_up(key)
-                drop_all(self.cloud, key)
+            drop_all(self.cloud, key)
 
     def _ended(self, key: str, execution: Execution) -> None:
+        if self.running.pop(key, None) is None:
+            return  # its workflow has been deleted, and everything with it
         changes: Resource = {"state": execution.state}
         if execution.state == "SUCCEEDED":
             changes["result"] = to_json(execution.result)
@@ -245,15 +256,6 @@ class Runner:
             changes["error"] = error_resource(execution.error)
         else:
             changes["error"] = dict(_CANCELLED)
-        self.running.pop(key, None)
-        if (
-            not self.running
-            and self._year is not None
-            and isinstance(self.cloud.clock, VirtualClock)
-        ):
-            # Nobody who waits until nothing is left to do wants to wait for a year.
-            self._year.cancel()
-            self._year = None
         entries.save(self.cloud, key, execution)
         changes["_billed"] = _billed(execution)
         current = _steps(execution)

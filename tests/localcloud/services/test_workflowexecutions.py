@@ -328,9 +328,11 @@ def test_executions_survive_a_restart(
 
 
 def test_deleting_a_workflow_ends_its_executions(desk: Desk) -> None:
-    """Nothing of them is left."""
+    """Nothing of them is left, whether they ran or waited."""
     desk.deploy(NAP)
+    desk.cloud.quotas["workflows:executions.concurrent"] = 1
     name = desk.start()["name"]
+    assert desk.start()["state"] == "QUEUED"
     desk.pass_time(1)
     desk.ask("DELETE", f"workflows.googleapis.com/v1/{NAME}")
     desk.pass_time(1)
@@ -338,6 +340,7 @@ def test_deleting_a_workflow_ends_its_executions(desk: Desk) -> None:
     assert runner_of(desk.cloud).running == {}
     left = desk.cloud.store.read("select name from resources where name like ?", "%/executions/%")
     assert left == []
+    assert desk.cloud.clock.pending() == 0  # type: ignore[attr-defined]
 
 
 def test_rights(desk: Desk) -> None:
