@@ -5,6 +5,7 @@ Run as a process of its own, since Google's libraries read their environment whe
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import google.auth
 from google.api_core import exceptions
 from google.auth.transport.requests import Request
 from google.cloud import secretmanager_v1
-from google.oauth2 import id_token
+from google.oauth2 import id_token, service_account
 from googleapiclient.discovery import build
 
 if TYPE_CHECKING:
@@ -68,6 +69,39 @@ def cloud_client(transport: str) -> list[str]:
     return seen
 
 
+def key_file() -> list[str]:
+    """Make an account with a key, and use the key as its file is used on Google Cloud."""
+    accounts = build("iam", "v1", static_discovery=True, cache_discovery=False)
+    accounts = accounts.projects().serviceAccounts()
+    email = accounts.create(name=PARENT, body={"accountId": "with-key"}).execute()["email"]
+    name = f"{PARENT}/serviceAccounts/{email}"
+    made = accounts.keys().create(name=name, body={}).execute()
+    file = json.loads(base64.b64decode(made["privateKeyData"]))
+
+    load: Any = service_account.Credentials.from_service_account_info
+    scoped = load(file, scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    scoped.refresh(Request())
+    seen = [scoped.token.partition(".")[0]]
+    load = service_account.IDTokenCredentials.from_service_account_info
+    identity = load(file, target_audience="https://x")
+    identity.refresh(Request())
+    verify: Any = id_token.verify_oauth2_token
+    seen.append(verify(identity.token, Request(), "https://x")["email"])
+    # over gRPC the library signs a token itself and asks nobody
+    client: Any = secretmanager_v1.SecretManagerServiceClient(credentials=load_plain(file))
+    try:
+        client.create_secret(parent=PARENT, secret_id="by-key", secret=SECRET)
+    except exceptions.PermissionDenied as error:
+        seen.append(str(error.reason))
+    return seen
+
+
+def load_plain(file: dict[str, Any]) -> Any:
+    """Read a key file without scopes."""
+    load: Any = service_account.Credentials.from_service_account_info
+    return load(file)
+
+
 def missing_method() -> str:
     """Call over gRPC what only REST has here."""
     client = secretmanager_v1.SecretManagerServiceClient()
@@ -86,5 +120,6 @@ if __name__ == "__main__":
         "rest": cloud_client("rest"),
         "grpc": cloud_client("grpc"),
         "missing_method": missing_method(),
+        "key_file": key_file(),
     }
     sys.stdout.write(json.dumps(found))

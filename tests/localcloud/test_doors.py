@@ -133,6 +133,15 @@ def test_cloud_client_works_unchanged(seen: dict[str, Any], transport: str) -> N
     ]
 
 
+def test_a_key_file_works_unchanged(seen: dict[str, Any]) -> None:
+    """Exchanged for both kinds of tokens, and signed with by gRPC clients themselves."""
+    assert seen["key_file"] == [
+        "ya29",
+        "with-key@berth-local.iam.gserviceaccount.com",
+        "IAM_PERMISSION_DENIED",
+    ]
+
+
 def test_grpc_method_without_handler_is_unimplemented(seen: dict[str, Any]) -> None:
     """What gRPC has and we have not says so."""
     assert seen["missing_method"] == "StatusCode.UNIMPLEMENTED"
