@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RUNTIMES = ("python310", "python311", "python312", "python313", "python314")
 """What can be asked for; everything runs on this machine's own Python."""
 
+_SOURCE_FILE = "GOOGLE_FUNCTION_SOURCE"
+_KNOWN_VARIABLES = frozenset({_SOURCE_FILE, "GOOGLE_FUNCTION_TARGET"})
 _LOCK = threading.Lock()
 _INSTALL_SECONDS = 900
 _SHOWN_LINES = 25
@@ -44,6 +46,15 @@ def check_runtime(runtime: str | None) -> None:
         raise invalid("Invalid value for build_config.runtime: must be set")
     if runtime not in RUNTIMES:
         raise invalid(f"Runtime {runtime} is not supported here; these are: {', '.join(RUNTIMES)}")
+
+
+def check_variables(variables: Resource) -> None:
+    """Refuse build variables that mean something to Google's builder and nothing here."""
+    for name in variables:
+        if name.startswith("GOOGLE_") and name not in _KNOWN_VARIABLES:
+            raise ApiError(
+                501, f"build_config.environment_variables: {name} has no local counterpart."
+            )
 
 
 def check_account(cloud: Cloud, function: Resource, account: str) -> None:
@@ -75,7 +86,11 @@ def build(cloud: Cloud, function: Resource, account: str, reference: str) -> str
     config = function["buildConfig"]
     folder = cloud.state / "functions"
     source, digest = _unpack(cloud, config["source"]["storageSource"], account, folder / "sources")
-    if not (source / "main.py").exists():
+    variables = config.get("environmentVariables", {})
+    main = variables.get(_SOURCE_FILE, "main.py")
+    if main != "main.py" and not (source / main).is_file():
+        raise BuildError(f"{_SOURCE_FILE} specified file {main!r} but it does not exist")
+    if not (source / main).exists():
         raise BuildError(
             "missing main.py and GOOGLE_FUNCTION_SOURCE not specified. Either create the function "
             "in main.py or specify GOOGLE_FUNCTION_SOURCE to point to the file that contains the "
@@ -83,8 +98,8 @@ def build(cloud: Cloud, function: Resource, account: str, reference: str) -> str
         )
     # On paper nothing runs, so nothing needs to be installed.
     paper = cloud.machines.kind == "paper"
-    environment = folder if paper else _environment(source, folder / "environments")
-    whole = f"{digest} {environment.name} {config['entryPoint']}"
+    environment = folder if paper else _environment(source, folder / "environments", variables)
+    whole = f"{digest} {environment.name} {config['entryPoint']} {main}"
     image = f"sha256:{hashlib.sha256(whole.encode()).hexdigest()}"
     record = {
         "digest": image,
@@ -95,6 +110,7 @@ def build(cloud: Cloud, function: Resource, account: str, reference: str) -> str
             "Env": [
                 f"PATH={_ENV}/bin:/usr/local/bin:/usr/bin:/bin",
                 "PYTHONUNBUFFERED=1",
+                f"FUNCTION_SOURCE={main}",
                 "HOME=/tmp",  # gunicorn writes there, and there only can be written
             ],
             "User": str(PLAIN_USER),
@@ -135,11 +151,18 @@ def _unpack(cloud: Cloud, source: Resource, account: str, folder: Path) -> tuple
     return target, digest
 
 
-def _environment(source: Path, folder: Path) -> Path:
+def _environment(source: Path, folder: Path, variables: Resource) -> Path:
     """Return the Python environment for the source's requirements, made if it is new."""
     requirements = source / "requirements.txt"
     text = requirements.read_text() if requirements.exists() else ""
-    key = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{text}".encode()).hexdigest()[:24]
+    # what is installed may depend on the build's variables: a setup.py can read them
+    whole = [
+        sys.version,
+        sys.base_prefix,
+        text,
+        *(f"{k}={v}" for k, v in sorted(variables.items())),
+    ]
+    key = hashlib.sha256("\n".join(whole).encode()).hexdigest()[:24]
     target = folder / key
     # One at a time: several functions of one source share the environment.
     with _LOCK:
@@ -151,7 +174,7 @@ def _environment(source: Path, folder: Path) -> Path:
                 python = str(target / "bin" / "python")
                 # From within the source: a requirement may be a path relative to it.
                 install = ("pip", "install", "--quiet", "--python", python, "--compile-bytecode")
-                _uv(*install, "-r", str(requirements), cwd=source)
+                _uv(*install, "-r", str(requirements), cwd=source, variables=variables)
             if not _has_framework(target):
                 shutil.rmtree(target)
                 raise BuildError(
@@ -171,13 +194,14 @@ def _base_python() -> str:
     return str(Path(sys.base_prefix) / "bin" / version)
 
 
-def _uv(*arguments: str, cwd: Path | None = None) -> None:
+def _uv(*arguments: str, cwd: Path | None = None, variables: Resource | None = None) -> None:
     beside = Path(sys.executable).parent / "uv"
     program = str(beside) if beside.exists() else shutil.which("uv")
     if program is None:
         raise BuildError("uv, which installs requirements, is not on this machine (pip install uv)")
     env = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
+    env |= variables or {}
     done = subprocess.run(
         [program, *arguments],
         env=env,

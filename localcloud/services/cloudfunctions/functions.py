@@ -140,6 +140,7 @@ def _apply(call: Call, current: Resource, wanted: Resource, verb: str) -> Resour
     if wanted.get("environment", "GEN_2") != "GEN_2":
         raise ApiError(501, "Only functions of the second generation have a local counterpart.")
     builds.check_runtime(build.get("runtime"))
+    builds.check_variables(build.get("environmentVariables", {}))
     source = build.get("source", {}).get("storageSource", {})
     if not source.get("bucket") or not source.get("object"):
         raise invalid("Invalid value for build_config.source: storage_source must be set")

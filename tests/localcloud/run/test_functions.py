@@ -220,3 +220,36 @@ def test_deleted_function_is_gone(cloud: Cloud, owner: Caller) -> None:
     assert owner("GET", f"{FUNCTIONS}/hello").status == 404
     assert owner("GET", f"{run}/{made['serviceConfig']['service']}").status == 404
     assert cloud.request("GET", made["url"]).status == 404
+
+
+def with_variables(source: dict[str, Any], **variables: str) -> dict[str, Any]:
+    """Return a function whose build has these variables."""
+    made = function(source)
+    made["buildConfig"]["environmentVariables"] = variables
+    return made
+
+
+def test_build_variable_names_the_source_file(cloud: Cloud, owner: Caller) -> None:
+    """The function lies where GOOGLE_FUNCTION_SOURCE says."""
+    files = {"app/there.py": MAIN, "requirements.txt": REQUIREMENTS}
+    body = with_variables(uploaded(owner, files), GOOGLE_FUNCTION_SOURCE="app/there.py")
+
+    made = deployed(owner, "hello", body)["response"]
+
+    assert called(cloud, made["url"] + "/x").json()["path"] == "/x"
+
+
+def test_source_file_that_is_not_there_fails_the_build(owner: Caller) -> None:
+    """The build says which file it looked for."""
+    body = with_variables(uploaded(owner, GOOD), GOOGLE_FUNCTION_SOURCE="nope.py")
+
+    assert "'nope.py'" in deployed(owner, "hello", body)["error"]["message"]
+
+
+def test_build_variable_that_would_change_nothing_here_is_refused(owner: Caller) -> None:
+    """A variable for Google's builder that has no meaning here is named."""
+    body = with_variables({"bucket": "b", "object": "o"}, GOOGLE_ENTRYPOINT="gunicorn main:app")
+
+    answer = owner("POST", f"{FUNCTIONS}?functionId=hello", body)
+
+    assert (answer.status, "GOOGLE_ENTRYPOINT" in answer.text) == (501, True)
