@@ -284,6 +284,16 @@ def test_places_have_several_names(
     assert (made.status == 200) is permitted
 
 
+def test_everything_can_be_denied(cloud: Cloud, ask: Ask) -> None:
+    """A policy without values lets nothing through, set by the API or by a test."""
+    cloud.constraints.set(PLACES)
+    assert ask("POST", f"{SECRETS}?secretId=a", IN_BELGIUM).status == 400
+
+    cloud.constraints.drop(PLACES)
+    ask("POST", POLICIES, _policy(PLACES, {"denyAll": True}))
+    assert ask("POST", f"{SECRETS}?secretId=a", IN_BELGIUM).status == 400
+
+
 def test_what_is_denied_is_denied_although_it_is_allowed(cloud: Cloud, ask: Ask) -> None:
     """Denied values win."""
     cloud.constraints.set(PLACES, allowed=["in:eu-locations"], denied=["europe-west1"])
