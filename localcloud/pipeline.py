@@ -228,6 +228,8 @@ class Pipeline:
             raw=request.body,
         )
         found = self._carry_out(call, handler)
+        # who signed a URL is known only to its handler
+        progress.caller = call.caller
         return found if isinstance(found, Response) else json_response(200, found or {})
 
     def _carry_out(self, call: Call, handler: Callable[[Call], Any]) -> Any:

@@ -56,6 +56,10 @@ _PREDEFINED: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
+NAMES = frozenset(_PREDEFINED)
+"""What a predefined list can be called."""
+
+
 def uniform(bucket: Bucket) -> bool:
     """Say whether a bucket has switched lists off."""
     return bool(bucket.resource["iamConfiguration"]["uniformBucketLevelAccess"]["enabled"])

@@ -16,6 +16,7 @@ from localcloud.errors import ApiError
 from localcloud.service import Reply
 from localcloud.services.storage import (
     access,
+    bucket_rules,
     checksums,
     csek,
     generations,
@@ -59,6 +60,8 @@ def begin(call: Call, bucket: str, name: str) -> Reply:
         call.params |= xml_headers.acl(call.headers)
         given = xml_headers.metadata(call.headers)
         given.setdefault("contentType", "application/octet-stream")
+        if "storageClass" in given:
+            bucket_rules.check_class(given["storageClass"])
         given |= access.new_list(call, found, given) | csek.metadata(csek.read(call.headers))
         depot.execute(
             "INSERT INTO multiparts VALUES (?, ?, ?, ?, ?)",

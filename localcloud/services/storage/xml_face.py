@@ -97,6 +97,7 @@ def answer(call: Call) -> Reply | Download:
     query = {key: value for key, value in call.params.items() if key != "path"}
     ask = Ask(call, bucket, name, query)
     try:
+        _check_bucket(ask)
         if call.http_method == "OPTIONS":
             return cors.preflight(call, bucket)
         email = signatures.signer(call)
@@ -163,8 +164,10 @@ def _write(ask: Ask) -> Reply:
         message = "A part needs the uploadId of its upload."
         raise ApiError(400, message, reason="InvalidArgument")
     _refuse_parts(ask)
-    if "x-goog-copy-source" in ask.call.headers or "x-amz-copy-source" in ask.call.headers:
-        return _copy(ask)
+    headers = ask.call.headers
+    source = headers.get("x-goog-copy-source") or headers.get("x-amz-copy-source")
+    if source:
+        return _copy(ask, source)
     upload = ask.call.upload
     if upload is None:
         raise LookupError("the body of a PUT is always spooled")
@@ -180,10 +183,12 @@ def _write(ask: Ask) -> Reply:
     return Reply(200, b"", xml_headers.of_made(made))
 
 
-def _copy(ask: Ask) -> Reply:
+def _copy(ask: Ask, source: str) -> Reply:
     headers = ask.call.headers
-    source = headers.get("x-goog-copy-source") or headers["x-amz-copy-source"]
     bucket, _, name = unquote(source.partition("?")[0]).removeprefix("/").partition("/")
+    if not bucket or not name:
+        message = "The copy source must name a bucket and an object: /bucket/object."
+        raise ApiError(400, message, reason="InvalidArgument")
     query = xml_headers.conditions(headers) | xml_headers.acl(headers, "destinationPredefinedAcl")
     if headers.get("x-goog-copy-source-generation"):
         query["sourceGeneration"] = headers["x-goog-copy-source-generation"]
@@ -243,6 +248,12 @@ def _go_on(ask: Ask) -> Reply:
     if response.status == 200:  # noqa: PLR2004 - HTTP
         return Reply(200, b"", xml_headers.of_made(response.json()))
     return Reply(response.status, b"", response.headers)
+
+
+def _check_bucket(ask: Ask) -> None:
+    if ask.name and not ask.bucket:
+        message = "The specified bucket is not valid."
+        raise ApiError(400, message, reason="InvalidBucketName")
 
 
 def _refuse_verb(_ask: Ask) -> Reply:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError
-from localcloud.services.storage import shelf, views
+from localcloud.services.storage import acls, shelf, views
 from localcloud.services.storage.depots import depot_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ def acl(headers: Mapping[str, str], parameter: str = "predefinedAcl") -> dict[st
     if not given:
         return {}
     first, *rest = given.split("-")
-    return {parameter: first + "".join(word.capitalize() for word in rest)}
+    name = first + "".join(word.capitalize() for word in rest)
+    if name not in acls.NAMES:
+        raise ApiError(400, f"Invalid value for x-goog-acl: {given}", reason="InvalidArgument")
+    return {parameter: name}
 
 
 def metadata(headers: Mapping[str, str]) -> dict[str, Any]:
@@ -81,6 +84,12 @@ def metadata(headers: Mapping[str, str]) -> dict[str, Any]:
         for prefix in _META
         if header.startswith(prefix)
     }
+    if "customTime" in found:
+        try:
+            found["customTime"] = views.stamp(views.moment(found["customTime"]))
+        except (OverflowError, ValueError):
+            message = f"Invalid value for x-goog-custom-time: {found['customTime']}"
+            raise ApiError(400, message, reason="InvalidArgument") from None
     return found | ({"metadata": custom} if custom else {})
 
 

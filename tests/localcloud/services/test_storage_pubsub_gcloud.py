@@ -9,7 +9,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
+from localcloud.account_keys import USER
 from localcloud.cloud import OWNER, Cloud
 
 if TYPE_CHECKING:
@@ -86,6 +88,30 @@ def test_the_life_of_a_bucket(gcloud: Gcloud, tmp_path: Path) -> None:
     assert "user:x@example.com" in gcloud("storage", "buckets", "get-iam-policy", bucket)
     gcloud("storage", "rm", "-r", bucket)
     assert bucket not in gcloud("storage", "buckets", "list", "--format=value(storage_url)")
+
+
+def test_what_is_made_of_objects(gcloud: Gcloud, served: Cloud, tmp_path: Path) -> None:
+    """Composed, signed for somebody without an account here, and told to a topic."""
+    bucket, signer = "gs://gcloud-made", "signer@elsewhere.iam.gserviceaccount.com"
+    part, key = tmp_path / "part", tmp_path / "key.json"
+    part.write_text("part ")
+    made, pem = served.tokens.accounts.make(signer, kind=USER)
+    uri = "https://oauth2.googleapis.com/token"
+    file = {"type": "service_account", "client_email": signer, "token_uri": uri}
+    file |= {"private_key_id": made["id"], "private_key": pem, "client_id": "1"}
+    key.write_text(json.dumps(file))
+    served.grant(f"serviceAccount:{signer}", "roles/storage.admin")
+
+    gcloud("storage", "buckets", "create", bucket, "--location=europe-west1")
+    gcloud("storage", "cp", str(part), f"{bucket}/a")
+    gcloud("storage", "objects", "compose", f"{bucket}/a", f"{bucket}/a", f"{bucket}/both")
+    signing = ("--duration=5m", f"--private-key-file={key}", "--format=json")
+    signed = json.loads(gcloud("storage", "sign-url", f"{bucket}/both", *signing))
+    gcloud("storage", "buckets", "notifications", "create", bucket, "--topic=made")
+    told = gcloud("storage", "buckets", "notifications", "list", bucket)
+
+    assert requests.get(signed[0]["signed_url"], timeout=30).text == "part part "
+    assert "projects/berth-local/topics/made" in told
 
 
 def test_the_life_of_a_topic(gcloud: Gcloud) -> None:

@@ -110,6 +110,16 @@ def test_a_url_signed_for_something_else_is_refused(
     assert opened.blob("mine").download_as_bytes() == b"mine"
 
 
+def test_the_call_log_knows_who_signed(opened: Bucket, signed: Any, served: Cloud) -> None:
+    """A signed URL is used by nobody in particular, on behalf of whoever signed it."""
+    opened.blob("x").upload_from_string("x")
+
+    requests.get(signed("x"), timeout=10)
+
+    seen = {(call.who, call.method) for call in list(served.calls)[-2:]}
+    assert seen == {(_EMAIL, "GET /{path+}"), (_EMAIL, "storage.objects.get")}
+
+
 def test_a_signer_without_the_right_is_refused(bucket: Bucket, served: Cloud) -> None:
     """The URL carries no more than its signer has."""
     bucket.blob("x").upload_from_string("x")
@@ -232,6 +242,9 @@ def test_plain_links_take_a_token(bucket: Bucket, bearer: dict[str, str]) -> Non
         ("GET", "{bucket}/x?uploadId=none", {}, (404, "NoSuchUpload")),
         ("POST", "", {}, (405, "MethodNotAllowed")),
         ("PUT", "{bucket}/x?partNumber=1", {}, (400, "InvalidArgument")),
+        ("PUT", "{bucket}/x", {"x-goog-copy-source": "nowhere"}, (400, "InvalidArgument")),
+        ("PUT", "{bucket}/x", {"x-goog-copy-source": "/no/x"}, (404, "NoSuchBucket")),
+        ("GET", "/x", {}, (400, "InvalidBucketName")),
     ],
 )
 def test_errors_are_xml(
