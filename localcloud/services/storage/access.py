@@ -116,7 +116,7 @@ def new_list(
     if named:
         grants = acls.predefined(named, number=number, owner=owner)
     else:
-        listed = given.get("acl") or bucket.resource["_defaultObjectAcl"]
+        listed = given.get("acl") or bucket.resource.get("_defaultObjectAcl", [])
         grants = acls.checked(listed, roles=acls.OBJECT_ROLES, number=number)
         if owner:
             grants = [

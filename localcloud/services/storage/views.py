@@ -38,7 +38,7 @@ def bucket(found: Bucket, *, acl: list[dict[str, str]] | None = None) -> Resourc
         ]
         shown["defaultObjectAcl"] = [
             acls.shown(grant, kind=_OBJECT_ACL, of=of | {"listed": False}, number=number)
-            for grant in found.resource["_defaultObjectAcl"]
+            for grant in found.resource.get("_defaultObjectAcl", [])
         ]
         shown["owner"] = {"entity": f"project-owners-{number}"}
     return shown
