@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -22,14 +23,17 @@ from google.rpc import (
     status_pb2,
 )
 
-from localcloud.protos import Protos, Rule, rpc_of
-from localcloud.transport import ConnectionFailed, Request, Response
+from localcloud.errors import ApiError
+from localcloud.protos import rpc_of
+from localcloud.transport import ConnectionFailed, Request, Response, json_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from localcloud.cloud import Cloud
+    from localcloud.protos import Protos, Rpc, Rule
     from localcloud.service import Service
+    from localcloud.streaming import StreamMethod
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +89,6 @@ class GrpcDoor:
             ("grpc.so_reuseport", 0),
         ]
         server = grpc.aio.server(options=options)
-        for service in services:
-            if service.grpc is not None:
-                server.add_generic_rpc_handlers(tuple(service.grpc(self._cloud)))
         server.add_generic_rpc_handlers((_Table(self, services),))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -101,43 +102,62 @@ class GrpcDoor:
 
     def handler(self, services: list[Service], path: str) -> grpc.RpcMethodHandler | None:
         """Give the handler of a gRPC path, or None (the client then sees UNIMPLEMENTED)."""
-        known = [one for one in services if path in one.grpc_methods or _may_have(one.protos, path)]
-        if not known:
-            return None
+        known = [
+            (one, one.protos)
+            for one in services
+            if one.protos is not None and one.protos.may_have(path)
+        ]
+        for service, protos in known:
+            for stream in service.streams.values():
+                if stream.path == path:
+                    return self._streaming(service, protos, stream)
+        return self._unary(known, path) if known else None
 
+    def _unary(self, known: list[tuple[Service, Protos]], path: str) -> grpc.RpcMethodHandler:
         async def answer(data: bytes, context: Any) -> bytes:
-            headers = {str(key): _text(value) for key, value in context.invocation_metadata()}
-            loop = asyncio.get_running_loop()
-            try:
+            async with _ended_in_words(context, path):
+                loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(
-                    self._pool, self._answer, known, path, data, headers
+                    self._pool, self._answer, known, path, data, _headers(context)
                 )
-            except _Refused as refused:
-                status = refused.status
-                trailing = (("grpc-status-details-bin", status.SerializeToString()),)
-                await context.abort(_CODES[status.code], status.message, trailing)
-            except ConnectionFailed:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
-            except Exception:  # a bug in a handler must look like Google's INTERNAL
-                log.exception("%s failed", path)
-                await context.abort(grpc.StatusCode.INTERNAL, "Internal error encountered.")
-            raise AssertionError("abort raises")
+            raise AssertionError("a call that failed was aborted")
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
+    def _streaming(
+        self, service: Service, protos: Protos, stream: StreamMethod
+    ) -> grpc.RpcMethodHandler:
+        async def answer(sent: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            async with _ended_in_words(context, stream.path):
+                document = self._cloud.router.document(service)
+                # the first call of a library imports it, which takes its time
+                rpc = await asyncio.to_thread(rpc_of, protos, document, stream.path)
+                if rpc is None:
+                    raise LookupError(f"{protos.module} has no {stream.path}")
+                requests = aiter(_read(rpc, data) async for data in sent)
+                first = await anext(requests, None)
+                if first is None:
+                    raise _refused(3, "The stream ended before its first request.")
+                responses = stream.run(self._cloud, first, requests, _headers(context))
+                async with aclosing(responses):
+                    async for response in responses:
+                        yield response.SerializeToString()
+
+        return grpc.stream_stream_rpc_method_handler(answer)
+
     def _answer(
-        self, services: list[Service], path: str, data: bytes, headers: dict[str, str]
+        self,
+        known: list[tuple[Service, Protos]],
+        path: str,
+        data: bytes,
+        headers: dict[str, str],
     ) -> bytes:
         """Ask the pipeline, and put its answer or its refusal into messages."""
-        for service in services:
-            rpc = rpc_of(service, self._cloud.router.document(service), path)
+        for service, protos in known:
+            rpc = rpc_of(protos, self._cloud.router.document(service), path)
             if rpc is None:
                 continue
-            try:
-                asked = rpc.request.FromString(data)
-            except message.DecodeError:
-                raise _refused(13, "Error parsing request: the message cannot be read.") from None
-            requests = list(_requests(service.host, rpc.rules, asked, headers))
+            requests = list(_requests(service.host, rpc.rules, _read(rpc, data), headers))
             if rpc.rules and not requests:
                 raise _refused(3, "Invalid resource field value in the request.")
             for request in requests:
@@ -151,6 +171,40 @@ class GrpcDoor:
                 made = json_format.ParseDict(found, rpc.response(), ignore_unknown_fields=True)
                 return bytes(made.SerializeToString())
         raise _refused(12, f"The local cloud has no method {path}.")
+
+
+@asynccontextmanager
+async def _ended_in_words(context: Any, path: str) -> AsyncIterator[None]:
+    """End a call that fails as its client is to see it."""
+    try:
+        yield
+    except ConnectionFailed:
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+    except (_Refused, ApiError) as error:
+        status = (
+            error.status
+            if isinstance(error, _Refused)
+            else _status(json_response(error.code, error.render("modern")))
+        )
+        trailing = (("grpc-status-details-bin", status.SerializeToString()),)
+        await context.abort(_CODES[status.code], status.message, trailing)
+    except Exception:  # a bug in a handler must look like Google's INTERNAL
+        log.exception("%s failed", path)
+        await context.abort(grpc.StatusCode.INTERNAL, "Internal error encountered.")
+
+
+def _headers(context: Any) -> dict[str, str]:
+    return {
+        str(key): value.decode("latin-1") if isinstance(value, bytes) else value
+        for key, value in context.invocation_metadata()
+    }
+
+
+def _read(rpc: Rpc, data: bytes) -> Any:
+    try:
+        return rpc.request.FromString(data)
+    except message.DecodeError:
+        raise _refused(13, "Error parsing request: the message cannot be read.") from None
 
 
 class _Table(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no types
@@ -172,13 +226,6 @@ class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
 
 def _refused(code: int, text: str) -> _Refused:
     return _Refused(status_pb2.Status(code=code, message=text))
-
-
-def _may_have(protos: Protos | None, path: str) -> bool:
-    return protos is not None and (
-        protos.has(path)
-        or path.startswith(("/google.longrunning.", "/google.iam.v1.", "/google.cloud.location."))
-    )
 
 
 def _requests(
@@ -218,10 +265,6 @@ def _flattened(fields: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             continue
         for item in value if isinstance(value, list) else [value]:
             yield name, str(item).lower() if isinstance(item, bool) else str(item)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _status(response: Response) -> status_pb2.Status:

@@ -82,36 +82,6 @@ class Pipeline:
         except UnknownRouteError:
             return None
 
-    def call(
-        self,
-        service: Service,
-        method_id: str,
-        *,
-        params: dict[str, Any],
-        body: dict[str, Any],
-        headers: dict[str, str],
-    ) -> dict[str, Any]:
-        """Run a method whose parts are already known, as the gRPC door does; raises ApiError."""
-        method = self._cloud.router.document(service).methods[method_id]
-        route = Route(service, {}, method=method)
-        progress = _Progress()
-        try:
-            progress.caller = self._cloud.tokens.identify(
-                headers, audience=f"https://{service.host}/"
-            )
-            known = {key: value for key, value in params.items() if key in method.parameters}
-            found = self._run(
-                route, known, body, Request(method.http_method, "", headers), progress
-            )
-        except ApiError as error:
-            self._record(route, progress, error.code)
-            raise
-        except ConnectionFailed:
-            self._record(route, progress, 0)
-            raise
-        self._record(route, progress, 200)
-        return found if isinstance(found, dict) else {}
-
     # -- the steps ------------------------------------------------------------------------
 
     def _answer(self, route: Route, verb: str, request: Request, progress: _Progress) -> Response:

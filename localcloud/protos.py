@@ -7,8 +7,8 @@ its REST transport the ``google.api.http`` rules. Nothing is imported before the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localcloud.discovery import Document
-    from localcloud.service import Service
 
 Rule = dict[str, str]
 """One ``google.api.http`` rule: method, uri, and body unless there is none."""
@@ -30,6 +29,7 @@ Rule = dict[str, str]
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SHAPE = re.compile(r"[A-Za-z*]+(/[A-Za-z*]+)*")
 _PLACEHOLDER = re.compile(r"\{\+?(\w+)\}")
+_MOST_KEPT = 1000
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ class Protos:
         """Tell whether a gRPC path is one of this package's."""
         return path.removeprefix("/").rpartition("/")[0].rpartition(".")[0] == self.package
 
+    def may_have(self, path: str) -> bool:
+        """Tell, without importing anything, whether a path may mean a method of this API."""
+        return self.has(path) or path.removeprefix("/") in _SHARED
+
 
 @dataclass(frozen=True)
 class Rpc:
@@ -63,8 +67,8 @@ class Rpc:
 
 
 @cache
-def _folder(protos: Protos, service: str) -> dict[str, tuple[Any, Any, tuple[Rule, ...]]]:
-    """Read one gRPC service's transports: by RPC, request class, response class and rules."""
+def _folder(protos: Protos, service: str) -> dict[str, Rpc]:
+    """Read one gRPC service's transports: by RPC, its message classes and rules."""
     place = f"{protos.module}.services.{_WORDS.sub('_', service).lower()}.transports"
     if find_spec(protos.module) is None or find_spec(place) is None:
         return {}
@@ -78,10 +82,13 @@ def _folder(protos: Protos, service: str) -> dict[str, tuple[Any, Any, tuple[Rul
     found = {}
     for name, value in vars(transport).items():
         stub = getattr(bare, name) if isinstance(value, property) and name not in _OWN else None
-        if stub is not None:
-            path, request, response = stub
-            rpc = path.rpartition("/")[2]
-            found[rpc] = (request or _MIXED_IN.get(rpc), response, rules.get(rpc, ()))
+        if stub is None:
+            continue
+        path, request, response = stub
+        rpc = path.rpartition("/")[2]
+        request = request or _MIXED_IN.get(rpc)
+        if request is not None:
+            found[rpc] = Rpc(request, response, rules.get(rpc, ()))
     return found
 
 
@@ -95,10 +102,12 @@ class _Recorder:
         # Both are methods of the message class, which is what is wanted.
         return path, _owner(request_serializer), _owner(response_deserializer)
 
-    def stream_stream(self, *_: Any, **__: Any) -> None:
+    stream_stream = unary_unary
+
+    def unary_stream(self, *_: Any, **__: Any) -> None:
         return None
 
-    unary_stream = stream_unary = stream_stream
+    stream_unary = unary_stream
 
 
 def _owner(method: Any) -> Any:
@@ -115,28 +124,18 @@ def _rest_rules(rest: Any) -> dict[str, tuple[Rule, ...]]:
     }
 
 
-def rpc_of(service: Service, document: Document, path: str) -> Rpc | None:
+@lru_cache(_MOST_KEPT)
+def rpc_of(protos: Protos, document: Document, path: str) -> Rpc | None:
     """Give what a gRPC path means for an API, or None when the API has no such method."""
-    own = service.grpc_methods.get(path)
-    if own is not None:
-        request, response, method_id = own
-        request, response = _pb(request), _pb(response)
-        return Rpc(request, response, (derived(document, method_id, request.DESCRIPTOR),))
-    protos = service.protos
-    if protos is None:
-        return None
     owner, _, rpc = path.removeprefix("/").rpartition("/")
     if not protos.has(path):
-        return _shared(owner, rpc, service.version)
-    known = _folder(protos, owner.rpartition(".")[2]).get(rpc)
-    if known is None or known[0] is None:
-        return None
-    request, response, rules = known
-    by_service = f"{owner.rpartition('.')[2]}/{rpc}"
-    named = protos.methods.get(by_service) or protos.methods.get(rpc)
-    if named is not None:
-        rules = (derived(document, named, request.DESCRIPTOR),)
-    return Rpc(request, response, rules)
+        return _shared(protos, document, f"{owner}/{rpc}")
+    service = owner.rpartition(".")[2]
+    known = _folder(protos, service).get(rpc)
+    named = protos.methods.get(f"{service}/{rpc}") or protos.methods.get(rpc)
+    if known is None or named is None:
+        return known
+    return replace(known, rules=(derived(document, named, known.request.DESCRIPTOR),))
 
 
 def derived(document: Document, method_id: str, message: Any) -> Rule:
@@ -152,7 +151,7 @@ def derived(document: Document, method_id: str, message: Any) -> Rule:
         if not found[0].startswith("{+"):
             return f"{{{name}=*}}"
         shape = method.parameters.get(found[1], {}).get("pattern", "").strip("^$")
-        shape = shape.replace("[^/]+", "*")
+        shape = shape.replace("[^/]+", "*").replace(".*", "**")
         # A name of another shape is no name of such a resource; other patterns are for the router.
         return f"{{{name}={shape if _SHAPE.fullmatch(shape) else '**'}}}"
 
@@ -168,56 +167,76 @@ def _pb(kind: Any) -> Any:
     return kind.pb() if hasattr(kind, "pb") else kind
 
 
-def _shared(owner: str, rpc: str, version: str) -> Rpc | None:
-    """Give a method of the interfaces every API may mix in; the host says which API is meant."""
-    entry = _SHARED.get(f"{owner}/{rpc}")
+def _shared(protos: Protos, document: Document, path: str) -> Rpc | None:
+    """Give a method of an interface that APIs mix in, if this one does; the host says which it is."""
+    entry = _SHARED.get(path)
     if entry is None:
         return None
-    response, *rules = entry
-    made = [
-        {"method": verb, "uri": f"/{version}{uri}", **({"body": "*"} if verb == "post" else {})}
-        for verb, uri in rules
-    ]
-    return Rpc(_MIXED_IN[rpc], response, tuple(made))
+    request, response, ending = entry
+    fields = {one.name for one in request.DESCRIPTOR.fields}
+    rules = tuple(
+        derived(document, method.id, request.DESCRIPTOR)
+        for method in document.methods.values()
+        if method.id.endswith(ending) and set(_PLACEHOLDER.findall(method.path)) <= fields
+    )
+    if ending.startswith(".operations") and find_spec(protos.module) is not None:
+        # an operation holds messages of the API, which must be known to be written
+        import_module(f"{protos.module}.types")
+    return Rpc(request, response, rules) if rules else None
 
-
-_MIXED_IN: dict[str, Any] = {
-    "GetOperation": operations_pb2.GetOperationRequest,
-    "ListOperations": operations_pb2.ListOperationsRequest,
-    "DeleteOperation": operations_pb2.DeleteOperationRequest,
-    "CancelOperation": operations_pb2.CancelOperationRequest,
-    "WaitOperation": operations_pb2.WaitOperationRequest,
-    "GetLocation": locations_pb2.GetLocationRequest,
-    "ListLocations": locations_pb2.ListLocationsRequest,
-    "SetIamPolicy": iam_policy_pb2.SetIamPolicyRequest,
-    "GetIamPolicy": iam_policy_pb2.GetIamPolicyRequest,
-    "TestIamPermissions": iam_policy_pb2.TestIamPermissionsRequest,
-}
 
 _OPERATIONS, _LOCATIONS = "google.longrunning.Operations", "google.cloud.location.Locations"
 _POLICIES = "google.iam.v1.IAMPolicy"
-_SHARED: dict[str, Any] = {
-    f"{_OPERATIONS}/GetOperation": (operations_pb2.Operation, ("get", "/{name=**}")),
+_SHARED: dict[str, tuple[Any, Any, str]] = {
+    f"{_OPERATIONS}/GetOperation": (
+        operations_pb2.GetOperationRequest,
+        operations_pb2.Operation,
+        ".operations.get",
+    ),
     f"{_OPERATIONS}/ListOperations": (
+        operations_pb2.ListOperationsRequest,
         operations_pb2.ListOperationsResponse,
-        ("get", "/{name=**}/operations"),
+        ".operations.list",
     ),
-    f"{_OPERATIONS}/DeleteOperation": (empty_pb2.Empty, ("delete", "/{name=**}")),
-    f"{_OPERATIONS}/CancelOperation": (empty_pb2.Empty, ("post", "/{name=**}:cancel")),
-    f"{_OPERATIONS}/WaitOperation": (operations_pb2.Operation, ("post", "/{name=**}:wait")),
-    f"{_LOCATIONS}/GetLocation": (locations_pb2.Location, ("get", "/{name=**}")),
+    f"{_OPERATIONS}/DeleteOperation": (
+        operations_pb2.DeleteOperationRequest,
+        empty_pb2.Empty,
+        ".operations.delete",
+    ),
+    f"{_OPERATIONS}/CancelOperation": (
+        operations_pb2.CancelOperationRequest,
+        empty_pb2.Empty,
+        ".operations.cancel",
+    ),
+    f"{_OPERATIONS}/WaitOperation": (
+        operations_pb2.WaitOperationRequest,
+        operations_pb2.Operation,
+        ".operations.wait",
+    ),
+    f"{_LOCATIONS}/GetLocation": (
+        locations_pb2.GetLocationRequest,
+        locations_pb2.Location,
+        ".locations.get",
+    ),
     f"{_LOCATIONS}/ListLocations": (
+        locations_pb2.ListLocationsRequest,
         locations_pb2.ListLocationsResponse,
-        ("get", "/{name=**}/locations"),
+        ".locations.list",
     ),
-    f"{_POLICIES}/SetIamPolicy": (policy_pb2.Policy, ("post", "/{resource=**}:setIamPolicy")),
-    f"{_POLICIES}/GetIamPolicy": (
+    f"{_POLICIES}/SetIamPolicy": (
+        iam_policy_pb2.SetIamPolicyRequest,
         policy_pb2.Policy,
-        ("get", "/{resource=**}:getIamPolicy"),
-        ("post", "/{resource=**}:getIamPolicy"),
+        ".setIamPolicy",
+    ),
+    f"{_POLICIES}/GetIamPolicy": (
+        iam_policy_pb2.GetIamPolicyRequest,
+        policy_pb2.Policy,
+        ".getIamPolicy",
     ),
     f"{_POLICIES}/TestIamPermissions": (
+        iam_policy_pb2.TestIamPermissionsRequest,
         iam_policy_pb2.TestIamPermissionsResponse,
-        ("post", "/{resource=**}:testIamPermissions"),
+        ".testIamPermissions",
     ),
 }
+_MIXED_IN = {path.rpartition("/")[2]: request for path, (request, _, _) in _SHARED.items()}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.protos import Protos
     from localcloud.store import Collection
+    from localcloud.streaming import StreamMethod
     from localcloud.tokens import Principal
 
 __all__ = ["Call", "Download", "Handler", "Needs", "Reply", "Resource", "Service", "Upload", "page"]
@@ -176,10 +177,8 @@ class Service:
         hosts: Sequence[str] = (),
         uploads: Sequence[str] = (),
         extra: Mapping[str, Callable[[Call], Any]] | None = None,
-        grpc: Callable[[Cloud], list[Any]] | None = None,
-        grpc_methods: Mapping[str, tuple[Any, Any, str]] | None = None,
         protos: Protos | None = None,
-        streams: Sequence[str] = (),
+        streams: Mapping[str, StreamMethod] | None = None,
         on_start: Callable[[Cloud], None] | None = None,
         on_stop: Callable[[Cloud], None] | None = None,
     ) -> None:
@@ -197,10 +196,8 @@ class Service:
             hosts: extra host names; ``*`` stands for anything.
             uploads: method ids that take media.
             extra: routes no document knows, as ``"PUT /{bucket}/{object+}"``; no IAM check.
-            grpc: makes generic gRPC handlers for methods that stream.
-            grpc_methods: gRPC path to (request class, response class, method id).
-            protos: the client library whose gRPC methods mean this API's; one line instead of them.
-            streams: ids of methods only gRPC has, for the call log and planned faults.
+            protos: the client library whose gRPC methods mean this API's.
+            streams: methods only gRPC has, by the id the call log and planned faults know them by.
             on_start: called once the cloud is up, to bring back what must run.
             on_stop: called before the cloud goes away.
         """
@@ -218,10 +215,8 @@ class Service:
         self.hosts = tuple(hosts)
         self.uploads = frozenset(uploads)
         self.extra = dict(extra or {})
-        self.grpc = grpc
-        self.grpc_methods = dict(grpc_methods or {})
         self.protos = protos
-        self.streams = frozenset(streams)
+        self.streams = dict(streams or {})
         self.on_start = on_start
         self.on_stop = on_stop
 

@@ -1,11 +1,10 @@
-"""What a gRPC stream is asked before it begins: the same that the pipeline asks of calls."""
+"""Methods that stream both ways, which only gRPC has, and what is asked before one begins."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import grpc
 
 from localcloud.calls import CallRecord
 from localcloud.errors import ApiError
@@ -13,13 +12,25 @@ from localcloud.tokens import unauthenticated
 from localcloud.transport import ConnectionFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 
     from localcloud.cloud import Cloud
     from localcloud.faults import Fault
 
-CODES = {code.value[0]: code for code in grpc.StatusCode}
-"""The status of a gRPC call by its number."""
+
+@dataclass(frozen=True)
+class StreamMethod:
+    """A method that streams both ways.
+
+    Args:
+        path: its gRPC path.
+        run: given the cloud, the first request, those that follow and the client's headers, it
+            yields the responses.
+
+    """
+
+    path: str
+    run: Callable[[Cloud, Any, AsyncIterator[Any], dict[str, str]], AsyncGenerator[Any]]
 
 
 @contextmanager
@@ -60,18 +71,3 @@ def admitted(
     finally:
         record = CallRecord(who, method, status, cloud.clock.now(), ", ".join(resources))
         cloud.calls.append(record)
-
-
-async def abort(context: Any, error: ApiError | ConnectionFailed) -> None:
-    """End a stream with an error as its client sees it."""
-    if isinstance(error, ApiError):
-        await context.abort(CODES[error.rpc_code], error.message)
-    await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
-
-
-def metadata(context: Any) -> dict[str, str]:
-    """Return what a client sent as headers."""
-    return {
-        str(key): value if isinstance(value, str) else value.decode("latin-1")
-        for key, value in context.invocation_metadata()
-    }

@@ -9,22 +9,19 @@ import threading
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import grpc
 from google.protobuf import json_format
 
-from localcloud.errors import ApiError, invalid
+from localcloud.errors import invalid
 from localcloud.services._log_query import query
-from localcloud.streaming import abort, admitted, metadata
-from localcloud.transport import ConnectionFailed
+from localcloud.streaming import StreamMethod, admitted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from localcloud.cloud import Cloud
     from localcloud.store import Resource
 
 METHOD = "logging.entries.tail"
-_PATH = "/google.logging.v2.LoggingServiceV2/TailLogEntries"
 _RESOURCE = re.compile(r"(projects|folders|organizations|billingAccounts)/[^/]+(/.*)?")
 
 _LOCK = threading.Lock()
@@ -49,46 +46,28 @@ def check_resource(name: str) -> None:
         )
 
 
-def handlers(cloud: Cloud) -> list[grpc.GenericRpcHandler]:
-    """Return the handlers for one cloud's gRPC server."""
-    return [_Handlers(cloud)]
+async def tail(
+    cloud: Cloud, first: Any, _requests: AsyncIterator[Any], headers: dict[str, str]
+) -> AsyncGenerator[Any]:
+    """Yield entries that match the first request, until the client goes away."""
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Queue[Resource] = asyncio.Queue()
 
+    def tell(entry: Resource) -> None:
+        loop.call_soon_threadsafe(arrived.put_nowait, entry)
 
-class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no types
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
-
-    def service(self, handler_call_details: Any) -> Any:
-        if handler_call_details.method != _PATH:
-            return None
-        return grpc.stream_stream_rpc_method_handler(
-            self._tail,
-            request_deserializer=_types().TailLogEntriesRequest.pb().FromString,
-            response_serializer=_types().TailLogEntriesResponse.pb().SerializeToString,
-        )
-
-    async def _tail(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        first = await anext(aiter(requests))
-        loop = asyncio.get_running_loop()
-        arrived: asyncio.Queue[Resource] = asyncio.Queue()
-
-        def tell(entry: Resource) -> None:
-            loop.call_soon_threadsafe(arrived.put_nowait, entry)
-
-        try:
-            # From here on nothing is missed, whatever the questions below take.
-            with _LOCK:
-                _TAILS.setdefault(self._cloud, set()).add(tell)
-            matches = await asyncio.to_thread(_open, self._cloud, first, metadata(context))
-            while True:
-                entry = await arrived.get()
-                if matches(entry):
-                    yield _response(entry)
-        except (ApiError, ConnectionFailed) as error:
-            await abort(context, error)
-        finally:
-            with _LOCK:
-                _TAILS.get(self._cloud, set()).discard(tell)
+    try:
+        # From here on nothing is missed, whatever the questions below take.
+        with _LOCK:
+            _TAILS.setdefault(cloud, set()).add(tell)
+        matches = await asyncio.to_thread(_open, cloud, first, headers)
+        while True:
+            entry = await arrived.get()
+            if matches(entry):
+                yield _response(entry)
+    finally:
+        with _LOCK:
+            _TAILS.get(cloud, set()).discard(tell)
 
 
 def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Callable[[Resource], bool]:
@@ -102,11 +81,11 @@ def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Callable[[Resour
 
 
 def _response(entry: Resource) -> Any:
-    response = _types().TailLogEntriesResponse.pb()()
+    # a third of a second to import, which every start would take and few programs ever need
+    types = importlib.import_module("google.cloud.logging_v2.types")
+    response = types.TailLogEntriesResponse.pb()()
     json_format.ParseDict(entry, response.entries.add(), ignore_unknown_fields=True)
     return response
 
 
-def _types() -> Any:
-    # a third of a second to import, which every start would take and few programs ever need
-    return importlib.import_module("google.cloud.logging_v2.types")
+METHODS = {METHOD: StreamMethod("/google.logging.v2.LoggingServiceV2/TailLogEntries", tail)}

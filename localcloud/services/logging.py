@@ -173,6 +173,5 @@ SERVICE = Service(
     },
     required={"logging.entries.write": ("entries",), "logging.entries.list": ("resourceNames",)},
     resource=_project,
-    grpc=_log_tail.handlers,
-    streams=(_log_tail.METHOD,),
+    streams=_log_tail.METHODS,
 )

@@ -17,10 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from google.cloud import secretmanager_v1
 
 from localcloud.cloud import OWNER, Cloud
-from localcloud.service import Service
 from localcloud.services import iam, secretmanager
 from localcloud.services.cloudresourcemanager import SERVICE_V3
 from tests.localcloud.tiny_storage import STORAGE, sparse
@@ -30,41 +28,13 @@ if TYPE_CHECKING:
 
 ROBOT = "robot-one@berth-local.iam.gserviceaccount.com"
 BIG = 200 * 1024 * 1024
-_TYPES = secretmanager_v1.types
-_GRPC = {
-    "/google.cloud.secretmanager.v1.SecretManagerService/CreateSecret": (
-        _TYPES.CreateSecretRequest,
-        _TYPES.Secret,
-        "secretmanager.projects.secrets.create",
-    ),
-    "/google.cloud.secretmanager.v1.SecretManagerService/AddSecretVersion": (
-        _TYPES.AddSecretVersionRequest,
-        _TYPES.SecretVersion,
-        "secretmanager.projects.secrets.addVersion",
-    ),
-    "/google.cloud.secretmanager.v1.SecretManagerService/AccessSecretVersion": (
-        _TYPES.AccessSecretVersionRequest,
-        _TYPES.AccessSecretVersionResponse,
-        "secretmanager.projects.secrets.versions.access",
-    ),
-}
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud with open doors; this process's environment points at it."""
-    secrets = secretmanager.SERVICE
-    with_grpc = Service(
-        "secretmanager",
-        "v1",
-        secrets.handlers,
-        permissions=secrets.permissions,
-        required=secrets.required,
-        resource=secrets.resource,
-        grpc_methods=_GRPC,
-    )
     folder = tmp_path_factory.mktemp("state")
-    cloud = Cloud(folder, only=[with_grpc, iam.SERVICE, SERVICE_V3, STORAGE])
+    cloud = Cloud(folder, only=[secretmanager.SERVICE, iam.SERVICE, SERVICE_V3, STORAGE])
     cloud.enable("secretmanager.googleapis.com")
     file = folder / "sparse"
     with file.open("wb") as made:
@@ -143,7 +113,7 @@ def test_a_key_file_works_unchanged(seen: dict[str, Any]) -> None:
 
 
 def test_grpc_method_without_handler_is_unimplemented(seen: dict[str, Any]) -> None:
-    """What gRPC has and we have not says so."""
+    """What Google has and we have not says so."""
     assert seen["missing_method"] == "StatusCode.UNIMPLEMENTED"
 
 

@@ -216,6 +216,28 @@ def test_shared_interfaces_are_the_hosts_own(
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
 
 
+@pytest.mark.parametrize(
+    ("api", "path", "code"),
+    [
+        ("run", "/google.longrunning.Operations/GetOperation", "INVALID_ARGUMENT"),
+        ("cloudfunctions", "/google.iam.v1.IAMPolicy/GetIamPolicy", "INVALID_ARGUMENT"),
+        ("run", "/google.iam.v1.IAMPolicy/NoSuchMethod", "UNIMPLEMENTED"),
+        ("cloudfunctions", "/google.longrunning.Operations/CancelOperation", "UNIMPLEMENTED"),
+    ],
+)
+def test_shared_interfaces_take_names_of_the_host_only(
+    channel: Callable[..., grpc.Channel], api: str, path: str, code: str
+) -> None:
+    """What is no name there is refused as that; what the API does not mix in is not there."""
+    # the name is the first field of every such request
+    request = operations_pb2.GetOperationRequest(name="projects/berth-local/nonsense")
+
+    with pytest.raises(grpc.RpcError) as error:
+        channel(api).unary_unary(path)(request.SerializeToString())
+
+    assert error.value.code() == grpc.StatusCode[code]
+
+
 def test_method_of_another_api_is_unknown_at_a_host(
     channel: Callable[..., grpc.Channel],
 ) -> None:

@@ -1,4 +1,4 @@
-"""What only gRPC has: streaming pull, and the policy service that all resources share."""
+"""Streaming pull, which only gRPC has."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ import math
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-import grpc
-from google.iam.v1 import iam_policy_pb2, policy_pb2
-from google.protobuf import json_format
 from google.pubsub_v1 import types
 
-from localcloud.errors import ApiError, invalid
+from localcloud.errors import invalid
 from localcloud.services.pubsub.brokers import broker_of
-from localcloud.services.pubsub.grpc_face import SUBSCRIBER
 from localcloud.services.pubsub.subscriptions import check_span, refuse_pull
-from localcloud.streaming import abort, admitted, metadata
-from localcloud.transport import ConnectionFailed
+from localcloud.streaming import StreamMethod, admitted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -36,88 +31,16 @@ METHOD = "pubsub.projects.subscriptions.streamingPull"
 _MOST_AT_ONCE = 500
 _MOST_BYTES = 4_000_000
 _LEASES = range(10, 601)
-_POLICY_METHODS = {
-    SUBSCRIBER.get_iam_policy.path: ("getIamPolicy", iam_policy_pb2.GetIamPolicyRequest),
-    SUBSCRIBER.set_iam_policy.path: ("setIamPolicy", iam_policy_pb2.SetIamPolicyRequest),
-    SUBSCRIBER.test_iam_permissions.path: (
-        "testIamPermissions",
-        iam_policy_pb2.TestIamPermissionsRequest,
-    ),
-}
-_KINDS = {"topics", "subscriptions", "snapshots"}
 
 
-def handlers(cloud: Cloud) -> list[grpc.GenericRpcHandler]:
-    """Return the handlers for one cloud's gRPC server."""
-    return [_Handlers(cloud)]
-
-
-class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no types
-    """Finds the handler of a path; None leaves it to the door's own table."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
-
-    def service(self, handler_call_details: Any) -> Any:
-        path = handler_call_details.method
-        if path == SUBSCRIBER.streaming_pull.path:
-            return grpc.stream_stream_rpc_method_handler(
-                self._stream,
-                request_deserializer=types.StreamingPullRequest.pb().FromString,
-                response_serializer=types.StreamingPullResponse.pb().SerializeToString,
-            )
-        if path in _POLICY_METHODS:
-            return self._policy_handler(*_POLICY_METHODS[path])
-        return None
-
-    async def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        first = await anext(aiter(requests))
-        try:
-            stream = await asyncio.to_thread(_open, self._cloud, first, metadata(context))
-            async with aclosing(stream.run(requests)) as responses:
-                async for response in responses:
-                    yield response
-        except (ApiError, ConnectionFailed) as error:
-            await abort(context, error)
-
-    def _policy_handler(self, verb: str, request: Any) -> Any:
-        async def answer(message: Any, context: Any) -> Any:
-            try:
-                found = await asyncio.to_thread(
-                    _policy, self._cloud, verb, message, metadata(context)
-                )
-            except (ApiError, ConnectionFailed) as error:
-                await abort(context, error)
-            return json_format.ParseDict(found, _ANSWERS[verb]())
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=request.FromString,
-            response_serializer=lambda message: message.SerializeToString(),
-        )
-
-
-_ANSWERS = {
-    "getIamPolicy": policy_pb2.Policy,
-    "setIamPolicy": policy_pb2.Policy,
-    "testIamPermissions": iam_policy_pb2.TestIamPermissionsResponse,
-}
-
-
-def _policy(cloud: Cloud, verb: str, message: Any, headers: dict[str, str]) -> dict[str, Any]:
-    """Answer a method of the policy service as the REST method of the resource's kind would."""
-    parts = message.resource.split("/")
-    kind = parts[2] if len(parts) == 4 else ""  # noqa: PLR2004 - projects/p/kind/name
-    if kind not in _KINDS:
-        raise invalid(f"Invalid resource name: (name={message.resource})")
-    service = next(s for s in cloud.services if s.api == "pubsub")
-    fields = json_format.MessageToDict(message)
-    params = {"resource": fields.pop("resource")}
-    options = fields.pop("options", {})
-    if "requestedPolicyVersion" in options:
-        params["options.requestedPolicyVersion"] = options["requestedPolicyVersion"]
-    method = f"pubsub.projects.{kind}.{verb}"
-    return cloud.pipeline.call(service, method, params=params, body=fields, headers=headers)
+async def pull(
+    cloud: Cloud, first: Any, requests: AsyncIterator[Any], headers: dict[str, str]
+) -> AsyncGenerator[Any]:
+    """Yield what a subscriber's stream is sent until he goes away."""
+    stream = await asyncio.to_thread(_open, cloud, first, headers)
+    async with aclosing(stream.run(requests)) as responses:
+        async for response in responses:
+            yield response
 
 
 def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Stream:
@@ -272,3 +195,6 @@ def _fill(received: Any, item: Handed, resource: dict[str, Any]) -> None:
     received.message.publish_time.FromMicroseconds(int(message.published * 1e6))
     if resource.get("deadLetterPolicy"):
         received.delivery_attempt = item.attempt
+
+
+METHODS = {METHOD: StreamMethod("/google.pubsub.v1.Subscriber/StreamingPull", pull)}

@@ -9,7 +9,6 @@ from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Service
 from localcloud.services.pubsub import (
     brokers,
-    grpc_face,
     schemas,
     snapshots,
     streams,
@@ -128,10 +127,8 @@ SERVICE = Service(
     _handlers,
     permissions=_permissions,
     resource=_resource,
-    grpc=streams.handlers,
-    grpc_methods=grpc_face.METHODS,
     protos=Protos("google.pubsub.v1", "google.pubsub_v1"),
-    streams=(streams.METHOD,),
+    streams=streams.METHODS,
     on_start=brokers.start,
     on_stop=brokers.stop,
 )

@@ -137,11 +137,19 @@ def test_a_stream_ends_with_its_subscription(
 def test_a_stranger_cannot_open_a_stream(
     token: Callable[[str], Credentials], subscribe: Callable[..., str]
 ) -> None:
-    """A stream asks for the right to consume when it begins."""
+    """A stream asks for the right to consume when it begins, and says so as a call does."""
     with SubscriberClient(credentials=token("stranger@example.com")) as stranger:
         future = stranger.subscribe(subscribe(), callback=_ack)
-        with pytest.raises(PermissionDenied, match=r"pubsub\.subscriptions\.consume"):
+        with pytest.raises(PermissionDenied, match=r"pubsub\.subscriptions\.consume") as refused:
             future.result(30)
+
+    assert refused.value.reason == "IAM_PERMISSION_DENIED"
+
+
+def test_a_stream_without_a_request_is_refused(subscriber: SubscriberClient) -> None:
+    """Who opens a stream has to say of what."""
+    with pytest.raises(InvalidArgument):
+        next(subscriber.streaming_pull(iter([]), retry=None))
 
 
 def test_a_bad_token_is_unauthenticated(subscribe: Callable[..., str]) -> None:
