@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
@@ -93,10 +94,37 @@ def finish(cloud: Cloud, name: str, generation: str) -> Resource:
     if revision["reconciling"]:
         _prove(cloud, store, revision)
         revision = store.fetch(revision["name"])
-    failure = next((one for one in revision["conditions"] if one["state"] == FAILED), None)
-    if failure is not None:
-        raise _give_up(cloud, name, revision["name"], failure)
+    broken, blocked = _failure(revision), _blocked(store, service)
+    if broken or blocked:
+        raise _give_up(cloud, name, broken, blocked)
     return _serve(cloud, name, revision["name"])
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a revision cannot serve."""
+
+    reason: str
+    message: str
+
+
+def _failure(revision: Resource) -> _Failure | None:
+    found = next((one for one in revision["conditions"] if one["state"] == FAILED), None)
+    if found is None:
+        return None
+    short = revision["name"].rpartition("/")[2]
+    return _Failure(
+        found.get("reason") or found.get("revisionReason") or "",
+        f"Revision '{short}' is not ready and cannot serve traffic. {found.get('message', '')}",
+    )
+
+
+def _blocked(store: Collection, service: Resource) -> _Failure | None:
+    """Tell why traffic cannot go where it should: a revision it names cannot serve."""
+    wanted = [target["revision"] for target in service["traffic"] if target.get("revision")]
+    revisions = [store.find(f"{service['name']}/revisions/{short}") for short in wanted]
+    failures = (_failure(revision) for revision in revisions if revision is not None)
+    return next((failure for failure in failures if failure is not None), None)
 
 
 def _prove(cloud: Cloud, store: Collection, revision: Resource) -> None:
@@ -132,30 +160,35 @@ def _failed(reason: str, message: str, now: str) -> list[Resource]:
     return [*made, *several(kept, SUCCEEDED, now)]
 
 
-def _give_up(cloud: Cloud, name: str, revision: str, failure: Resource) -> ApiError:
-    """Mark the service; whatever served before serves on."""
-    short = revision.rpartition("/")[2]
-    message = (
-        f"Revision '{short}' is not ready and cannot serve traffic. {failure.get('message', '')}"
-    )
-    reason = failure.get("reason") or failure.get("revisionReason") or ""
+def _give_up(
+    cloud: Cloud, name: str, broken: _Failure | None, blocked: _Failure | None
+) -> ApiError:
+    """Mark the service; traffic goes where it should if revisions that can serve are there.
+
+    The latest revision is *broken*, or traffic is *blocked*; whatever served before serves on.
+    """
     now = cloud.clock.rfc3339()
 
+    def part(kind: str, why: _Failure | None) -> Resource:
+        if why is None:
+            return condition(kind, SUCCEEDED, now)
+        return condition(kind, FAILED, now, reason=why.reason, message=why.message)
+
     def mark(service: Resource) -> Resource:
-        service["terminalCondition"] = condition(
-            "Ready", FAILED, now, reason=reason, message=message
-        )
-        service["conditions"] = [
-            condition("RoutesReady", SUCCEEDED, now)
-            if service.get("latestReadyRevision")
-            else condition("RoutesReady", FAILED, now, reason=reason, message=message),
-            condition("ConfigurationsReady", FAILED, now, reason=reason, message=message),
-        ]
+        if broken is None:
+            service["latestReadyRevision"] = service["latestCreatedRevision"]
+        routes = blocked or (None if traffic.statuses(service, cloud.number) else broken)
+        if routes is None:
+            service["trafficStatuses"] = traffic.statuses(service, cloud.number)
+        service["terminalCondition"] = part("Ready", broken or blocked)
+        service["conditions"] = [part("RoutesReady", routes), part("ConfigurationsReady", broken)]
         service |= {"reconciling": False, "observedGeneration": service["generation"]}
         return service | {"etag": names.etag(service)}
 
     cloud.store.of("run").update(name, mark)
-    return ApiError(400, message, status="FAILED_PRECONDITION")
+    cloud.ingress.fleet.settle(name)
+    why = broken or blocked
+    return ApiError(400, why.message if why else "", status="FAILED_PRECONDITION")
 
 
 def _serve(cloud: Cloud, name: str, revision: str) -> Resource:
