@@ -35,6 +35,8 @@ _PREFIX = "localcloud: "
 EXPORTED = (
     "HTTPS_PROXY",
     "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
     "NO_PROXY",
     "no_proxy",
     "REQUESTS_CA_BUNDLE",

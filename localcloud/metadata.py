@@ -1,4 +1,8 @@
-"""The GCE metadata server, one loopback port per identity, as code on Google's machines sees it."""
+"""The GCE metadata server, one loopback port per identity, as code on Google's machines sees it.
+
+Google's libraries take the port from ``GCE_METADATA_HOST``. Code that asks
+``http://metadata.google.internal`` itself comes through ``http_proxy``, which is the same port.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "/computeMetadata/v1/"
 _LIFETIME = 3600
+_NAMES = frozenset({"metadata.google.internal", "metadata", "169.254.169.254"})
+"""Where Google's machines find it. Clients that know no other name ask through ``http_proxy``."""
 # how a conversation ends: the client goes, talks nonsense, or the server is closed
 _ENDINGS = (
     OSError,
@@ -77,6 +83,8 @@ class Metadata:
         """Give (status, content type, body) for one GET."""
         parts = urlsplit(target)
         path = unquote(parts.path)
+        if parts.netloc and parts.hostname not in _NAMES:
+            return 502, "text/plain", f"the local cloud has no host {parts.hostname} for http://\n"
         if path in {"/", ""}:
             return 200, "application/text", "computeMetadata/\n"
         if "x-forwarded-for" in headers:
@@ -162,7 +170,8 @@ class Metadata:
         self, email: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         with contextlib.suppress(*_ENDINGS):
-            while True:
+            verb = "GET"
+            while verb in {"GET", "HEAD"}:  # another one may bring a body, which nobody reads
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 first, *lines = head.strip().split("\r\n")
                 verb, target, _ = first.split(" ", 2)
@@ -245,4 +254,5 @@ _WORDS = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    502: "Bad Gateway",
 }

@@ -169,6 +169,8 @@ def child_environment(cloud: Cloud, serving: Serving, email: str) -> dict[str, s
     return {
         "HTTPS_PROXY": proxy,
         "https_proxy": proxy,
+        "HTTP_PROXY": f"http://{metadata}",
+        "http_proxy": f"http://{metadata}",
         "NO_PROXY": direct,
         "no_proxy": direct,
         "REQUESTS_CA_BUNDLE": bundle,

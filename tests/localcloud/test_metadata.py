@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,3 +130,37 @@ def test_a_wrong_question_is_refused(
 ) -> None:
     """Without the flavor, by a forwarder, for what is not there, or not in a form there is."""
     assert _get(cloud, path, **headers)[0] == status
+
+
+@pytest.mark.parametrize("host", ["metadata.google.internal", "169.254.169.254", "metadata"])
+def test_its_own_name_reaches_it_through_the_proxy_variable(cloud: Cloud, host: str) -> None:
+    """Code that knows only the name of Google's machines gets the same answers."""
+    assert _text(cloud, f"http://{host}{ACCOUNT}email") == ROBOT
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", f"http://localhost:1{ACCOUNT}email"])
+def test_it_is_no_way_to_other_hosts(cloud: Cloud, url: str) -> None:
+    """What comes through the proxy variable and is not for it is refused by name."""
+    status, _, text = _get(cloud, url)
+    assert status == 502
+    assert url.split("/")[2].split(":", maxsplit=1)[0] in text
+
+
+@pytest.mark.usefixtures("account")
+def test_programs_without_a_library_find_it(cloud: Cloud) -> None:
+    """With the variables a container gets, the standard library reaches Google's name for it."""
+    url = f"http://metadata.google.internal{ACCOUNT}email"
+    program = (
+        "import urllib.request as u\n"
+        f"r = u.Request({url!r}, headers={{'Metadata-Flavor': 'Google'}})\n"
+        "print(u.urlopen(r, timeout=30).read().decode())"
+    )
+    with cloud.serve():
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=cloud.environment(ROBOT),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert done.stdout.strip() == ROBOT
