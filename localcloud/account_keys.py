@@ -103,10 +103,6 @@ class AccountKeys:
         """Forget a key; what it signed is worthless from now on."""
         self._kept.delete(f"{email}/{key['id']}")
 
-    def rotate(self, email: str) -> None:
-        """Have the account sign with a new key; the old one stays published."""
-        self.make(email, kind=SYSTEM)
-
     def sign(self, email: str, payload: bytes) -> tuple[str, bytes]:
         """Sign bytes as an account; gives the key's id too."""
         key_id, private = self._signing(email)

@@ -23,6 +23,11 @@ def rfc3339(when: float) -> str:
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def seconds(duration: str | None, default: float = 0.0) -> float:
+    """Read a duration as Google's APIs write it, such as ``600s`` or ``0.5s``."""
+    return float(duration.removesuffix("s")) if duration else default
+
+
 def _nothing() -> None:
     """What a cancelled timer does."""
 

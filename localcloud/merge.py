@@ -1,4 +1,4 @@
-"""Applying a PATCH: only the paths of the mask, or everything sent."""
+"""Applying a PATCH: only the paths of the mask, everything sent, or a JSON merge patch."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ def merged(current: Resource, sent: Resource, mask: Sequence[str] = ()) -> Resou
             result.update(deepcopy(sent))
             continue
         _copy(result, sent, path.split("."))
+    return result
+
+
+def patched(current: Resource, patch: Resource) -> Resource:
+    """Give ``current`` changed as RFC 7396 says: objects merge, null removes, all else replaces."""
+    result = deepcopy(current)
+    for field, value in patch.items():
+        if value is None:
+            result.pop(field, None)
+        elif isinstance(value, dict):
+            below = result.get(field)
+            result[field] = patched(below if isinstance(below, dict) else {}, value)
+        else:
+            result[field] = deepcopy(value)
     return result
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud import image_tree
+from localcloud.clock import seconds
 from localcloud.machines import base_images, build_box, build_memory, workspace
 from localcloud.machines.builds import Built, Cancelled, Job, Outcome, StepFailed
 from localcloud.machines.docker_command import KNOWN, parse_build
@@ -351,11 +352,6 @@ DOCKER_COMMANDS: dict[
 
 def _tagged(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-
-
-def seconds(duration: str | None, default: float) -> float:
-    """Read a duration such as ``600s``."""
-    return default if not duration else float(duration.removesuffix("s"))
 
 
 def _now() -> str:

@@ -9,14 +9,13 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from localcloud.clock import rfc3339
+from localcloud import labels
+from localcloud.clock import rfc3339, seconds
 from localcloud.errors import invalid
 
 if TYPE_CHECKING:
     from localcloud.store import Resource
 
-_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _ALIAS = re.compile(r"(?!(?:latest|NEW)$)[A-Za-z][A-Za-z0-9_-]{0,62}")
 _MOST_ALIASES = 50
 _ROTATIONS = (3600, 3_153_600_000)
@@ -33,12 +32,15 @@ def check_replication(replication: Resource) -> None:
 
 def check_sent(body: Resource) -> None:
     """Refuse labels and aliases that cannot be, and two times to expire at once."""
-    for key, value in body.get("labels", {}).items():
-        if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-            raise invalid(
-                f"Label [{key}:{value}] must be lower case letters, digits, dashes and underscores, "
-                "at most 63 characters, the key beginning with a letter."
-            )
+    sent = body.get("labels", {})
+    if len(sent) > labels.MOST:
+        raise invalid(f"A secret has at most {labels.MOST} labels.")
+    unfit = labels.unfit(sent)
+    if unfit is not None:
+        raise invalid(
+            f"Label [{unfit[0]}:{unfit[1]}] must be lower case letters, digits, dashes and "
+            "underscores, at most 63 characters, the key beginning with a letter."
+        )
     aliases = body.get("versionAliases", {})
     for alias in aliases:
         if not _ALIAS.fullmatch(alias):
@@ -69,7 +71,7 @@ def settled(secret: Resource, mask: list[str], now: float) -> Resource:
         period = rotation.get("rotationPeriod")
         if period and not rotation.get("nextRotationTime"):
             raise invalid("next_rotation_time must be set if rotation_period is set.")
-        if period and not _ROTATIONS[0] <= _seconds(period) <= _ROTATIONS[1]:
+        if period and not _ROTATIONS[0] <= seconds(period) <= _ROTATIONS[1]:
             raise invalid("rotation_period must be between 3600s (1h) and 3153600000s (100y).")
     return kept
 
@@ -83,10 +85,6 @@ def over(resource: Resource, now: float, field: str = "expireTime") -> bool:
 def later(now: float, duration: str) -> str:
     """Return the moment a duration from now; 400 when no calendar has it."""
     try:
-        return rfc3339(now + _seconds(duration))
+        return rfc3339(now + seconds(duration))
     except (OverflowError, ValueError):
         raise invalid(f"The duration {duration} is too long.") from None
-
-
-def _seconds(duration: str) -> float:
-    return float(duration.removesuffix("s"))

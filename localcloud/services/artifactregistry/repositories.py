@@ -6,6 +6,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
+from localcloud import labels
 from localcloud.errors import ApiError, already_exists, invalid, not_found
 from localcloud.iam import full_name
 from localcloud.listing import filtered
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from localcloud.service import Call, Resource
 
 ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 TYPE = "google.devtools.artifactregistry.v1"
 STANDARD = ("STANDARD_REPOSITORY", "MODE_UNSPECIFIED")
 CHANGEABLE = frozenset(
@@ -159,9 +158,12 @@ def _seen(call: Call, stored: Resource) -> Resource:
 
 
 def _check_labels(body: Resource) -> None:
-    for key, value in body.get("labels", {}).items():
-        if not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
-            raise invalid(f'invalid label "{key}": "{value}"')
+    sent = body.get("labels", {})
+    if len(sent) > labels.MOST:
+        raise invalid(f"too many labels: {len(sent)}, at most {labels.MOST} are allowed")
+    unfit = labels.unfit(sent)
+    if unfit is not None:
+        raise invalid(f'invalid label "{unfit[0]}": "{unfit[1]}"')
 
 
 def _check_policies(body: Resource) -> None:

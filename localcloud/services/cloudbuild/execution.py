@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from localcloud import images
+from localcloud.clock import seconds
 from localcloud.errors import ApiError
 from localcloud.machines.builds import Built, Job, Outcome
 from localcloud.services.artifactregistry.artifacts import PushRefused, push
@@ -58,7 +59,7 @@ class Execution:
     def run(self) -> Resource:
         """Carry the build out and return it; an ApiError says that it failed."""
         began = datetime.fromisoformat(self.build["createTime"]).timestamp()
-        until = began + float(self.build["queueTtl"].removesuffix("s"))
+        until = began + seconds(self.build["queueTtl"])
         with queue.place(self.cloud, until, self.cancelled) as found:
             if self.cancelled.is_set():
                 raise ApiError(499, "Build cancelled", status="CANCELLED")

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from localcloud import images
+from localcloud.clock import seconds
 from localcloud.errors import ApiError, invalid
 from localcloud.services.cloudbuild import substitutions
 
@@ -131,7 +132,7 @@ def _check_account(build: Resource) -> None:
 
 def _check_limits(build: Resource) -> None:
     for field in ("timeout", "queueTtl"):
-        if field in build and not 0 < float(build[field].removesuffix("s")) <= LONGEST_BUILD:
+        if field in build and not 0 < seconds(build[field]) <= LONGEST_BUILD:
             raise invalid(f"invalid build: {field} must be more than 0 and at most 24 hours")
     for name in build.get("images", []):
         if "$" not in name and images.parse(name) is None:

@@ -10,13 +10,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from localcloud.clock import rfc3339
+from localcloud.clock import rfc3339, seconds
 from localcloud.errors import already_exists, invalid, not_found
 from localcloud.services.pubsub import messages
 from localcloud.services.pubsub.journal import Journal
 from localcloud.services.pubsub.messages import Draft, Message
 from localcloud.services.pubsub.shelf import Shelf
-from localcloud.services.pubsub.subscription import Subscription, seconds
+from localcloud.services.pubsub.subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -10,10 +10,11 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from localcloud import labels
+from localcloud.clock import seconds
 from localcloud.errors import ApiError, invalid
 from localcloud.service import camel
 from localcloud.services.pubsub.filters import compile_filter
-from localcloud.services.pubsub.subscription import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,9 +24,6 @@ Resource = dict[str, Any]
 _NAME = re.compile(
     r"projects/[^/]+/(topics|subscriptions|snapshots|schemas)/([A-Za-z][-A-Za-z0-9_.~+%]{2,254})"
 )
-_LABEL_KEY = re.compile(r"[a-z\u00df-\uffff][-_0-9a-z\u00df-\uffff]{0,62}")
-_LABEL_VALUE = re.compile(r"[-_0-9a-z\u00df-\uffff]{0,63}")
-_MOST_LABELS = 64
 _DAY = 86_400
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ATTEMPTS = range(5, 101)
@@ -168,16 +166,16 @@ def _refuse_unknown(body: Mapping[str, Any]) -> None:
 
 
 def _check_labels(settled: Resource) -> None:
-    labels = settled.get("labels", {})
-    if len(labels) > _MOST_LABELS:
-        raise _bad_argument(f"Invalid labels: more than {_MOST_LABELS} of them")
-    for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key):
+    sent = settled.get("labels", {})
+    if len(sent) > labels.MOST:
+        raise _bad_argument(f"Invalid labels: more than {labels.MOST} of them")
+    for key, value in sent.items():
+        if not labels.is_key(key):
             raise _bad_argument(
                 f'Invalid labels: Invalid field "labels"; key "{key}" does not conform to regular '
                 f'expression "{_LABEL_PATTERN}"'
             )
-        if not _LABEL_VALUE.fullmatch(value):
+        if not labels.is_value(value):
             raise _bad_argument(
                 f'Invalid labels: Invalid field "labels.{key}"; value "{value}" does not conform '
                 r'to regular expression "[\p{Ll}\p{Lo}\p{N}_-]{0,63}"'

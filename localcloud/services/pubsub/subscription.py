@@ -6,6 +6,7 @@ import itertools
 import os
 from typing import TYPE_CHECKING, Any
 
+from localcloud.clock import seconds
 from localcloud.services.pubsub.filters import compile_filter
 from localcloud.services.pubsub.queue import Handed, Item, Queue
 
@@ -20,11 +21,6 @@ Resource = dict[str, Any]
 
 _SECONDS_IN_DOUBT = 0.001
 """A timer is set this much late, so that what it is for has surely happened."""
-
-
-def seconds(duration: str | None, default: float = 0.0) -> float:
-    """Read a duration such as ``600s``."""
-    return float(duration.removesuffix("s")) if duration else default
 
 
 class Subscription:

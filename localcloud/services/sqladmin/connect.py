@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localcloud.clock import seconds
 from localcloud.errors import ApiError
 from localcloud.service import page
 from localcloud.services.sqladmin import certificates, progress
@@ -44,8 +45,7 @@ def generate_ephemeral(call: Call) -> Resource:
     lasts = certificates.HOUR
     wanted = call.body.get("validDuration")
     if wanted:
-        seconds = float(wanted.removesuffix("s"))
-        lasts = timedelta(seconds=min(seconds, lasts.total_seconds()))
+        lasts = timedelta(seconds=min(seconds(wanted), lasts.total_seconds()))
         if lasts <= timedelta(0):
             raise invalid_request(f"Invalid validDuration ({wanted}).")
     return {"ephemeralCert": _ephemeral(call, lasts)}

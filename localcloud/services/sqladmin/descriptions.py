@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from localcloud.services.sqladmin import tiers
@@ -77,16 +76,3 @@ def described(call: Call, body: Resource) -> Resource:
 def etag(found: Resource) -> str:
     """Return a tag of the settings."""
     return hashlib.sha256(f"{found['name']} {found['settings']}".encode()).hexdigest()
-
-
-def deep_merged(current: Resource, sent: Resource) -> Resource:
-    """Merge as JSON merge patch does: objects field by field, null removes, lists replace."""
-    result = deepcopy(current)
-    for field, value in sent.items():
-        if value is None:
-            result.pop(field, None)
-        elif isinstance(value, dict) and isinstance(result.get(field), dict):
-            result[field] = deep_merged(result[field], value)
-        else:
-            result[field] = deepcopy(value)
-    return result

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from localcloud.errors import ApiError
 from localcloud.listing import filtered
 from localcloud.machines.databases import DatabaseError, Login
+from localcloud.merge import patched
 from localcloud.service import page
 from localcloud.services.sqladmin import backups, passwords, progress, rules, tiers
 from localcloud.services.sqladmin.certificates import Certificates
-from localcloud.services.sqladmin.descriptions import deep_merged, described, etag, with_defaults
+from localcloud.services.sqladmin.descriptions import described, etag, with_defaults
 from localcloud.services.sqladmin.engines import DEFAULT_VERSION, engine
 from localcloud.services.sqladmin.gateway import gateway_of
 from localcloud.services.sqladmin.names import (
@@ -117,7 +118,7 @@ def list_instances(call: Call) -> Resource:
 
 def patch(call: Call) -> Resource:
     """Change the fields that were sent; null takes a field back to what it is by default."""
-    after = deep_merged(instance(call), call.body)
+    after = patched(instance(call), call.body)
     if not (after.get("settings") or {}).get("tier"):
         raise invalid_request("settings.tier is required.", "required")
     after["settings"] = with_defaults(after["settings"], after["databaseVersion"])

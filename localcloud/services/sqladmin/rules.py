@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from localcloud import labels
 from localcloud.errors import ApiError
 from localcloud.services.sqladmin import flags, passwords, tiers
 from localcloud.services.sqladmin.engines import kind
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,96}[a-z0-9])?")
 REGION = re.compile(r"[a-z]+-[a-z]+\d+")
-LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 LONGEST_NAME = 98
 LEAST_DISK = 10
 LOG_DAYS = {"ENTERPRISE": 7, "ENTERPRISE_PLUS": 35}
@@ -77,9 +76,9 @@ def check_settings(settings: Resource, version: str) -> None:
         raise invalid_request(f"The disk size must be at least {LEAST_DISK} GB.")
     _check_backups(settings, edition, mysql=kind(version) == "MYSQL")
     _check_network(settings.get("ipConfiguration", {}))
-    for key, value in settings.get("userLabels", {}).items():
-        if not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
-            raise invalid_request(f"Invalid user label ({key}: {value}).")
+    unfit = labels.unfit(settings.get("userLabels", {}))
+    if unfit is not None:
+        raise invalid_request(f"Invalid user label ({unfit[0]}: {unfit[1]}).")
 
 
 def _check_backups(settings: Resource, edition: str, *, mysql: bool) -> None:

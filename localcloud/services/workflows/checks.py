@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from localcloud import labels
 from localcloud.errors import ApiError, invalid, precondition
 from localcloud.workflows.compiler import compiled
 from localcloud.workflows.errors import DeployError
@@ -18,8 +19,6 @@ _ENV_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ENV_RESERVED = ("GOOGLE", "WORKFLOWS")
 _ENV_MOST = 20
 _ENV_BYTES = 4096
-_LABELS_MOST = 64
-_LABEL_LENGTH = 63
 _KEY = re.compile(
     r"projects/[^/]+/locations/(?P<place>[^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+(/cryptoKeyVersions/[^/]+)?"
 )
@@ -51,22 +50,16 @@ def stated(body: Resource, fields: Sequence[str]) -> Resource:
     }
 
 
-def check_labels(labels: dict[str, str]) -> None:
+def check_labels(sent: dict[str, str]) -> None:
     """Refuse labels beyond Google's limits."""
-    if len(labels) > _LABELS_MOST:
-        raise invalid(f"{len(labels)} labels, at most {_LABELS_MOST} allowed")
-    for key, value in labels.items():
-        if not key[:1].isalpha() or not _is_label(key) or not _is_label(value):
-            raise invalid(
-                f"label {key!r}: {value!r} must be lower-case letters, digits, underscores and "
-                "dashes, at most 63 of them, and the key must begin with a letter"
-            )
-
-
-def _is_label(text: str) -> bool:
-    """Say whether a text can be a label; letters of every script may be in it."""
-    letters = all(letter.isalnum() or letter in "_-" for letter in text)
-    return letters and text == text.lower() and len(text) <= _LABEL_LENGTH
+    if len(sent) > labels.MOST:
+        raise invalid(f"{len(sent)} labels, at most {labels.MOST} allowed")
+    unfit = labels.unfit(sent)
+    if unfit is not None:
+        raise invalid(
+            f"label {unfit[0]!r}: {unfit[1]!r} must be lower-case letters, digits, underscores and "
+            "dashes, at most 63 of them, and the key must begin with a letter"
+        )
 
 
 def _check_key(call: Call, key: str | None) -> None:
