@@ -9,7 +9,7 @@ import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from localcloud import daemon, fault_commands
 from localcloud.clock import RealClock
@@ -17,6 +17,18 @@ from localcloud.clock import RealClock
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
+
+
+class _Place(Protocol):
+    """Where a local cloud is."""
+
+    @property
+    def project(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
 
 GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
 _TOKEN_FILE_LIFETIME = 7 * 24 * 3600
@@ -162,6 +174,27 @@ def workflows(arguments: list[str]) -> int:
     return int(run(arguments) or 0)
 
 
+def gcloud_settings(place: _Place, folder: Path, *, token: Path, bundle: Path) -> dict[str, str]:
+    """Give the variables that make gcloud find a local cloud, with its own state in ``folder``."""
+    return {
+        "CLOUDSDK_CONFIG": str(folder),
+        "CLOUDSDK_CORE_PROJECT": place.project,
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(bundle),
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
+        "CLOUDSDK_PROXY_TYPE": "http",
+        "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
+        "CLOUDSDK_PROXY_PORT": str(place.port),
+        "CLOUDSDK_RUN_REGION": place.region,
+        "CLOUDSDK_FUNCTIONS_REGION": place.region,
+        "CLOUDSDK_WORKFLOWS_LOCATION": place.region,
+        "CLOUDSDK_ARTIFACTS_LOCATION": place.region,
+    }
+
+
 def say(text: str) -> None:
     """Print one line of result."""
     print(text)  # noqa: T201 - a command
@@ -188,23 +221,7 @@ def _gcloud(state: Path, running: daemon.Running, account: str) -> dict[str, str
     file = folder / f"{account}.token"
     file.touch(mode=0o600)
     file.write_text(_tokens(state).access_token(account, lifetime=_TOKEN_FILE_LIFETIME))
-    return {
-        "CLOUDSDK_CONFIG": str(folder),
-        "CLOUDSDK_CORE_PROJECT": running.project,
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
-        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
-        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(state / "keys" / "ca.pem"),
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(file),
-        "CLOUDSDK_PROXY_TYPE": "http",
-        "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
-        "CLOUDSDK_PROXY_PORT": str(running.port),
-        "CLOUDSDK_RUN_REGION": running.region,
-        "CLOUDSDK_FUNCTIONS_REGION": running.region,
-        "CLOUDSDK_WORKFLOWS_LOCATION": running.region,
-        "CLOUDSDK_ARTIFACTS_LOCATION": running.region,
-    }
+    return gcloud_settings(running, folder, token=file, bundle=state / "keys" / "ca.pem")
 
 
 def _line(entry: dict[str, Any]) -> str:

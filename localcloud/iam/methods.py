@@ -18,6 +18,7 @@ def iam_methods(
     permission: str,
     exists: Callable[[Call], object],
     public: bool = True,
+    foreseen: bool = False,
 ) -> tuple[Mapping[str, Callable[[Call], Resource]], Mapping[str, str | Needs]]:
     """Give handlers and permissions for ``prefix``.getIamPolicy, setIamPolicy, testIamPermissions.
 
@@ -26,6 +27,8 @@ def iam_methods(
         permission: of the permissions, such as ``secretmanager.secrets``.
         exists: raises 404 unless the resource is there.
         public: whether allUsers may be bound on it.
+        foreseen: whether rights can be tested before the resource is there, as gcloud does before
+            it deploys to Cloud Run.
     """
 
     def get_policy(call: Call) -> Resource:
@@ -46,7 +49,8 @@ def iam_methods(
         )
 
     def test_permissions(call: Call) -> Resource:
-        exists(call)
+        if not foreseen:
+            exists(call)
         return held(call, call.body.get("permissions", []))
 
     handlers = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localcloud.iam import iam_methods
+from localcloud.iam import ORGANIZATION, iam_methods
 from localcloud.listing import filtered
 from localcloud.protos import Protos
 from localcloud.service import PUBLIC, Call, Resource, Service, page
@@ -44,6 +44,17 @@ def search_v3(call: Call) -> Resource:
     return page(call, filtered(_visible(call, get_v3(call)), call.get("query")), "projects")
 
 
+def ancestry_v1(call: Call) -> Resource:
+    """Say what the project is in: the organisation, without folders between."""
+    organization = ORGANIZATION.rpartition("/")[2]
+    return {
+        "ancestor": [
+            {"resourceId": {"type": "project", "id": call.cloud.project}},
+            {"resourceId": {"type": "organization", "id": organization}},
+        ]
+    }
+
+
 def _visible(call: Call, project: Resource) -> list[Resource]:
     name = f"projects/{call.cloud.project}"
     allowed = call.cloud.iam.allowed(
@@ -71,11 +82,13 @@ SERVICE_V1 = Service(
     "v1",
     {
         "cloudresourcemanager.projects.get": get_v1,
+        "cloudresourcemanager.projects.getAncestry": ancestry_v1,
         "cloudresourcemanager.projects.list": list_v1,
         **_HANDLERS,
     },
     permissions={
         "cloudresourcemanager.projects.get": "resourcemanager.projects.get",
+        "cloudresourcemanager.projects.getAncestry": "resourcemanager.projects.get",
         "cloudresourcemanager.projects.list": PUBLIC,
         **_PERMISSIONS,
     },

@@ -115,3 +115,16 @@ def test_permissions_can_be_tested(cloud: Cloud, ask: Ask) -> None:
         "permissions": ["resourcemanager.projects.get"]
     }
     assert ask("POST", url, asked, who="stranger@example.com").json() == {}
+
+
+def test_a_project_is_in_its_organization(ask: Ask) -> None:
+    """The ancestry names both, nearest first, to those who may see the project."""
+    url = f"{HOST}/v1/projects/berth-local:getAncestry"
+
+    found = [one["resourceId"] for one in ask("POST", url, {}).json()["ancestor"]]
+
+    assert [(one["type"], one["id"]) for one in found] == [
+        ("project", "berth-local"),
+        ("organization", "1"),
+    ]
+    assert ask("POST", url, {}, who="stranger@example.com").status == 403

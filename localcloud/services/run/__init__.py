@@ -65,10 +65,10 @@ _PERMISSIONS = {
 }
 
 _service_handlers, _service_permissions = iam_methods(
-    f"{_AT}.services", permission="run.services", exists=services.fetch
+    f"{_AT}.services", permission="run.services", exists=services.fetch, foreseen=True
 )
 _job_handlers, _job_permissions = iam_methods(
-    f"{_AT}.jobs", permission="run.jobs", exists=jobs.fetch
+    f"{_AT}.jobs", permission="run.jobs", exists=jobs.fetch, foreseen=True
 )
 
 SERVICE = Service(

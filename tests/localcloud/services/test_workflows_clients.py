@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +23,6 @@ from tests.localcloud import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from localcloud.certificates import Authority
 
@@ -191,64 +188,6 @@ def wait_for(done: Callable[[], Any]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("waited for 30 seconds")
-
-
-GCLOUD = shutil.which("gcloud")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed")
-def test_gcloud(doors: Cloud, tmp_path: Path) -> None:
-    """Deployed, run, seen, listed, cancelled and deleted by the commands that people type."""
-    source = tmp_path / "nap.yaml"
-    source.write_text(
-        "main: {params: [a], steps: [{n: {call: sys.sleep, args: {seconds: '${a}'}}}]}"
-    )
-    assert doors.serving is not None
-    token = tmp_path / "token"
-    token.write_text(doors.tokens.access_token(OWNER))
-    environment = {
-        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-        "CLOUDSDK_CONFIG": str(tmp_path / "gcloud"),
-        "CLOUDSDK_CORE_PROJECT": doors.project,
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(doors.serving.bundle),
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
-        "CLOUDSDK_PROXY_TYPE": "http",
-        "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
-        "CLOUDSDK_PROXY_PORT": str(doors.serving.port),
-        "CLOUDSDK_WORKFLOWS_LOCATION": "europe-west1",
-    }
-
-    def gcloud(*words: str, fails: str = "") -> Any:
-        done = subprocess.run(
-            ["gcloud", "workflows", *words, "--format=json"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert bool(done.returncode) == bool(fails), done.stderr
-        assert fails in done.stderr
-        return json.loads(done.stdout or "null")
-
-    made = gcloud("deploy", "nap", f"--source={source}", "--set-env-vars=X=1", "--labels=a=b")
-    ended = gcloud("run", "nap", "--data=0")
-    name = gcloud("execute", "nap", "--data=600")["name"]
-    seen = gcloud("executions", "describe", name)
-    stopped = gcloud("executions", "cancel", name)
-    listed = gcloud("executions", "list", "nap")
-    gcloud("executions", "cancel", name, fails="FAILED_PRECONDITION")
-    gcloud("run", "nap", "--data={", fails="argument is not valid JSON")
-    gcloud("delete", "nap")
-    gcloud("describe", "nap", fails="NOT_FOUND")
-
-    assert (made["userEnvVars"], made["labels"]) == ({"X": "1"}, {"a": "b"})
-    assert (ended["state"], ended["result"]) == ("SUCCEEDED", "null")
-    assert seen["status"]["currentSteps"] == [{"routine": "main", "step": "n"}]
-    assert stopped["state"] == "CANCELLED"
-    assert [item["state"] for item in listed] == ["CANCELLED", "SUCCEEDED"]
 
 
 def test_executions_over_their_own_transport(doors: Cloud) -> None:

@@ -73,10 +73,10 @@ _TABLE |= {
     for name, (handler, needed) in _JOBS.items()
 }
 _handlers, _permissions = iam_methods(
-    "run.projects.locations.services", permission="run.services", exists=v2.fetch
+    "run.projects.locations.services", permission="run.services", exists=v2.fetch, foreseen=True
 )
 _job_handlers, _job_permissions = iam_methods(
-    "run.projects.locations.jobs", permission="run.jobs", exists=v2_jobs.fetch
+    "run.projects.locations.jobs", permission="run.jobs", exists=v2_jobs.fetch, foreseen=True
 )
 
 SERVICE = Service(

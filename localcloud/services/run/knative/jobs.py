@@ -234,8 +234,7 @@ def _shown_execution(call: Call, one: Resource) -> Resource:
     return {
         "apiVersion": _VERSION,
         "kind": "Execution",
-        "metadata": objects.metadata(call, one, marks)
-        | {"labels": {**one["labels"], _OF_JOB: one["job"]}},
+        "metadata": objects.metadata(call, one, marks, **{_OF_JOB: one["job"]}),
         "spec": inner["spec"],
         "status": status,
     }
@@ -250,11 +249,11 @@ def _shown_task(call: Call, one: Resource) -> Resource:
         "retried": one["retried"],
     }
     status |= {key: one[key] for key in ("startTime", "completionTime") if key in one}
-    labels = {**one["labels"], _OF_JOB: one["job"], _OF_EXECUTION: one["execution"]}
+    labels = {_OF_JOB: one["job"], _OF_EXECUTION: one["execution"]}
     return {
         "apiVersion": _VERSION,
         "kind": "Task",
-        "metadata": objects.metadata(call, {"etag": "", **one}, marks) | {"labels": labels},
+        "metadata": objects.metadata(call, {"etag": "", **one}, marks, **labels),
         "spec": spec,
         "status": status,
     }

@@ -70,6 +70,16 @@ def test_what_is_not_there_is_404(cloud: Cloud) -> None:
     assert get(cloud, f"{elsewhere}/services/hello").status == 404
 
 
+def test_rights_can_be_asked_for_before_a_service_is_there(cloud: Cloud) -> None:
+    """As gcloud does before the first deployment; whoever has none is told of none."""
+    url = "run.googleapis.com/v1/projects/berth-local/locations/europe-west1/services/later"
+    asked = {"permissions": ["run.services.setIamPolicy"]}
+    url = f"https://{url}:testIamPermissions"
+
+    assert Caller(cloud)("POST", url, asked).json() == asked
+    assert Caller(cloud, "stranger@example.com")("POST", url, asked).json() == {}
+
+
 def test_reading_needs_the_right_to_read(cloud: Cloud) -> None:
     """Like v2: run.services.list and run.services.get."""
     for url in (f"{HERE}/services", f"{HERE}/services/hello"):
@@ -246,6 +256,8 @@ def test_job_runs_and_its_executions_are_shown(cloud: Cloud, clock: VirtualClock
     tasks = get(cloud, f"{JOBS}/tasks?labelSelector=run.googleapis.com%2Fexecution%3D{name}").json()
     assert done["status"]["succeededCount"] == 3
     assert [one["status"]["index"] for one in tasks["items"]] == [0, 1, 2]
+    for one in (done, *tasks["items"]):
+        assert one["metadata"]["labels"]["cloud.googleapis.com/location"] == "europe-west1"
     shown = get(cloud, f"{JOBS}/jobs/work").json()
     assert shown["spec"]["template"]["spec"]["template"]["spec"]["timeoutSeconds"] == "60"
     assert shown["status"]["latestCreatedExecution"]["name"] == name
