@@ -3,49 +3,45 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import sys
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from localcloud import daemon, fault_commands
+from localcloud import daemon, fault_commands, progress
+from localcloud.arguments import STATE, state_folder
 from localcloud.clock import RealClock
+from localcloud.gcloud_settings import gcloud_settings
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
-
-
-class _Place(Protocol):
-    """Where a local cloud is."""
-
-    @property
-    def project(self) -> str: ...
-    @property
-    def region(self) -> str: ...
-    @property
-    def port(self) -> int: ...
+    from pathlib import Path
 
 
 GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
+_NOBODY = "-"
 _TOKEN_FILE_LIFETIME = 7 * 24 * 3600
 
 
 def up(given: Namespace) -> int:
     """Start the local cloud, or say that it runs."""
-    running, started = daemon.up(given.state, project=given.project, region=given.region)
+    with progress.told("starting"):
+        running, started = daemon.up(given.state, project=given.project, region=given.region)
     word = "up" if started else "already up"
     say(f"local cloud {word}: project {running.project}, door 127.0.0.1:{running.port}")
     say(f"status page: {running.page}")
+    if started:
+        say(f'use it: eval "$({_typed("env", given.state)})"')
     return 0
 
 
 def down(given: Namespace) -> int:
     """Stop the local cloud and everything it started."""
-    say("local cloud down" if daemon.down(given.state) else "local cloud was not up")
+    with progress.told("stopping what runs"):
+        stopped = daemon.down(given.state)
+    say("local cloud down" if stopped else "local cloud was not up")
     return 0
 
 
@@ -53,7 +49,7 @@ def status(given: Namespace) -> int:
     """Say whether it runs and where; exit code 3 if not."""
     running = daemon.find(given.state)
     if running is None:
-        print("down", file=sys.stderr)  # noqa: T201 - a command
+        remark(f"down; `{_typed('up', given.state)}` starts it")
         return 3
     shown = {
         "project-id": running.project,
@@ -108,23 +104,32 @@ def logs(given: Namespace) -> int:
     """Print log entries, oldest first."""
     from localcloud.store import Store
 
-    store = Store(given.state / "store.sqlite")
+    _started(given.state)
+    sources: set[str] = set()
+    with daemon.usable(given.state):
+        store = Store(given.state / "store.sqlite")
     try:
         for entry in import_module("localcloud.services.logging").entries(store):
             labels = entry.get("resource", {}).get("labels", {})
+            sources.add(_source(entry))
             if given.service in {None, *labels.values()}:
                 say(_line(entry))
     finally:
         store.close()
+    if given.service not in {None, *sources}:
+        known = ", ".join(sorted(sources - {_NOBODY})) or "nothing"
+        remark(f"{given.service!r} has logged nothing; there are entries of {known}")
     return 0
 
 
 def reset(given: Namespace) -> int:
     """Stop the local cloud and forget everything it knew."""
-    daemon.down(given.state)
-    if (given.state / "settings.json").exists():
-        shutil.rmtree(given.state)
-    say("local cloud forgotten")
+    with progress.told("stopping what runs, and removing its state"):
+        daemon.down(given.state)
+        known = (given.state / "settings.json").exists()
+        if known:
+            shutil.rmtree(given.state)
+    say("local cloud forgotten" if known else f"there is no local cloud in {given.state}")
     return 0
 
 
@@ -144,6 +149,8 @@ def calls(given: Namespace) -> int:
     if given.format == "json":
         say(json.dumps(records, indent=2))
         return 0
+    if not records and given.method is not None:
+        remark(f"{given.method} was not called; `{_typed('calls', given.state)}` prints what was")
     for record in records:
         say(f"{record['status']} {record['method']} {record['resource']} {record['who']}")
     return 0
@@ -174,44 +181,43 @@ def workflows(arguments: list[str]) -> int:
     return int(run(arguments) or 0)
 
 
-def gcloud_settings(place: _Place, folder: Path, *, token: Path, bundle: Path) -> dict[str, str]:
-    """Give the variables that make gcloud find a local cloud, with its own state in ``folder``."""
-    return {
-        "CLOUDSDK_CONFIG": str(folder),
-        "CLOUDSDK_CORE_PROJECT": place.project,
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
-        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
-        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(bundle),
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
-        "CLOUDSDK_PROXY_TYPE": "http",
-        "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
-        "CLOUDSDK_PROXY_PORT": str(place.port),
-        "CLOUDSDK_RUN_REGION": place.region,
-        "CLOUDSDK_FUNCTIONS_REGION": place.region,
-        "CLOUDSDK_WORKFLOWS_LOCATION": place.region,
-        "CLOUDSDK_ARTIFACTS_LOCATION": place.region,
-    }
-
-
 def say(text: str) -> None:
     """Print one line of result."""
     print(text)  # noqa: T201 - a command
+
+
+def remark(text: str) -> None:
+    """Print something for people beside the result."""
+    print(f"localcloud: {text}", file=sys.stderr)  # noqa: T201 - a command
 
 
 def _running(state: Path) -> daemon.Running:
     running = daemon.find(state)
     if running is None:
         raise daemon.DaemonError(
-            f"the local cloud is not up in {state}; `python -m localcloud up` starts it"
+            f"the local cloud is not up in {state}; `{_typed('up', state)}` starts it"
         )
     return running
+
+
+def _started(state: Path) -> None:
+    """Refuse a folder in which there never was a local cloud, rather than make one of it."""
+    if not (state / "settings.json").exists():
+        raise daemon.DaemonError(
+            f"there is no local cloud in {state}; `{_typed('up', state)}` starts one"
+        )
+
+
+def _typed(verb: str, state: Path) -> str:
+    """Return a command as one types it here."""
+    other = [] if state == state_folder(STATE) else ["--state", str(state)]
+    return shlex.join(["python", "-m", "localcloud", verb, *other])
 
 
 def _tokens(state: Path) -> Any:
     from localcloud.tokens import Tokens
 
+    _started(state)
     return Tokens(state / "keys", RealClock())
 
 
@@ -229,12 +235,11 @@ def _line(entry: dict[str, Any]) -> str:
     if text is None:
         payload = entry.get("jsonPayload", entry.get("protoPayload", {}))
         text = payload.get("message") or json.dumps(payload)
+    when, level = entry["timestamp"], entry.get("severity", "DEFAULT")
+    return f"{when} {level:<8} {_source(entry)}: {text}".rstrip()
+
+
+def _source(entry: dict[str, Any]) -> str:
     labels = entry.get("resource", {}).get("labels", {})
     keys = ("service_name", "job_name", "function_name", "workflow_id", "database_id", "build_id")
-    who = next((labels[key] for key in keys if key in labels), "-")
-    return f"{entry['timestamp']} {entry.get('severity', 'DEFAULT'):<8} {who}: {text}".rstrip()
-
-
-def state_folder(text: str) -> Path:
-    """Turn --state into a path that holds wherever the daemon runs."""
-    return Path(os.path.abspath(text))  # noqa: PTH100 - resolve() would follow links
+    return next((str(labels[key]) for key in keys if key in labels), _NOBODY)

@@ -118,8 +118,9 @@ def up(state: Path, *, project: str | None, region: str | None) -> tuple[Running
     """Start the daemon unless it runs, wait until everything listens; True if it was started."""
     running = find(state)
     if running is not None:
+        _same(Settings(running.project, running.region), project=project, region=region)
         return running, False
-    with _usable(state):
+    with usable(state):
         _prepare(state, project=project, region=region)
         output = (state / "daemon.log").open("ab")
     with output:
@@ -179,10 +180,10 @@ def run(state: Path) -> None:
         signal.signal(sign, lambda *_: stop.set())
     with _lock(state):
         made = settings(state)
-        with _usable(state):
+        with usable(state):
             cloud = Cloud(state, project=made.project, region=made.region)
         try:
-            with _usable(state), cloud.serve(port=_last_port(state)) as serving:
+            with usable(state), cloud.serve(port=_last_port(state)) as serving:
                 running = Running(
                     pid=os.getpid(),
                     port=serving.port,
@@ -236,7 +237,11 @@ def _prepare(state: Path, *, project: str | None = None, region: str | None = No
     if not file.exists():
         made = Settings(project or Settings.project, region or Settings.region)
         file.write_text(json.dumps(asdict(made)))
-    kept = settings(state)
+    _same(settings(state), project=project, region=region)
+
+
+def _same(kept: Settings, *, project: str | None, region: str | None) -> None:
+    """Refuse another project or region than the state was made with."""
     if (project or kept.project, region or kept.region) != (kept.project, kept.region):
         raise DaemonError(
             f"this state folder belongs to project {kept.project} in {kept.region}; use another "
@@ -306,7 +311,7 @@ def _tail(state: Path, since: int) -> str:
 
 
 @contextmanager
-def _usable(state: Path) -> Iterator[None]:
+def usable(state: Path) -> Iterator[None]:
     """Say of a state folder that cannot be used why it cannot."""
     try:
         yield

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import pytest
 from localcloud.__main__ import main
 from localcloud.cloud import Cloud
 from localcloud.daemon import EXPORTED
+from tests.localcloud.patience import eventually, gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,19 +36,6 @@ def _run(*arguments: str, state: Path) -> subprocess.CompletedProcess[str]:
 
 def _pid(state: Path) -> int:
     return int(json.loads((state / "daemon.json").read_text())["pid"])
-
-
-def _gone(pid: int) -> bool:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        if "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def _metadata(state: Path) -> str:
@@ -74,6 +61,15 @@ def test_up_again_is_harmless(up: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     assert "already up" in capsys.readouterr().out
     assert _pid(up) == pid
+
+
+@pytest.mark.parametrize("other", [["--project", "other-one"], ["--region", "us-central1"]])
+def test_up_again_is_not_another(
+    up: Path, capsys: pytest.CaptureFixture[str], other: list[str]
+) -> None:
+    """What runs is not silently taken for what was asked for."""
+    assert main(["up", "--state", str(up), *other]) == 1
+    assert "belongs to project berth-local in europe-west1" in capsys.readouterr().err
 
 
 def test_state_folder_keeps_to_itself(up: Path) -> None:
@@ -185,7 +181,7 @@ def test_another_project_needs_another_folder(
     """What a folder was made with cannot be changed by a flag."""
     (tmp_path / "settings.json").write_text((up / "settings.json").read_text())
 
-    assert main(["up", "--project", "other", "--state", str(tmp_path)]) == 1
+    assert main(["up", "--project", "other-one", "--state", str(tmp_path)]) == 1
     assert "belongs to project berth-local" in capsys.readouterr().err
 
 
@@ -218,7 +214,7 @@ def test_second_life_side_by_side(up: Path, tmp_path: Path) -> None:
 
     before = _metadata(state)
     os.kill(first["pid"], signal.SIGKILL)
-    assert _gone(first["pid"])
+    eventually(lambda: gone(first["pid"]))
     again = _run("up", state=state)
 
     assert "local cloud up" in again.stdout
@@ -227,7 +223,7 @@ def test_second_life_side_by_side(up: Path, tmp_path: Path) -> None:
     assert second["port"] == first["port"]
     assert _metadata(state) == before
     assert _run("reset", state=state).returncode == 0
-    assert _gone(second["pid"])
+    eventually(lambda: gone(second["pid"]))
     assert not state.exists()
 
 

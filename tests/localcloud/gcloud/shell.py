@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Self
 
 from localcloud.cloud import OWNER
-from localcloud.commands import gcloud_settings
+from localcloud.gcloud_settings import gcloud_settings
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
