@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from localcloud import box
+from tests.localcloud.patience import eventually, gone
 
 PLAIN_USER = 65532
 
@@ -167,14 +167,6 @@ def test_missing_workdir_is_named(image: Path) -> None:
     assert "cannot start in /nowhere" in seen.stderr
 
 
-def alive(state: Path) -> bool:
-    """Tell whether a process still runs: neither gone nor a zombie."""
-    try:
-        return state.read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 def test_program_dies_with_its_parent(image: Path, tmp_path: Path) -> None:
     """A box outlives nobody: when the starter is killed, so is the program."""
     mark = tmp_path / "pid"
@@ -191,8 +183,5 @@ def test_program_dies_with_its_parent(image: Path, tmp_path: Path) -> None:
 
     run([sys.executable, "-c", starter, str(image), str(tmp_path), project])
 
-    state = Path(f"/proc/{mark.read_text().strip()}/stat")
-    deadline = time.monotonic() + 10
-    while alive(state) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive(state)
+    pid = int(mark.read_text())
+    eventually(lambda: gone(pid))

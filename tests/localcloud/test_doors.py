@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ import requests
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services import iam, secretmanager
 from localcloud.services.cloudresourcemanager import SERVICE_V3
+from tests.localcloud.patience import eventually
 from tests.localcloud.tiny_storage import STORAGE, sparse
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def test_every_identity_has_its_own_metadata(served: Cloud, session: requests.Se
     flavour = {"Metadata-Flavor": "Google"}
 
     def get(path: str) -> requests.Response:
-        return requests.get(url + path, headers=flavour, timeout=10)
+        return requests.get(url + path, headers=flavour, timeout=30)
 
     assert get("/email").text == ROBOT
     token = get("/token").json()["access_token"]
@@ -195,7 +195,7 @@ def test_metadata_server_refuses(
     """The flavour header is needed, and other accounts' tokens are not to be had."""
     there = served.environment(OWNER)["GCE_METADATA_HOST"]
 
-    answer = requests.get(f"http://{there}{path}", headers=headers, timeout=10)
+    answer = requests.get(f"http://{there}{path}", headers=headers, timeout=30)
 
     assert answer.status_code == status
     assert answer.headers["metadata-flavor"] == "Google"
@@ -209,7 +209,7 @@ def test_door_refuses_hosts_that_are_not_here(served: Cloud, url: str) -> None:
     """Nothing leaks to the real world, and nothing pretends to be it."""
     del served
     with pytest.raises(requests.exceptions.ProxyError, match="502"):
-        requests.get(url, timeout=10)
+        requests.get(url, timeout=30)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_door_refuses_hosts_that_are_not_here(served: Cloud, url: str) -> None:
 def test_door_knows_connect_only(served: Cloud, sent: bytes, answer: bytes) -> None:
     """Anything but CONNECT to port 443 is refused in plain words."""
     assert served.serving is not None
-    with socket.create_connection(("127.0.0.1", served.serving.port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", served.serving.port), timeout=30) as wire:
         wire.sendall(sent)
         assert answer in wire.recv(200)
 
@@ -231,22 +231,19 @@ def test_door_knows_connect_only(served: Cloud, sent: bytes, answer: bytes) -> N
 def test_clients_that_hang_up_harm_nobody(served: Cloud, session: requests.Session) -> None:
     """Half a handshake, half a request, half an upload: the door goes on."""
     assert served.serving is not None
+    spool = served.state / "spool"
     for sent in (b"", b"CONN", b"CONNECT storage.googleapis.com:443 HTTP/1.1\r\n\r\n\x16\x03"):
-        with socket.create_connection(("127.0.0.1", served.serving.port), timeout=10) as wire:
+        with socket.create_connection(("127.0.0.1", served.serving.port), timeout=30) as wire:
             wire.sendall(sent)
-    with socket.create_connection(("127.0.0.1", served.serving.http_port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", served.serving.http_port), timeout=30) as wire:
         wire.sendall(
             b"POST /upload/storage/v1/b/x/o?uploadType=media HTTP/1.1\r\n"
             b"Host: storage.googleapis.com\r\nContent-Length: 100\r\n\r\nhalf"
         )
-        time.sleep(0.1)
+        eventually(lambda: list(spool.iterdir()))
 
     assert session.get("https://secretmanager.googleapis.com/v1/projects/berth-local/secrets").ok
-    spool = served.state / "spool"
-    deadline = time.monotonic() + 5
-    while list(spool.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert list(spool.iterdir()) == []
+    eventually(lambda: not list(spool.iterdir()))
 
 
 def test_sixty_four_calls_at_once(served: Cloud, session: requests.Session) -> None:
@@ -328,12 +325,12 @@ def test_control_wants_its_key(served: Cloud) -> None:
     url = f"http://127.0.0.1:{served.serving.http_port}/environment"
     headers = {"Host": "control.localcloud"}
 
-    refused = requests.post(url, headers=headers, json={"account": OWNER}, timeout=10)
+    refused = requests.post(url, headers=headers, json={"account": OWNER}, timeout=30)
     allowed = requests.post(
         url,
         headers={**headers, "X-Key": served.serving.key},
         data=json.dumps({"account": OWNER}),
-        timeout=10,
+        timeout=30,
     )
 
     assert refused.status_code == 403

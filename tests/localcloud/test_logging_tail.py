@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -17,6 +16,7 @@ from google.cloud.logging_v2.types import TailLogEntriesRequest
 
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services.logging import SERVICE
+from tests.localcloud.patience import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +60,7 @@ def test_new_entries_arrive_as_they_are_written(
     logs.log({"textPayload": "before", "severity": "ERROR"})
 
     def write() -> None:
-        while not logs.calls.of("logging.entries.tail"):
-            time.sleep(0.01)
+        eventually(lambda: logs.calls.of("logging.entries.tail"))
         logs.log({"textPayload": "quiet"})
         logs.log({"textPayload": "loud", "severity": "ERROR"})
         logs.log({"jsonPayload": {"n": 1}, "severity": "ALERT"})

@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 import textwrap
-import time
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import RealClock
@@ -14,6 +13,7 @@ from localcloud.cloud import OWNER, Cloud
 from localcloud.images import parse
 from localcloud.services import cloudfunctions, pubsub, run, secretmanager
 from localcloud.services import logging as cloudlogging
+from tests.localcloud.patience import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ ACCOUNT = "runner@berth-local.iam.gserviceaccount.com"
 
 # Answers with what it sees; its mood is set by environment variables.
 PROGRAM = """
-import http.server, json, os, pathlib, sys, time
+import http.server, json, os, pathlib, signal, sys, threading, time
 
 mood = os.environ.get("MOOD", "")
 if mood == "crash":
@@ -39,6 +39,8 @@ if mood == "slow":
 if mood == "deaf":
     time.sleep(600)
 hits, held = [], []
+told = threading.Event()
+signal.signal(signal.SIGUSR1, lambda *_: told.set())
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -52,6 +54,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(status, b"ok")
         if self.path.startswith("/sleep"):
             time.sleep(float(self.path.partition("=")[2]))
+        if self.path == "/wait":
+            told.wait(60)
         if self.path.startswith("/hold"):
             held.append(b"x" * (int(self.path.partition("=")[2]) * 2**20))
         if self.path == "/exit":
@@ -170,16 +174,16 @@ class Caller:
         data = b"" if body is None else json.dumps(body).encode()
         return self.cloud.request(method, url, headers={**sent, **(headers or {})}, body=data)
 
-    def done(self, response: Response, *, within: float = 30) -> dict[str, Any]:
+    def done(self, response: Response) -> dict[str, Any]:
         """Return the operation a call started, once it is done."""
         assert response.status == 200, response.text
         operation: dict[str, Any] = response.json()
-        until = time.monotonic() + within
-        while not operation["done"]:
-            assert time.monotonic() < until, operation
-            time.sleep(0.03)
-            operation = self("GET", operation["name"]).json()
-        return operation
+
+        def ended() -> dict[str, Any]:
+            found: dict[str, Any] = self("GET", operation["name"]).json()
+            return found if found["done"] else {}
+
+        return operation if operation["done"] else eventually(ended)
 
     def deploy(self, name: str, service: Mapping[str, Any]) -> dict[str, Any]:
         """Create a service and return its finished operation."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import time
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from tests.localcloud.patience import eventually
 from tests.localcloud.run.echo import ACCOUNT, PARENT, Caller
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def deployed(owner: Caller, name: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def waited(owner: Caller, operation: dict[str, Any]) -> dict[str, Any]:
     """Return the operation once it is done."""
-    until = time.monotonic() + 120
-    while not operation["done"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-        url = f"https://cloudfunctions.googleapis.com/v2/{operation['name']}"
-        operation = owner("GET", url).json()
-    return operation
+    url = f"https://cloudfunctions.googleapis.com/v2/{operation['name']}"
+
+    def ended() -> dict[str, Any]:
+        found: dict[str, Any] = owner("GET", url).json()
+        return found if found["done"] else {}
+
+    return operation if operation["done"] else eventually(ended, within=120)

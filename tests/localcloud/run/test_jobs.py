@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from localcloud.services.logging import entries
+from tests.localcloud.patience import eventually
 from tests.localcloud.run.echo import ACCOUNT, IMAGE, PARENT, Caller
 
 if TYPE_CHECKING:
@@ -145,20 +145,16 @@ def test_timeout_ends_the_task(owner: Caller) -> None:
     assert "configured timeout was reached" in operation["error"]["message"]
 
 
-def test_cancelled_execution_ends(owner: Caller) -> None:
+def test_cancelled_execution_ends(cloud: Cloud, owner: Caller) -> None:
     """Cancelling ends the process, and the execution says so."""
     made(owner, job("wait"))
     started = owner("POST", f"{JOB}:run", {}).json()
     name = started["metadata"]["name"]
-    until = time.monotonic() + 10
-    while "startTime" not in owner("GET", name).json() and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(0.5)
+    eventually(lambda: any("'wait'" in one.get("textPayload", "") for one in entries(cloud.store)))
 
     owner.done(owner("POST", f"{name}:cancel", {}))
 
-    while not owner("GET", started["name"]).json()["done"] and time.monotonic() < until:
-        time.sleep(0.05)
+    eventually(lambda: owner("GET", started["name"]).json()["done"])
     found = owner("GET", name).json()
     assert (found["cancelledCount"], found["failedCount"]) == (1, 0)
     assert found["conditions"][0]["executionReason"] == "CANCELLED"

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tests.localcloud.patience import eventually
 from tests.localcloud.run.echo import ACCOUNT, IMAGE, PARENT, Caller, open_cloud, service
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
 
 HOST = "https://hello-123456789012.europe-west1.run.app"
-
-
-def eventually(check: Any, within: float = 10.0) -> None:
-    """Wait until *check* says yes."""
-    until = time.monotonic() + within
-    while not check():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_service_serves_again_from_zero(cloud: Cloud, owner: Caller, tmp_path: Path) -> None:

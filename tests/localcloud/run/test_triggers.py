@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.localcloud.patience import eventually
 from tests.localcloud.run.echo import add_account
 from tests.localcloud.run.sources import (
     FUNCTIONS,
@@ -65,15 +65,17 @@ def publish(owner: Caller, text: str) -> None:
 
 def logged(owner: Caller, words: str, enough: Callable[[int], bool]) -> list[str]:
     """Wait until the function's log has enough lines with these words; returns them."""
-    until = time.monotonic() + 60
     query = f'resource.type="cloud_run_revision" AND jsonPayload.message:"{words}"'
     body = {"resourceNames": ["projects/berth-local"], "filter": query}
-    while True:
+    found: list[str] = []
+
+    def are_enough() -> bool:
         answer = owner("POST", "https://logging.googleapis.com/v2/entries:list", body)
-        found = [one["jsonPayload"]["message"] for one in answer.json().get("entries", [])]
-        if enough(len(found)) or time.monotonic() > until:
-            return found
-        time.sleep(0.1)
+        found[:] = [one["jsonPayload"]["message"] for one in answer.json().get("entries", [])]
+        return enough(len(found))
+
+    eventually(are_enough)
+    return found
 
 
 def subscriptions(owner: Caller) -> list[dict[str, Any]]:
@@ -113,16 +115,8 @@ def test_trigger_without_rights_never_reaches_the_function(owner: Caller) -> Non
 
     query = "httpRequest.status=403"
     body = {"resourceNames": ["projects/berth-local"], "filter": query}
-    until = time.monotonic() + 30
-    found: list[Any] = []
-    while not found and time.monotonic() < until:
-        found = (
-            owner("POST", "https://logging.googleapis.com/v2/entries:list", body)
-            .json()
-            .get("entries", [])
-        )
-        time.sleep(0.1)
-    assert found
+    url = "https://logging.googleapis.com/v2/entries:list"
+    eventually(lambda: owner("POST", url, body).json().get("entries"))
     assert logged(owner, "heard good", lambda _: True) == []
 
 

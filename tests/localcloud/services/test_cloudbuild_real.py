@@ -14,6 +14,7 @@ from googleapiclient.errors import HttpError
 
 from localcloud import box, image_tree
 from localcloud.cloud import Cloud
+from tests.localcloud.patience import eventually
 from tests.localcloud.wire import OWNER, client
 
 if TYPE_CHECKING:
@@ -94,10 +95,7 @@ def run(cloud: Cloud, **build: Any) -> dict[str, Any]:
     chosen = operation["metadata"]["build"]["id"]
     name = f"{PARENT}/builds/{chosen}"
     operations = client(cloud, "cloudbuild", "v1").operations()
-    for _ in range(600):
-        if operations.get(name=operation["name"]).execute().get("done"):
-            break
-        time.sleep(0.05)
+    eventually(lambda: operations.get(name=operation["name"]).execute().get("done"))
     found: dict[str, Any] = builds.get(name=name).execute()
     return found
 
@@ -270,14 +268,11 @@ def test_a_cancelled_build_stops(cloud: Cloud) -> None:
     }
     operation = builds.create(parent=PARENT, body=body).execute()
     name = f"{PARENT}/builds/{operation['metadata']['build']['id']}"
-    time.sleep(0.3)
+    eventually(lambda: builds.get(name=name).execute()["status"] == "WORKING")
     assert builds.cancel(name=name, body={}).execute()["status"] == "CANCELLED"
     operations = client(cloud, "cloudbuild", "v1").operations()
-    for _ in range(600):
-        found = operations.get(name=operation["name"]).execute()
-        if found.get("done"):
-            break
-        time.sleep(0.05)
+    eventually(lambda: operations.get(name=operation["name"]).execute().get("done"))
+    found = operations.get(name=operation["name"]).execute()
     assert found["error"]["code"] == 1
     with pytest.raises(HttpError, match="cannot cancel"):
         builds.cancel(name=name, body={}).execute()
@@ -333,12 +328,8 @@ def test_an_image_without_a_repository_is_removed(cloud: Cloud) -> None:
     repositories = client(cloud, "artifactregistry", "v1").projects().locations().repositories()
     operation = repositories.delete(name=f"{PARENT}/repositories/berth").execute()
     operations = client(cloud, "artifactregistry", "v1").projects().locations().operations()
-    for _ in range(600):
-        found = operations.get(name=operation["name"]).execute()
-        if found["done"]:
-            break
-        time.sleep(0.05)
-    assert (found["done"], found.get("error")) == (True, None)
+    eventually(lambda: operations.get(name=operation["name"]).execute()["done"])
+    assert "error" not in operations.get(name=operation["name"]).execute()
     assert not image.root.exists()
     assert cloud.images.find(TAG) is None
 
@@ -446,16 +437,10 @@ def test_builds_wait_for_their_turn_and_expire(cloud: Cloud) -> None:
     try:
         first = builds.create(parent=PARENT, body=slow).execute()["metadata"]["build"]["id"]
 
-        def status() -> str:
-            found = builds.get(name=f"{PARENT}/builds/{first}").execute()
-            return str(found["status"])
-
-        until = time.monotonic() + 30
-        while status() != "WORKING":
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        name = f"{PARENT}/builds/{first}"
+        eventually(lambda: builds.get(name=name).execute()["status"] == "WORKING")
         late = run(cloud, steps=slow["steps"], queueTtl="1s")
-        builds.cancel(name=f"{PARENT}/builds/{first}", body={}).execute()
+        builds.cancel(name=name, body={}).execute()
         next_one = run(cloud, steps=[{"name": "ubuntu", "args": ["true"]}])
     finally:
         del cloud.quotas["cloudbuild.builds"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -10,6 +9,7 @@ import pytest
 from googleapiclient.errors import HttpError
 
 from localcloud.cloud import Cloud
+from tests.localcloud.patience import eventually
 from tests.localcloud.wire import client
 
 if TYPE_CHECKING:
@@ -49,14 +49,12 @@ class Sql:
     def done(self, call: Any) -> dict[str, Any]:
         """Wait for the operation of a call and return it."""
         operation = call.execute()
-        for _ in range(400):
-            found: dict[str, Any] = (
-                self.api.operations().get(project=P, operation=operation["name"]).execute()
-            )
-            if found["status"] == "DONE":
-                return found
-            time.sleep(0.05)
-        raise AssertionError(operation)
+
+        def ended() -> Any:
+            found = self.api.operations().get(project=P, operation=operation["name"]).execute()
+            return found if found["status"] == "DONE" else None
+
+        return dict(eventually(ended))
 
     def run(self, sql: str, database: str = "postgres", instance: str = "pool") -> dict[str, Any]:
         """Execute SQL over the API as the caller's IAM user."""

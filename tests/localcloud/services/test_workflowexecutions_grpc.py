@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -18,6 +17,7 @@ from localcloud.clock import RealClock
 from localcloud.cloud import Cloud
 from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
 from localcloud.services.workflows import SERVICE as WORKFLOWS
+from tests.localcloud.patience import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +45,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
         body = json.dumps({"sourceContents": SOURCE}).encode()
         operation = made.request("POST", url, headers=headers, body=body).json()["name"]
         poll = f"https://workflows.googleapis.com/v1/{operation}"
-        while not made.request("GET", poll, headers=headers).json().get("done"):
-            time.sleep(0.01)
+        eventually(lambda: made.request("GET", poll, headers=headers).json().get("done"))
         yield made
     made.close()
 
@@ -82,9 +81,13 @@ def test_an_execution_from_beginning_to_end(
     """Create, get and list agree; the fields keep their types."""
     execution = begin(cloud, client, 0.05)
     assert execution.state == State.ACTIVE
-    while execution.state == State.ACTIVE:
-        time.sleep(0.01)
-        execution = client.get_execution(name=execution.name, **signed(cloud))
+
+    def ended() -> Any:
+        found = client.get_execution(name=name, **signed(cloud))
+        return found if found.state != State.ACTIVE else None
+
+    name = execution.name
+    execution = eventually(ended)
     assert (execution.state, execution.result) == (State.SUCCEEDED, "0.05")
     assert dict(execution.labels) == {"berth-deployment": "demo"}
     assert execution.duration.total_seconds() >= 0.05

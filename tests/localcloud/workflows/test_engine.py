@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from localcloud.workflows.compiler import compile_source
 from localcloud.workflows.effects import CallbackReceived, HttpReply, HttpRequest
 from localcloud.workflows.engine import Engine, FixedTokens, TokenError
 from localcloud.workflows.machine import Execution
+from tests.localcloud.patience import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,9 +89,7 @@ def test_sleeping_needs_no_thread(clock: RealClock) -> None:
     for execution in executions:
         execution.start()
     assert threading.active_count() - before < 50
-    deadline = time.monotonic() + 20
-    while any(e.state == "ACTIVE" for e in executions) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(lambda: all(e.state != "ACTIVE" for e in executions))
     engine.close()
     assert {execution.state for execution in executions} == {"SUCCEEDED"}
 
@@ -106,9 +104,7 @@ def test_a_busy_execution_gives_way(clock: RealClock) -> None:
     busy.start()
     assert run(engine, "- a: {return: quick}").result == "quick"
     busy.cancel()
-    deadline = time.monotonic() + 10
-    while busy.state == "ACTIVE" and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(lambda: busy.state != "ACTIVE")
     engine.close()
     assert busy.state in ("CANCELLED", "FAILED")
 
