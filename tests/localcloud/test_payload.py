@@ -110,6 +110,7 @@ def test_a_packed_body_is_unpacked(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [(GOOD, "gzip"), (gzip.compress(GOOD)[:-4], "gzip"), (GOOD, "br"), (b"", "gzip")],
+    ids=["plain", "cut short", "of another kind", "empty"],
 )
 def test_a_body_that_is_not_packed_as_it_says_is_refused(
     cloud: Cloud, body: bytes, encoding: str
