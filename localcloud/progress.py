@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _FIRST_SECONDS = 2.0
 _NEXT_SECONDS = 5.0
@@ -17,7 +17,7 @@ _NEXT_SECONDS = 5.0
 
 @contextmanager
 def told(
-    what: str, *, first: float = _FIRST_SECONDS, then: float = _NEXT_SECONDS
+    what: str | Callable[[], str], *, first: float = _FIRST_SECONDS, then: float = _NEXT_SECONDS
 ) -> Iterator[None]:
     """Say ``what`` goes on after ``first`` seconds, and again every ``then``, until it is done."""
     over = threading.Event()
@@ -30,10 +30,11 @@ def told(
         teller.join()
 
 
-def _tell(what: str, over: threading.Event, first: float, then: float) -> None:
+def _tell(what: str | Callable[[], str], over: threading.Event, first: float, then: float) -> None:
     began = time.monotonic()
     pause = first
     while not over.wait(pause):
         seconds = round(time.monotonic() - began)
-        print(f"localcloud: {what} ({seconds} s)", file=sys.stderr, flush=True)  # noqa: T201 - see above
+        now = what if isinstance(what, str) else what()
+        print(f"localcloud: {now} ({seconds} s)", file=sys.stderr, flush=True)  # noqa: T201 - see above
         pause = then

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from localcloud import progress
 from localcloud.clock import Clock, RealClock, VirtualClock
 from localcloud.workflows import web
 from localcloud.workflows.compiler import compile_source
@@ -109,10 +110,11 @@ def _run(options: argparse.Namespace) -> int:
     execution.on_end.append(lambda _execution: ended.set())
     execution.start()
     try:
-        if isinstance(clock, VirtualClock):
-            clock.run_until_idle()
-        else:
-            ended.wait()
+        with progress.told(lambda: _where(execution)):
+            if isinstance(clock, VirtualClock):
+                clock.run_until_idle()
+            else:
+                ended.wait()
     except KeyboardInterrupt:
         execution.cancel()
         _say(sys.stderr, "cancelled")
@@ -125,6 +127,12 @@ def _run(options: argparse.Namespace) -> int:
         return _FAULT
     _say(sys.stdout, to_json(execution.result, indent="  "))
     return 0
+
+
+def _where(execution: Execution) -> str:
+    """Say how far an execution is; another thread runs it meanwhile."""
+    last = "".join(f', now at "{entry.step}"' for entry in execution.history.entries[-1:])
+    return f"running: {execution.steps} steps{last}"
 
 
 def _compile(file: str, source: str) -> Program | None:
