@@ -106,7 +106,7 @@ def _find(program: Program, name: str) -> Callee:
         return Callee(name, routine.parameters, routine.check_named, routine.invoke)
     if name.startswith("googleapis."):
         connector = connectors.find(name)
-        check = partial(_check, name, connector.parameters, connector.required)
+        check = partial(_check_connector, connector)
         unordered = name not in connectors.HELPERS
         return Callee(name, connector.parameters, check, connector.run, unordered)
     function = FUNCTIONS.get(name)
@@ -131,6 +131,13 @@ def _check(
         if argument not in given:
             message = f"argument '{argument}' of function '{name}' is missing"
             raise DeployError(message)
+
+
+def _check_connector(connector: connectors.Connector, given: Sequence[str]) -> None:
+    # What stands under ``query`` is known only when the call is made.
+    elsewhere = connector.in_query if "query" in given else frozenset()
+    required = [name for name in connector.required if name not in elsewhere]
+    _check(connector.name, connector.parameters, required, given)
 
 
 def _immediate(function: Function) -> Apply:

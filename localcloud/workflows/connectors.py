@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -17,6 +17,7 @@ from localcloud.workflows.errors import DeployError, failure, type_error, value_
 from localcloud.workflows.execution_calls import run_workflow, wait_for_execution
 from localcloud.workflows.frames import Frame
 from localcloud.workflows.http_calls import with_query
+from localcloud.workflows.job_waits import WAITS, wait_for
 from localcloud.workflows.polling import POLLED, wait_for_job, wait_for_operation
 from localcloud.workflows.values import expect_type, shown
 
@@ -57,8 +58,16 @@ SERVICES: Final = frozenset(
         "workflows",
     ]
 )
-# Regional APIs whose host begins with the location, which is then an argument of its own.
-_REGIONAL: Final = frozenset({("run", "v1"), ("aiplatform", "v1"), ("aiplatform", "v1beta1")})
+# Regional APIs whose host begins with the location, and the argument that names it.
+# docs/reference/googleapis/aiplatform/v1/projects.locations.customJobs/create;
+# docs/samples/workflows-connector-documentai, .../workflows-connector-integrations
+_REGIONAL: Final = {
+    ("run", "v1"): "location",
+    ("aiplatform", "v1"): "region",
+    ("aiplatform", "v1beta1"): "region",
+    ("documentai", "v1"): "location",
+    ("integrations", "v1"): "location",
+}
 _OWN_ARGUMENTS: Final = ("body", "connector_params")
 _PLACEHOLDER: Final = re.compile(r"\{(\+?)([^}]+)\}")
 _STRAY: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -77,6 +86,8 @@ class Connector:
     parameters: tuple[str, ...]
     required: tuple[str, ...]
     run: Runner
+    # Those of the required ones that a map under ``query`` may hold as well.
+    in_query: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=32)
@@ -125,11 +136,15 @@ def _connector(
         parameters.append("body")
     if "mediaUpload" in method:
         parameters.append("uploadType")
-    if (service, version) in _REGIONAL and "location" not in own:
-        parameters.append("location")
+    region = _REGIONAL.get((service, version))
+    if region is not None and region not in own:
+        parameters.append(region)
+    # A map may stand for all parameters with a common prefix (docs/tutorials/callbacks-firestore).
+    parameters += [key.partition(".")[0] for key in own if "." in key]
     required = tuple(key for key, value in own.items() if value.get("required"))
+    in_query = frozenset(key for key in required if own[key].get("location") == "query")
     target = _Method(document, service, version, method)
-    return Connector(name, tuple(dict.fromkeys(parameters)), required, target.run)
+    return Connector(name, tuple(dict.fromkeys(parameters)), required, target.run, in_query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +189,9 @@ class _Method:
                     deadline=deadline,
                 )
             )
+        if self.method["id"] in WAITS:
+            root, wait = self.root(arguments), WAITS[self.method["id"]]
+            return (yield from wait_for(frame, wait, root, answer, call=call, deadline=deadline))
         if returned == "Job" and self.service == "bigquery":
             return (yield from wait_for_job(frame, answer, call=call, deadline=deadline))
         return answer
@@ -195,10 +213,13 @@ class _Method:
     def root(self, arguments: dict[str, Any]) -> str:
         """Give the root of the API: that of the location where the API is regional."""
         root = str(self.document["rootUrl"])
-        location = arguments.get("location")
-        if location is None or "location" in self.method.get("parameters", {}):
+        region = _REGIONAL.get((self.service, self.version))
+        if region is None or region in self.method.get("parameters", {}):
             return root
-        place: str = expect_type(location, str, "location")
+        location = arguments.get(region)
+        if location is None:
+            return root
+        place: str = expect_type(location, str, region)
         return f"https://{quote(place)}-{root.removeprefix('https://')}"
 
     def url(self, arguments: dict[str, Any]) -> str:
@@ -225,10 +246,9 @@ class _Method:
 
         url = _PLACEHOLDER.sub(fill, url)
         pairs = []
-        for key, value in arguments.items():
-            if key in in_path or key in _OWN_ARGUMENTS or value is None:
-                continue
-            if key in ("location", "query") and key not in own:
+        elsewhere = {"query", _REGIONAL.get((self.service, self.version))} - own.keys()
+        for key, value in _flat(arguments, own):
+            if key in in_path or key in _OWN_ARGUMENTS or key in elsewhere or value is None:
                 continue
             every = value if type(value) is list else [value]
             pairs += [(key, _text(item, key)) for item in every]
@@ -238,6 +258,20 @@ class _Method:
             pairs = [(key, _STRAY.sub("%25", value) if safe else value) for key, value in pairs]
             url = f"{url}?{urlencode(pairs, safe=safe, quote_via=quote)}"
         return url if "query" in own else with_query(url, arguments.get("query"))
+
+
+def _flat(arguments: dict[str, Any], own: Document) -> Iterator[tuple[str, Any]]:
+    """Give the arguments, those of a map under the dotted names of the discovery document."""
+    for key, value in arguments.items():
+        names = {name for name in own if name.startswith(f"{key}.")}
+        if key in own or not names or value is None:
+            yield key, value
+            continue
+        inner: dict[str, Any] = expect_type(value, dict, f"argument '{key}'")
+        for name, item in inner.items():
+            if f"{key}.{name}" not in names:
+                raise value_error(f"argument '{key}' has no field '{name}'")
+            yield f"{key}.{name}", item
 
 
 def _text(value: Any, key: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from localcloud.workflows import connectors, limits, operators
-from localcloud.workflows.errors import DeployError, failure, type_error
+from localcloud.workflows.errors import DeployError, type_error
 from localcloud.workflows.frames import UNSET, Frame
 from localcloud.workflows.nodes import (
     Attribute,
@@ -163,7 +163,7 @@ class Evaluator:
         """Compile a variable, or a subworkflow as a value."""
         found = self.scope.find(node.name)
         if found is not None:
-            return Code(load(node.name, *found))
+            return Code(load(*found))
         routine = self.program.routines.get(node.name)
         if routine is None or node.name == "main":
             raise unknown_symbol(node.name)
@@ -331,25 +331,22 @@ def _logical(operator: str, left: Code, right: Code) -> Code:
     return Code(flow=flow)
 
 
-def load(name: str, hops: int, place: int) -> Plain:
-    """Give the closure that reads a variable."""
+def load(hops: int, place: int) -> Plain:
+    """Give the closure that reads a variable; one to which nothing was assigned yet is null.
 
-    def unset() -> Exception:
-        return failure("KeyError", f"variable '{name}' has no value yet")
+    docs/tutorials/callbacks-firestore compares the result of a call in a ``try`` that failed
+    with null.
+    """
 
     def near(frame: Frame) -> Any:
         value = frame.values[place]
-        if value is UNSET:
-            raise unset()
-        return value
+        return None if value is UNSET else value
 
     def far(frame: Frame) -> Any:
         for _ in range(hops):
             frame = frame.up  # type: ignore[assignment]  # as many as the scope has counted
         value = frame.values[place]
-        if value is UNSET:
-            raise unset()
-        return value
+        return None if value is UNSET else value
 
     return far if hops else near
 

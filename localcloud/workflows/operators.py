@@ -174,7 +174,7 @@ def element(subject: Any, key: Any) -> Any:
             try:
                 return subject[key]
             except KeyError:
-                raise failure("KeyError", f"key not found: {key}") from None
+                raise failure("KeyError", f"KeyError: key not found: {key}") from None
         raise type_error(f"a map key must be a string or an integer; got: {shown(key)}")
     if kind is list:
         if type(key) is not int:
@@ -189,7 +189,7 @@ def assign_path(frame: Frame, place: int, keys: list[Any], value: Any) -> None:
     """Put a copy of a value at a path into a variable: map keys are made, list indices exist."""
     container = frame.values[place]
     if container is UNSET:
-        raise failure("KeyError", f"variable '{frame.names[place]}' has no value yet")
+        container = None
     for key in keys[:-1]:
         container = element(container, key)
     last = keys[-1]

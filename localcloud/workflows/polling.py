@@ -8,17 +8,21 @@ from localcloud.workflows.effects import Running
 from localcloud.workflows.errors import WorkflowError, failure
 from localcloud.workflows.frames import Frame
 
-# Cloud Run and Resource Manager are not among them: their connectors wait for nothing.
+# Of Cloud Run only the methods of v2 give operations. That both wait is said on
+# docs/reference/googleapis/run/v2/projects.locations.jobs/create and
+# docs/reference/googleapis/cloudresourcemanager/v3/projects/create.
 POLLED: Final = frozenset(
     [
         "aiplatform",
         "batch",
         "cloudbuild",
         "cloudfunctions",
+        "cloudresourcemanager",
         "compute",
         "container",
         "documentai",
         "firestore",
+        "run",
         "spanner",
         "sqladmin",
         "storagetransfer",

@@ -24,9 +24,10 @@ def way(error: WorkflowError) -> list[str]:
 
 
 def context_text(error: WorkflowError) -> str:
-    """Give the text for people: the message, the places, and the map of an HTTP error."""
+    """Give the text for people: the message, the places, and the map of what another service answered."""
     lines = [summary(error.value), *way(error)]
-    if isinstance(error.value, dict) and "HttpError" in (error.value.get("tags") or ()):
+    tags = error.value.get("tags") if isinstance(error.value, dict) else None
+    if isinstance(tags, list) and ("HttpError" in tags or "OperationError" in tags):
         try:
             lines.append(to_json(error.value, indent="  "))
         except WorkflowError:

@@ -287,12 +287,26 @@ def _try(parts: Parts, _position: Position, name: str) -> Statement:
     retry = _retry(parts["retry"]) if "retry" in parts else None
     handler = None
     if "except" in parts:
-        found = mapping(parts["except"], "'except'", ("as", "steps"))
-        if "steps" not in found:
-            refuse("'except' needs 'steps'", parts["except"])
-        error_name = variable(found["as"], "except variable") if "as" in found else None
-        handler = Handler(error_name, load_steps(found["steps"]))
+        handler = _handler(parts["except"], name)
     return Try(steps, retry, handler)
+
+
+def _handler(node: Node, name: str) -> Handler:
+    """Read ``except``: its steps, the content of a single step, or nothing at all.
+
+    docs/reference/syntax/catching-errors: the steps block is optional.
+    """
+    if not isinstance(node, Mapping):
+        refuse("'except' must be a map", node)
+    parts: Parts = {key.value: item for key, item in node.entries}
+    error_name = variable(parts["as"], "except variable") if "as" in parts else None
+    rest = tuple((key, item) for key, item in node.entries if key.value != "as")
+    if "steps" in parts:
+        mapping(node, "'except'", ("as", "steps"))
+        return Handler(error_name, load_steps(parts["steps"]))
+    if not rest:
+        return Handler(error_name, ())
+    return Handler(error_name, (load_step(name, Mapping(rest, node.position), node.position),))
 
 
 def _retry(node: Node) -> Retry:
@@ -327,7 +341,8 @@ def _retry(node: Node) -> Retry:
 
 def _raise(parts: Parts, _position: Position, _name: str) -> Statement:
     value = load_value(parts["raise"])
-    if isinstance(value, Constant) and type(value.value) not in (str, dict):
+    # false can be deployed: the sample of a vector search (workflows-demos) raises it.
+    if isinstance(value, Constant) and type(value.value) not in (str, dict, bool):
         refuse("'raise' takes a string or a map", parts["raise"])
     if isinstance(value, ListValue):
         refuse("'raise' takes a string or a map", parts["raise"])

@@ -18,6 +18,7 @@ _DOUBLE: Final = re.compile(
     r"[-+]?(?:[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)$"
 )
 _BOOLEAN: Final = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")
+_FLOW_EXPRESSION: Final = re.compile(r"[\[{,:]\s*\$\{")
 _NULL: Final = re.compile(r"(?:~|null|Null|NULL|)$")
 
 
@@ -61,6 +62,32 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 for _kind, _pattern in (("bool", _BOOLEAN), ("null", _NULL), ("int", _INTEGER), ("float", _DOUBLE)):
     # None: the pattern is tried whatever the first character is.
     _Loader.yaml_implicit_resolvers.setdefault(None, []).append((_TAG + _kind, _pattern))
+
+
+class _FlowLoader(yaml.SafeLoader):
+    """Takes expressions without quotes in ``[...]`` and ``{...}``, which is not quite YAML.
+
+    docs/reference/stdlib/sys/log: ``args: [${myVar}, "ERROR"]``.
+    """
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """Read a plain scalar; in a list or map in brackets an expression ends at its brace."""
+        if not self.flow_level or self.prefix(2) != "${":
+            return super().scan_plain()
+        start = self.get_mark()
+        text = ""
+        quoted = False
+        while (character := self.peek()) != "\0":
+            size = 2 if quoted and character == "\\" else 1
+            text += self.prefix(size)
+            self.forward(size)
+            quoted ^= character == '"'
+            if character == "}" and not quoted:
+                break
+        self.allow_simple_key = False
+        return yaml.ScalarToken(" ".join(text.split("\n")), True, start, self.get_mark())  # noqa: FBT003 - PyYAML's own order
 
 
 def _integer(text: str, position: Position) -> int:
@@ -181,13 +208,27 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
+def _documents(text: str) -> list[yaml.Node | None]:
+    try:
+        return list(yaml.compose_all(text, Loader=_Loader))
+    except yaml.YAMLError:
+        if _FLOW_EXPRESSION.search(text) is None:
+            raise
+        try:
+            return list(yaml.compose_all(text, Loader=_FlowLoader))
+        except yaml.YAMLError:
+            pass  # the error from above is told: it is the one of every other source
+        raise
+
+
 def read(text: str) -> Node:
     """Read a source; raise DeployError where it is not YAML as the service takes it."""
     if len(text.encode()) > limits.SOURCE_BYTES:
         message = f"source is larger than {limits.SOURCE_BYTES} bytes"
         raise DeployError(message)
+    text = text.removeprefix("\ufeff")
     try:
-        documents = list(yaml.compose_all(text, Loader=_Loader))
+        documents = _documents(text)
     except yaml.YAMLError as error:
         # YAML takes nearly all JSON, but not JSON indented with tabs.
         if text.lstrip()[:1] in ("{", "["):
@@ -206,4 +247,4 @@ def read(text: str) -> Node:
             "source is empty" if not documents or documents[0] is None else "more than one document"
         )
         raise DeployError(message)
-    return _Builder(text.removeprefix("\ufeff")).build(documents[0])
+    return _Builder(text).build(documents[0])

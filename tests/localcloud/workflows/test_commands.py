@@ -41,11 +41,11 @@ def test_a_failure_has_a_caret(file: Path, capsys: pytest.CaptureFixture[str]) -
     file.write_text("- a: {assign: [{m: {}}]}\n- b:\n    return: ${m.x}\n")
     assert main(["run", str(file)]) == 1
     assert capsys.readouterr().err.splitlines() == [
-        f"{file}:3:13: key not found: x",
+        f"{file}:3:13: KeyError: key not found: x",
         "        return: ${m.x}",
         "                ^^^^^^",
         'in step "b", routine "main", line: 3',
-        'payload: {"message":"key not found: x","tags":["KeyError"]}',
+        'payload: {"message":"KeyError: key not found: x","tags":["KeyError"]}',
     ]
 
 

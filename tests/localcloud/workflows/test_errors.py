@@ -34,7 +34,7 @@ def test_context_and_trace_lead_to_the_place(bench: Bench) -> None:
     """)
     assert execution.error is not None
     assert context_text(execution.error).splitlines() == [
-        "key not found: missing",
+        "KeyError: key not found: missing",
         'in step "inner", routine "sub", line: 9',
         'in step "outer", routine "main", line: 4',
     ]
