@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud import latency, services
 from localcloud.account_keys import AccountKeys
+from localcloud.belongings import Belongings
 from localcloud.calls import CallLog
 from localcloud.clock import Clock, RealClock, VirtualClock
 from localcloud.constraints import Constraints
@@ -107,6 +108,7 @@ class Cloud(Trouble):
         self.constraints = Constraints(self)
         self.machines = Machines(self, machines or ("paper" if virtual else "real"))
         self.operations = Operations(self)
+        self.belongings = Belongings(self)
         self.services = only if only is not None else registered()
         self.router = Router(self.services)
         self.pipeline = Pipeline(self)

@@ -6,8 +6,8 @@ import asyncio
 import importlib
 import re
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from google.protobuf import json_format
 
@@ -16,7 +16,7 @@ from localcloud.services._log_query import query
 from localcloud.streaming import StreamMethod, admitted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
     from localcloud.cloud import Cloud
     from localcloud.store import Resource
@@ -24,16 +24,34 @@ if TYPE_CHECKING:
 METHOD = "logging.entries.tail"
 _RESOURCE = re.compile(r"(projects|folders|organizations|billingAccounts)/[^/]+(/.*)?")
 
-_LOCK = threading.Lock()
-_TAILS: WeakKeyDictionary[Cloud, set[Callable[[Resource], None]]] = WeakKeyDictionary()
+
+class _Tails:
+    """Who tails the logs of a cloud."""
+
+    def __init__(self, _: Cloud) -> None:
+        self._lock = threading.Lock()
+        self._tails: set[Callable[[Resource], None]] = set()
+
+    def announce(self, entry: Resource) -> None:
+        with self._lock:
+            tails = list(self._tails)
+        for tell in tails:
+            tell(entry)
+
+    @contextmanager
+    def hearing(self, tell: Callable[[Resource], None]) -> Iterator[None]:
+        with self._lock:
+            self._tails.add(tell)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._tails.discard(tell)
 
 
 def announce(cloud: Cloud, entry: Resource) -> None:
     """Tell whoever tails the logs of a cloud of a new entry."""
-    with _LOCK:
-        tails = list(_TAILS.get(cloud, ()))
-    for tail in tails:
-        tail(entry)
+    cloud.belongings.get(_Tails).announce(entry)
 
 
 def check_resource(name: str) -> None:
@@ -56,18 +74,13 @@ async def tail(
     def tell(entry: Resource) -> None:
         loop.call_soon_threadsafe(arrived.put_nowait, entry)
 
-    try:
-        # From here on nothing is missed, whatever the questions below take.
-        with _LOCK:
-            _TAILS.setdefault(cloud, set()).add(tell)
+    # From here on nothing is missed, whatever the questions below take.
+    with cloud.belongings.get(_Tails).hearing(tell):
         matches = await asyncio.to_thread(_open, cloud, first, headers)
         while True:
             entry = await arrived.get()
             if matches(entry):
                 yield _response(entry)
-    finally:
-        with _LOCK:
-            _TAILS.get(cloud, set()).discard(tell)
 
 
 def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Callable[[Resource], bool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,26 +19,33 @@ worth is what this stands for.
 """
 
 _GLANCE_SECONDS = 0.2
-_CHANGED = threading.Condition()
-_WORKING: WeakKeyDictionary[Cloud, int] = WeakKeyDictionary()
+
+
+class _Places:
+    """How many are taken, and word of each that gets free."""
+
+    def __init__(self, _: Cloud) -> None:
+        self.changed = threading.Condition()
+        self.taken = 0
 
 
 @contextmanager
 def place(cloud: Cloud, until: float, cancelled: threading.Event) -> Iterator[bool]:
     """Wait for a place among the builds that are carried out; False when it came too late."""
     most = cloud.quotas.get("cloudbuild.builds", AT_ONCE)
-    with _CHANGED:
-        while _WORKING.get(cloud, 0) >= most:
+    places = cloud.belongings.get(_Places)
+    with places.changed:
+        while places.taken >= most:
             if cloud.clock.now() >= until or cancelled.is_set():
                 break
-            _CHANGED.wait(_GLANCE_SECONDS)
-        found = _WORKING.get(cloud, 0) < most
+            places.changed.wait(_GLANCE_SECONDS)
+        found = places.taken < most
         if found:
-            _WORKING[cloud] = _WORKING.get(cloud, 0) + 1
+            places.taken += 1
     try:
         yield found
     finally:
         if found:
-            with _CHANGED:
-                _WORKING[cloud] -= 1
-                _CHANGED.notify_all()
+            with places.changed:
+                places.taken -= 1
+                places.changed.notify_all()

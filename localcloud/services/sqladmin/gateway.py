@@ -40,22 +40,15 @@ BEGINS = {"POSTGRES": postgres_login.admitted, "MYSQL": mysql_login.admitted}
 
 log = logging.getLogger(__name__)
 
-_gateways: dict[Cloud, Gateway] = {}
-_making = threading.Lock()
-
 
 def gateway_of(cloud: Cloud) -> Gateway:
     """Give the gateway of a cloud."""
-    with _making:
-        if cloud not in _gateways:
-            _gateways[cloud] = Gateway(cloud)
-        return _gateways[cloud]
+    return cloud.belongings.get(Gateway)
 
 
 def shut(cloud: Cloud) -> None:
     """Close every listener of a cloud."""
-    with _making:
-        found = _gateways.pop(cloud, None)
+    found = cloud.belongings.take(Gateway)
     if found is not None:
         found.shut()
 

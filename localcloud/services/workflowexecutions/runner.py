@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from localcloud.clock import Timer, VirtualClock
 from localcloud.services.workflowexecutions import callbacks, entries, logs
@@ -37,16 +35,11 @@ log = logging.getLogger(__name__)
 
 _CANCELLED = {"payload": '"Execution cancelled."', "context": "Execution cancelled."}
 _PATIENCE = 2.0  # seconds a cancellation waits for the execution to notice it
-_runners: WeakKeyDictionary[Any, Runner] = WeakKeyDictionary()
-_making = threading.Lock()
 
 
 def runner_of(cloud: Cloud) -> Runner:
     """Give the runner of a cloud."""
-    with _making:
-        if cloud not in _runners:
-            _runners[cloud] = Runner(cloud)
-        return _runners[cloud]
+    return cloud.belongings.get(Runner)
 
 
 def on_start(cloud: Cloud) -> None:
@@ -56,8 +49,7 @@ def on_start(cloud: Cloud) -> None:
 
 def on_stop(cloud: Cloud) -> None:
     """Let executions rest where they are."""
-    with _making:
-        runner = _runners.pop(cloud, None)
+    runner = cloud.belongings.take(Runner)
     if runner is not None:
         runner.engine.close()
 
