@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from localcloud import commands, progress
 from localcloud.__main__ import main, parser
 from localcloud.store import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COMMANDS = {"up", "down", "status", "env", "token", "link", "logs", "calls", "faults", "group"}
 COMMANDS |= {"reset", "workflows", "daemon"}
@@ -27,6 +25,14 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     assert {name for name in COMMANDS if f"\n    {name} " not in told} == set()
     assert "first steps:" in told
+
+
+def test_the_readme_has_every_command() -> None:
+    """And none that is not there."""
+    readme = Path(commands.__file__).with_name("README.md").read_text()
+    table = readme.partition("## Commands")[2].partition("## ")[0]
+
+    assert set(re.findall(r"^\| `(\w+)", table, flags=re.MULTILINE)) == COMMANDS
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -10,7 +10,9 @@ from schemas.deployment import State
 from tests.repository.problems_page import PAGE, page
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "localcloud" / "README.md"])
+PAGES = sorted(
+    page for folder in ("*.md", "docs/**/*.md", "localcloud/**/*.md") for page in ROOT.glob(folder)
+)
 
 
 def test_the_page_of_problems_is_what_the_code_raises() -> None:
