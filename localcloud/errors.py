@@ -161,9 +161,9 @@ def error_info(reason: str, *, domain: str = "googleapis.com", **metadata: str) 
     return detail
 
 
-def by_status(status: str, message: str, *, reason: str | None = None) -> ApiError:
+def by_status(status: str, message: str) -> ApiError:
     """Build an error from its canonical status alone."""
-    return ApiError(HTTP_STATUS[status], message, status=status, reason=reason)
+    return ApiError(HTTP_STATUS[status], message, status=status)
 
 
 def not_found(message: str) -> ApiError:

@@ -97,9 +97,9 @@ class Call:
             return
         self.cloud.iam.check(self.caller.member, permission, api or self.service.api, resource)
 
-    def mask(self, param: str = "updateMask") -> list[str]:
-        """Give a field mask as camelCase paths; empty when the caller sent none."""
-        raw = self.params.get(param) or ""
+    def mask(self) -> list[str]:
+        """Give the update mask as camelCase paths; empty when the caller sent none."""
+        raw = self.params.get("updateMask") or ""
         return [camel(path.strip()) for path in raw.split(",") if path.strip()]
 
     def bytes_field(self, value: str) -> bytes:

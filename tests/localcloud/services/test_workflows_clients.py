@@ -20,9 +20,10 @@ from localcloud.services import iam
 from localcloud.services.workflowexecutions import SERVICE as EXECUTIONS
 from localcloud.services.workflows import SERVICE, SERVICE_V1BETA
 from tests.localcloud import wire
+from tests.localcloud.patience import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from localcloud.certificates import Authority
 
@@ -157,10 +158,10 @@ def test_the_discovery_client(doors: Cloud) -> None:
     run = wire.client(doors, "workflowexecutions", "v1").projects().locations().workflows()
     body = {"sourceContents": GOOD, "executionHistoryLevel": "EXECUTION_HISTORY_DETAILED"}
     made = deploy.workflows().create(parent=PARENT, workflowId="found", body=body).execute()
-    wait_for(lambda: deploy.operations().get(name=made["name"]).execute().get("done"))
+    eventually(lambda: deploy.operations().get(name=made["name"]).execute().get("done"))
     name = f"{PARENT}/workflows/found"
     execution = run.executions().create(parent=name, body={"argument": "[1]"}).execute()["name"]
-    wait_for(lambda: run.executions().get(name=execution).execute()["state"] == "SUCCEEDED")
+    eventually(lambda: run.executions().get(name=execution).execute()["state"] == "SUCCEEDED")
 
     steps = run.executions().stepEntries().list(parent=execution).execute()["stepEntries"]
     assert [(step["step"], step["variableData"]["variables"]) for step in steps] == [
@@ -181,15 +182,6 @@ def test_the_discovery_client(doors: Cloud) -> None:
         ).execute()
 
 
-def wait_for(done: Callable[[], Any]) -> None:
-    """Wait until something is so."""
-    for _ in range(600):
-        if done():
-            return
-        time.sleep(0.05)
-    raise AssertionError("waited for 30 seconds")
-
-
 def test_executions_over_their_own_transport(doors: Cloud) -> None:
     """The client of executions has gRPC alone: started, seen, listed, refused."""
     deployer: Any = workflows_v1.WorkflowsClient(credentials=signed(doors))
@@ -197,7 +189,7 @@ def test_executions_over_their_own_transport(doors: Cloud) -> None:
     client: Any = executions_v1.ExecutionsClient(credentials=signed(doors))
     wanted = executions_v1.Execution(argument=json.dumps({"n": 7}), labels={"a": "b"})
     execution = client.create_execution(parent=name, execution=wanted)
-    wait_for(lambda: client.get_execution(name=execution.name).state != STATE.ACTIVE)
+    eventually(lambda: client.get_execution(name=execution.name).state != STATE.ACTIVE)
     execution = client.get_execution(name=execution.name)
 
     assert (execution.state, json.loads(execution.result)) == (STATE.SUCCEEDED, {"n": 7})

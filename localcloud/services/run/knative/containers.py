@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import invalid
+from localcloud.services.run.knative import objects
 
 if TYPE_CHECKING:
     from localcloud.store import Resource
@@ -38,17 +39,9 @@ def to_v2(spec: Resource, annotations: Resource) -> Resource:
     marks = dict(annotations)
     made: Resource = {"containers": [_container(one) for one in spec.get("containers", [])]}
     volumes = [_volume(one, marks) for one in spec.get("volumes", [])]
-    made["annotations"] = {}
-    for key in sorted(marks):
-        value = marks[key]
-        if key in _READ:
-            _READ[key](made, value)
-        elif key in _NOTED:
-            continue
-        elif key.partition("/")[0].endswith((RUN, "knative.dev")):
-            raise invalid(f"annotation {key!r} has no local counterpart")
-        else:
-            made["annotations"][key] = value
+    for key in sorted(_READ.keys() & marks.keys()):
+        _READ[key](made, marks[key])
+    made["annotations"] = objects.unread(marks, {*_READ, *_NOTED})
     made["volumes"] = [*volumes, *made.pop("sockets", [])]
     if spec.get("serviceAccountName"):
         made["serviceAccount"] = spec["serviceAccountName"]

@@ -157,11 +157,7 @@ def _written(call: Call, name: str, write: Callable[[Call], Resource]) -> Resour
     }
     template |= {key: tasks[key] for key in ("taskCount", "parallelism") if tasks.get(key)}
     own = sent.get("metadata", {})
-    marks = {
-        key: value
-        for key, value in own.get("annotations", {}).items()
-        if not key.partition("/")[0].endswith((RUN, "knative.dev"))
-    }
+    marks = objects.plain(own.get("annotations", {}))
     labels = objects.plain(own.get("labels", {}))
     call.body = {"template": template, "labels": labels, "annotations": marks}
     call.params["validateOnly"] = call.get("dryRun") == "all"

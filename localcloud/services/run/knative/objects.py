@@ -10,7 +10,7 @@ from localcloud.errors import ApiError, invalid
 from localcloud.services.run import conditions as states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from localcloud.service import Call
     from localcloud.store import Resource
@@ -68,9 +68,17 @@ def selected(call: Call) -> dict[str, str]:
     return found
 
 
-def plain(labels: Resource) -> Resource:
-    """Return labels without those in the namespaces of Google and Knative."""
-    return {key: value for key, value in labels.items() if not _is_ours(key)}
+def plain(marks: Resource) -> Resource:
+    """Return labels or annotations without those in the namespaces of Google and Knative."""
+    return {key: value for key, value in marks.items() if not _is_ours(key)}
+
+
+def unread(marks: Resource, read: Container[str]) -> Resource:
+    """Return the annotations that mean nothing to Cloud Run; refuse what would, were it read."""
+    for key in marks:
+        if _is_ours(key) and key not in read:
+            raise invalid(f"annotation {key!r} has no local counterpart")
+    return plain(marks)
 
 
 def _is_ours(key: str) -> bool:

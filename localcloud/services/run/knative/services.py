@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from localcloud.errors import ApiError, invalid
+from localcloud.errors import ApiError
 from localcloud.services.run import services, traffic
 from localcloud.services.run.knative import containers, objects
 from localcloud.services.run.knative.containers import RUN
@@ -143,7 +143,6 @@ def _as_v2(call: Call) -> None:
 
 def _read_marks(made: Resource, marks: Resource) -> None:
     scaling: Resource = {}
-    made["annotations"] = {}
     for key, value in marks.items():
         if key in _FIELDS:
             field, read, _ = _FIELDS[key]
@@ -151,12 +150,7 @@ def _read_marks(made: Resource, marks: Resource) -> None:
         elif key in _SCALING:
             field, read = _SCALING[key]
             scaling[field] = read(value)
-        elif key in _OWN:
-            continue
-        elif key.partition("/")[0].endswith((RUN, "knative.dev")):
-            raise invalid(f"annotation {key!r} has no local counterpart")
-        else:
-            made["annotations"][key] = value
+    made["annotations"] = objects.unread(marks, {*_FIELDS, *_SCALING, *_OWN})
     if scaling:
         made["scaling"] = scaling
 
