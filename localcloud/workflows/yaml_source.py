@@ -71,6 +71,7 @@ class _FlowLoader(yaml.SafeLoader):
     """
 
     yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+    found = False
 
     def scan_plain(self) -> yaml.ScalarToken:
         """Read a plain scalar; in a list or map in brackets an expression ends at its brace."""
@@ -87,6 +88,7 @@ class _FlowLoader(yaml.SafeLoader):
             if character == "}" and not quoted:
                 break
         self.allow_simple_key = False
+        self.found = True
         return yaml.ScalarToken(" ".join(text.split("\n")), True, start, self.get_mark())  # noqa: FBT003 - PyYAML's own order
 
 
@@ -212,13 +214,24 @@ def _documents(text: str) -> list[yaml.Node | None]:
     try:
         return list(yaml.compose_all(text, Loader=_Loader))
     except yaml.YAMLError:
-        if _FLOW_EXPRESSION.search(text) is None:
+        documents = _flow_documents(text)
+        if documents is None:
             raise
-        try:
-            return list(yaml.compose_all(text, Loader=_FlowLoader))
-        except yaml.YAMLError:
-            pass  # the error from above is told: it is the one of every other source
-        raise
+        return documents
+
+
+def _flow_documents(text: str) -> list[yaml.Node | None] | None:
+    """Give the documents if expressions without quotes are all that is wrong with the source."""
+    if _FLOW_EXPRESSION.search(text) is None:
+        return None
+    try:
+        loader = _FlowLoader(text)
+        documents = []
+        while loader.check_node():
+            documents.append(loader.get_node())
+    except yaml.YAMLError:
+        return None
+    return documents if loader.found else None
 
 
 def read(text: str) -> Node:
