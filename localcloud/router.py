@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ _REGIONAL = (
     re.compile(r"[a-z]+-[a-z]+[0-9]+-(?P<api>[a-z]+)\.googleapis\.com"),
     re.compile(r"(?P<api>[a-z]+)\.mtls\.googleapis\.com"),
 )
+_REMEMBERED = 500
 _EXTRA = re.compile(r"\{([a-z_]+)(\+?)\}")
 
 
@@ -57,6 +59,8 @@ class Router:
         """Check the services' tables against their documents; a wrong one stops the program."""
         self.services = list(services)
         self._hosts: dict[str, list[Service]] = {}
+        # a call asks twice, before its body is here and after, and the next one is often the same
+        self._found = lru_cache(_REMEMBERED)(self._find)
         for service in self.services:
             check(service)
 
@@ -84,6 +88,9 @@ class Router:
 
     def find(self, host: str, verb: str, path: str) -> Route:
         """Give the route of a request, by its raw (still percent-encoded) path."""
+        return self._found(host, verb, path)
+
+    def _find(self, host: str, verb: str, path: str) -> Route:
         wrong_verb = False
         for service in self._of(host):
             verb_taken = False
