@@ -8,6 +8,7 @@ import sys
 
 from localcloud import arguments, commands, fault_commands
 from localcloud.daemon import DaemonError
+from localcloud.gcloud_settings import GCLOUD_CLIENT
 
 _PROGRAM = "python -m localcloud"
 _USE = """\
@@ -55,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     token = verb("token", commands.token, "print an ID token of somebody")
     token.add_argument("email", metavar="EMAIL", type=arguments.email)
     token.add_argument(
-        "--audience", default=commands.GCLOUD_CLIENT, help="gcloud's own client ID unless given"
+        "--audience", default=GCLOUD_CLIENT, help="gcloud's own client ID unless given"
     )
     kinds = token.add_mutually_exclusive_group()
     kinds.add_argument("--access", action="store_true", help="an access token instead")

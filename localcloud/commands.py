@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import daemon, fault_commands, progress
 from localcloud.arguments import STATE, state_folder
 from localcloud.clock import RealClock
-from localcloud.gcloud_settings import gcloud_settings
+from localcloud.gcloud_settings import credentials_file, gcloud_settings
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
 _NOBODY = "-"
-_TOKEN_FILE_LIFETIME = 7 * 24 * 3600
 
 
 def up(given: Namespace) -> int:
@@ -85,14 +83,7 @@ def token(given: Namespace) -> int:
     """Print an ID token, an access token, or a credentials file with a refresh token."""
     tokens = _tokens(given.state)
     if given.refresh:
-        file = {
-            "type": "authorized_user",
-            "client_id": GCLOUD_CLIENT,
-            "client_secret": "local",
-            "refresh_token": tokens.refresh_token(given.email),
-            "universe_domain": "googleapis.com",
-        }
-        say(json.dumps(file, indent=2))
+        say(credentials_file(tokens.refresh_token(given.email)))
     elif given.access:
         say(tokens.access_token(given.email))
     else:
@@ -224,10 +215,11 @@ def _tokens(state: Path) -> Any:
 def _gcloud(state: Path, running: daemon.Running, account: str) -> dict[str, str]:
     folder = state / "gcloud"
     folder.mkdir(exist_ok=True)
-    file = folder / f"{account}.token"
+    file = folder / f"{account}.json"
     file.touch(mode=0o600)
-    file.write_text(_tokens(state).access_token(account, lifetime=_TOKEN_FILE_LIFETIME))
-    return gcloud_settings(running, folder, token=file, bundle=state / "keys" / "ca.pem")
+    file.write_text(credentials_file(_tokens(state).refresh_token(account)))
+    bundle = state / "keys" / "ca.pem"
+    return gcloud_settings(running, folder, account=account, credentials=file, bundle=bundle)
 
 
 def _line(entry: dict[str, Any]) -> str:

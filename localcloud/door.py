@@ -33,13 +33,29 @@ _BROWSER = re.compile(
 """Asks the door itself: a browser for the status page, or a client that can use no proxy."""
 
 
+_LOOPBACK = re.compile(
+    rb"(?:GET|HEAD) http://(?:127\.0\.0\.1|localhost):(\d+)/[^\r\n]* HTTP/1\.[01]\r\n"
+)
+"""A client that sends its questions to the metadata server through the proxy as well, as gcloud."""
+
+
 class Door:
     """Every host is let in that some part of the local cloud answers for; others are refused."""
 
-    def __init__(self, authority: Authority, *, serves: Callable[[str], bool]) -> None:
-        """Use certificates of ``authority``; ``serves`` tells which hosts exist here."""
+    def __init__(
+        self,
+        authority: Authority,
+        *,
+        serves: Callable[[str], bool],
+        metadata: Callable[[int], bool] = lambda _: False,
+    ) -> None:
+        """Use certificates of ``authority``; ``serves`` tells which hosts exist here.
+
+        ``metadata`` tells which ports of loopback are metadata servers.
+        """
         self._authority = authority
         self._serves = serves
+        self._metadata = metadata
         self._server: asyncio.Server | None = None
         self._http = 0
         self._grpc: Callable[[str], Awaitable[int]] | None = None
@@ -80,6 +96,10 @@ class Door:
         found = _CONNECT.match(head)
         if found is None and _BROWSER.match(head):
             await self._forward(self._http, reader, writer, head)
+            return
+        loopback = _LOOPBACK.match(head)
+        if loopback is not None and self._metadata(int(loopback[1])):
+            await self._forward(int(loopback[1]), reader, writer, head)
             return
         if found is None:
             await _refuse(writer, "405 Method Not Allowed", "this proxy knows CONNECT only")

@@ -1,7 +1,8 @@
-"""The variables that make gcloud find a local cloud."""
+"""What makes gcloud find a local cloud, and be somebody there."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -19,8 +20,30 @@ class _Place(Protocol):
     def port(self) -> int: ...
 
 
-def gcloud_settings(place: _Place, folder: Path, *, token: Path, bundle: Path) -> dict[str, str]:
-    """Give the variables that make gcloud find a local cloud, with its own state in ``folder``."""
+GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
+"""The client id gcloud asks for tokens with, and so the audience of its ID tokens."""
+
+
+def credentials_file(refresh_token: str) -> str:
+    """Give the text of an ``authorized_user`` file, which is what a person's login leaves behind."""
+    file = {
+        "type": "authorized_user",
+        "client_id": GCLOUD_CLIENT,
+        "client_secret": "local",
+        "refresh_token": refresh_token,
+        "universe_domain": "googleapis.com",
+    }
+    return json.dumps(file, indent=2)
+
+
+def gcloud_settings(
+    place: _Place, folder: Path, *, account: str, credentials: Path, bundle: Path
+) -> dict[str, str]:
+    """Give the variables that make gcloud find a local cloud, with its own state in ``folder``.
+
+    It is *account*, by a file with its refresh token: that gives access tokens for as long as the
+    shell lives, and ID tokens, which a file with an access token does not.
+    """
     return {
         "CLOUDSDK_CONFIG": str(folder),
         "CLOUDSDK_CORE_PROJECT": place.project,
@@ -29,7 +52,8 @@ def gcloud_settings(place: _Place, folder: Path, *, token: Path, bundle: Path) -
         "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
         "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
         "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(bundle),
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
+        "CLOUDSDK_CORE_ACCOUNT": account,
+        "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": str(credentials),
         "CLOUDSDK_PROXY_TYPE": "http",
         "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
         "CLOUDSDK_PROXY_PORT": str(place.port),

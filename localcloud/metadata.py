@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "/computeMetadata/v1/"
 _LIFETIME = 3600
-_NAMES = frozenset({"metadata.google.internal", "metadata", "169.254.169.254"})
-"""Where Google's machines find it. Clients that know no other name ask through ``http_proxy``."""
+_NAMES = frozenset({"metadata.google.internal", "metadata", "169.254.169.254", "127.0.0.1"})
+"""Where Google's machines find it, and we. Who knows no other name asks through ``http_proxy``."""
 # how a conversation ends: the client goes, talks nonsense, or the server is closed
 _ENDINGS = (
     OSError,
@@ -56,6 +56,13 @@ class Metadata:
 
                 self._servers[email] = await self._listen(email, answer)
             return int(self._servers[email].sockets[0].getsockname()[1])
+
+    def listens(self, port: int) -> bool:
+        """Tell whether a port is one of these servers."""
+        return any(
+            server.sockets and server.sockets[0].getsockname()[1] == port
+            for server in self._servers.values()
+        )
 
     async def resume(self) -> None:
         """Open the ports of the last time again, for shells that still have them exported."""

@@ -46,6 +46,7 @@ _MALFORMED = (
     "The request failed because either the HTTP response was malformed or connection to the "
     "instance had an error."
 )
+_ON_PAPER = "Containers are on paper here: cloud.ingress.mount gives this host an application."
 
 
 class Turned(Exception):  # noqa: N818 - an answer, not an error of ours
@@ -87,7 +88,9 @@ class Visit:
 
     @property
     def address(self) -> str:
-        """The loopback URL of the instance."""
+        """The loopback URL of the instance; Turned when it is one on paper, which has none."""
+        if self.instance.port is None:
+            raise Turned(503, self.path, route=self.route, log=_ON_PAPER)
         return f"http://127.0.0.1:{self.instance.port}"
 
     def broken(self) -> Turned:

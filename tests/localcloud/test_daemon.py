@@ -105,7 +105,7 @@ eval "$({sys.executable} -m localcloud env --state {up})"
 TOKEN=$({sys.executable} -m localcloud token owner@example.com --access --state {up})
 curl -sS -H "Authorization: Bearer $TOKEN" \
   https://cloudresourcemanager.googleapis.com/v3/projects/$GOOGLE_CLOUD_PROJECT
-test -f "$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE" && test -n "$CLOUDSDK_PROXY_PORT"
+test -f "$CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE" && test -n "$CLOUDSDK_PROXY_PORT"
 """
     done = subprocess.run(
         ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from localcloud.metadata import Metadata
@@ -146,7 +147,22 @@ def test_it_is_no_way_to_other_hosts(cloud: Cloud, url: str) -> None:
     assert url.split("/")[2].split(":", maxsplit=1)[0] in text
 
 
-@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(("here", "status"), [(True, 200), (False, 405)])
+def test_the_door_passes_on_to_it_and_to_no_other_port(
+    cloud: Cloud, here: bool, status: int
+) -> None:
+    """A client that sends all it asks through its proxy, as gcloud does, is answered."""
+    with cloud.serve() as serving:
+        env = cloud.environment(ROBOT)
+        metadata = env["GCE_METADATA_HOST"] if here else f"127.0.0.1:{serving.port}"
+        with httpx.Client(proxy=env["HTTPS_PROXY"], trust_env=False, timeout=30) as client:
+            answer = client.get(
+                f"http://{metadata}{ACCOUNT}email", headers={"Metadata-Flavor": "Google"}
+            )
+    assert answer.status_code == status
+    assert (answer.text == ROBOT) is here
+
+
 def test_programs_without_a_library_find_it(cloud: Cloud) -> None:
     """With the variables a container gets, the standard library reaches Google's name for it."""
     url = f"http://metadata.google.internal{ACCOUNT}email"

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Self
 
 from localcloud.cloud import OWNER
-from localcloud.gcloud_settings import gcloud_settings
+from localcloud.gcloud_settings import credentials_file, gcloud_settings
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -83,11 +83,15 @@ def _installation() -> tuple[str, str, bool]:
 def _environment(cloud: Cloud, folder: Path) -> dict[str, str]:
     """Give gcloud what ``python -m localcloud env`` exports for it."""
     assert cloud.serving is not None
-    token = folder / ".token"
-    token.write_text(cloud.tokens.access_token(OWNER))
+    file = folder / ".credentials"
+    file.write_text(credentials_file(cloud.tokens.refresh_token(OWNER)))
     running = SimpleNamespace(project=cloud.project, region=cloud.region, port=cloud.serving.port)
     settings = gcloud_settings(
-        running, folder / ".gcloud", token=token, bundle=cloud.serving.bundle
+        running,
+        folder / ".gcloud",
+        account=OWNER,
+        credentials=file,
+        bundle=cloud.serving.bundle,
     )
     machine = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     # one process: starting more of them takes longer than a small file does

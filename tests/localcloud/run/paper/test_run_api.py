@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localcloud.ingress.visit import Turned
 from localcloud.services.run import names
 from tests.localcloud.run.echo import IMAGE, PARENT, Caller, service
 
@@ -335,3 +336,20 @@ def test_mounted_application_answers_for_its_host(
 
     assert stranger.status == 403
     assert (member.status, member.headers["x-path"], member.body) == (201, "/a b", b"hi")
+
+
+def test_on_paper_nothing_answers_by_itself(
+    cloud: Cloud, owner: Caller, clock: VirtualClock
+) -> None:
+    """A service without a mounted application is unavailable to real clients, and says so."""
+    host = created(owner, clock)["urls"][0].removeprefix("https://")
+    token = cloud.tokens.id_token("owner@example.com", f"https://{host}")
+    visit = cloud.ingress.reception.enter(
+        host, "/", [("authorization", f"Bearer {token}")], client=""
+    )
+
+    with pytest.raises(Turned) as turned:
+        _ = visit.address
+
+    assert turned.value.status == 503
+    assert "on paper" in turned.value.log
