@@ -177,8 +177,8 @@ def _case(node: Node, name: str) -> Case:
         node.position,
     )
     body = load_step(name, rest, node.position) if rest.entries else None
-    if body is not None and isinstance(body.statement, Return | Raise) and "next" in parts:
-        refuse("a condition with 'return' or 'raise' cannot have 'next'", parts["next"])
+    if body is not None and isinstance(body.statement, Raise) and "next" in parts:
+        refuse("a condition with 'raise' cannot have 'next'", parts["next"])
     return Case(condition, body, next_step(parts))
 
 
@@ -372,6 +372,7 @@ _COMPANIONS: Final[dict[object, tuple[str, ...]]] = {
     "call": ("args", "result", "next"),
     "try": ("retry", "except", "next"),
     "raise": (),
-    "return": (),
+    # It leads nowhere, but Google's sample of BigQuery loads (workflows-demos) has it.
+    "return": ("next",),
     "next": (),
 }

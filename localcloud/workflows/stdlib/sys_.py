@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from localcloud.workflows import limits
 from localcloud.workflows.effects import Running, Sleep
-from localcloud.workflows.errors import failure, type_error, value_error
+from localcloud.workflows.errors import type_error, value_error
 from localcloud.workflows.frames import Frame
 from localcloud.workflows.machine_view import Run
 from localcloud.workflows.stdlib.registry import blocking, context_function
@@ -26,15 +26,13 @@ SEVERITIES: Final = (
 
 
 @context_function("sys.get_env", "name", "default?")
-def get_env(run: Run, name: Any, default: Any = None) -> str:
-    """Give an environment variable, or the default."""
+def get_env(run: Run, name: Any, default: Any = None) -> str | None:
+    """Give an environment variable, or the default, or null."""
     variable: str = expect_type(name, str, "name")
     if default is not None:
         expect_type(default, str, "default")
-    found = run.environment.get(variable, default)
-    if found is None:
-        raise failure("KeyError", f"environment variable '{variable}' is not set")
-    return str(found)
+    found: str | None = run.environment.get(variable, default)
+    return found
 
 
 @context_function("sys.now")

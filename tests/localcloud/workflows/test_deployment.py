@@ -29,7 +29,8 @@ REFUSED = {
     "duplicate step": ("- a: {return: 1}\n- a: {return: 2}", "duplicate step name 'a'"),
     "unknown key": ("- a: {retrun: 1}", "'retrun'"),
     "two kinds": ("- a: {return: 1, assign: [{x: 1}]}", "both"),
-    "next after return": ("- a: {return: 1, next: end}", "unexpected key 'next'"),
+    "unknown step after return": ("- a: {return: 1, next: nowhere}", "'nowhere' is not defined"),
+    "next after raise": ("- a: {raise: x, next: end}", "unexpected key 'next'"),
     "unknown step": ("- a: {assign: [{x: 1}], next: nowhere}", "'nowhere' is not defined"),
     "step in another list": (
         "- a: {steps: [{inner: {assign: [{x: 1}]}}]}\n- b: {next: inner}",
