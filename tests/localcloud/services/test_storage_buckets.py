@@ -181,6 +181,35 @@ def test_a_policy_is_guarded_by_its_etag(bucket: Bucket) -> None:
     assert "roles/storage.objectAdmin" not in roles
 
 
+def test_conditions_are_taken_as_google_takes_them(client: Client) -> None:
+    """They need uniform access and version 3, and then nobody reads the policy without them."""
+    bucket = client.create_bucket("conditional-bucket")
+    binding = {
+        "role": "roles/storage.objectViewer",
+        "members": {"user:a@example.com"},
+        "condition": {
+            "title": "for a while",
+            "expression": 'request.time < timestamp("2100-01-01T00:00:00Z")',
+        },
+    }
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings.append(binding)
+
+    with pytest.raises(PreconditionFailed, match="enable uniform bucket-level access"):
+        bucket.set_iam_policy(policy)
+    bucket.iam_configuration.uniform_bucket_level_access_enabled = True
+    bucket.patch()
+    policy = bucket.get_iam_policy(requested_policy_version=3)
+    policy.bindings.append(binding)
+    with pytest.raises(BadRequest, match="at least 3"):
+        bucket.set_iam_policy(policy)
+    policy.version = 3
+    assert bucket.set_iam_policy(policy).version == 3
+    for version in (None, 2):
+        with pytest.raises(BadRequest, match="cannot be less than the existing policy version"):
+            bucket.get_iam_policy(requested_policy_version=version)
+
+
 def test_a_grant_on_a_bucket_opens_its_objects(
     client_of: Callable[[str], Client], bucket: Bucket
 ) -> None:
