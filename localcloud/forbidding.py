@@ -10,7 +10,8 @@ from localcloud.errors import ApiError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from localcloud.service import Call
+    from localcloud.cloud import Cloud
+    from localcloud.service import Call, Service
 
 _PUBLIC = frozenset({"allUsers", "allAuthenticatedUsers"})
 _INGRESS = {
@@ -22,20 +23,20 @@ _INGRESS = {
 
 def check(call: Call) -> None:
     """Refuse a call that a policy of the organisation forbids."""
-    _service_usage(call)
+    check_service(call.cloud, call.service)
     for test in CHECKS.get(call.method, ()):
         test(call)
     if call.method.endswith(".setIamPolicy"):
         _member_domains(call)
 
 
-def _service_usage(call: Call) -> None:
-    host = call.service.host
-    if not call.cloud.constraints.permits("gcp.restrictServiceUsage", host):
+def check_service(cloud: Cloud, service: Service) -> None:
+    """Refuse whatever is asked of an API that may not be used."""
+    if not cloud.constraints.permits("gcp.restrictServiceUsage", service.host):
         raise ApiError(
             403,
             "Request is disallowed by organization's constraints/gcp.restrictServiceUsage "
-            f"constraint for 'projects/{call.cloud.number}' attempting to use service '{host}'.",
+            f"constraint for 'projects/{cloud.number}' attempting to use service '{service.host}'.",
         )
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from localcloud import forbidding, refusals
 from localcloud.calls import CallRecord
 from localcloud.errors import ApiError
 from localcloud.tokens import unauthenticated
@@ -41,8 +42,11 @@ def admitted(
     resources: Sequence[str],
     *,
     headers: dict[str, str],
+    like: str,
 ) -> Iterator[Fault | None]:
     """Identify the caller, check his rights, his rate and the plan of faults; write the call log.
+
+    ``like`` is the method of the document whose scopes a stream needs: no document has its own.
 
     What is raised inside goes into the log too. A fault that comes ``after`` is given to the
     stream, which ends with it once it had its first effect.
@@ -50,13 +54,18 @@ def admitted(
     status, who = 200, ""
     try:
         api = method.partition(".")[0]
-        caller = cloud.tokens.identify(headers)
+        service = next(one for one in cloud.services if one.api == api)
+        caller = cloud.tokens.identify(headers, audience=f"https://{service.host}/")
         who = caller.email
         if caller.anonymous:
             raise unauthenticated(missing=True)
-        cloud.pipeline.check_enabled(next(one for one in cloud.services if one.api == api))
+        sibling = cloud.router.document(service).methods[like]
+        if not caller.good_for(sibling.scopes):
+            raise refusals.insufficient_scopes(service, sibling)
+        cloud.pipeline.check_enabled(service)
         for resource in resources:
             cloud.iam.check(caller.member, permission, api, resource)
+        forbidding.check_service(cloud, service)
         cloud.limits.take(method)
         fault = cloud.faults.take(method)
         if fault is not None:

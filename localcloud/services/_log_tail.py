@@ -85,7 +85,8 @@ async def tail(
 
 def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Callable[[Resource], bool]:
     names = [cloud.by_id(name) for name in first.resource_names]
-    with admitted(cloud, METHOD, "logging.logEntries.list", names, headers=headers):
+    like = "logging.entries.list"
+    with admitted(cloud, METHOD, "logging.logEntries.list", names, headers=headers, like=like):
         if not names:
             raise invalid("Required field resource_names is empty")
         for name in names:

@@ -46,7 +46,8 @@ async def pull(
 def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Stream:
     """Check who asks and whether he may, and begin."""
     name = cloud.by_id(first.subscription)
-    with admitted(cloud, METHOD, "pubsub.subscriptions.consume", [name], headers=headers) as fault:
+    right, like = "pubsub.subscriptions.consume", "pubsub.projects.subscriptions.pull"
+    with admitted(cloud, METHOD, right, [name], headers=headers, like=like) as fault:
         broker = broker_of(cloud)
         refuse_pull(broker.subscription(name).resource)
         _check_lease(first.stream_ack_deadline_seconds)
