@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError
-from localcloud.services.run import services, traffic
+from localcloud.services.run import names, services, traffic
 from localcloud.services.run.knative import containers, objects
 from localcloud.services.run.knative.containers import RUN
 
@@ -35,6 +35,18 @@ _SCALING: dict[str, tuple[str, Any]] = {
     f"{RUN}/minScale": ("minInstanceCount", int),
     f"{RUN}/maxScale": ("maxInstanceCount", int),
     f"{RUN}/manualInstanceCount": ("manualInstanceCount", int),
+}
+# Annotations that are fields of buildConfig in v2: how the image was built from source.
+_BUILD: dict[str, tuple[str, Any, Any]] = {
+    f"{RUN}/build-base-image": ("baseImage", str, str),
+    f"{RUN}/build-enable-automatic-updates": ("enableAutomaticUpdates", json.loads, json.dumps),
+    f"{RUN}/build-environment-variables": ("environmentVariables", json.loads, json.dumps),
+    f"{RUN}/build-function-target": ("functionTarget", str, str),
+    f"{RUN}/build-image-uri": ("imageUri", str, str),
+    f"{RUN}/build-name": ("name", str, str),
+    f"{RUN}/build-service-account": ("serviceAccount", str, str),
+    f"{RUN}/build-source-location": ("sourceLocation", str, str),
+    f"{RUN}/build-worker-pool": ("workerPool", str, str),
 }
 # What Cloud Run itself writes; clients send it back and it means nothing.
 _OWN = frozenset(
@@ -81,13 +93,7 @@ def replace(call: Call) -> Resource:
     """Replace a service by what was sent."""
     current = _found(call)
     seen = call.body.get("metadata", {}).get("resourceVersion")
-    if seen and seen != objects.version(current):
-        raise ApiError(
-            409,
-            f"Conflict for resource '{current['name'].rpartition('/')[2]}': version '{seen}' was "
-            f"specified but current version is '{objects.version(current)}'.",
-            status="ABORTED",
-        )
+    names.check_etag({**current, "etag": objects.version(current)}, seen)
     call.params["name"] = current["name"]
     _as_v2(call)
     services.patch(call)
@@ -143,16 +149,22 @@ def _as_v2(call: Call) -> None:
 
 def _read_marks(made: Resource, marks: Resource) -> None:
     scaling: Resource = {}
+    built: Resource = {}
     for key, value in marks.items():
         if key in _FIELDS:
             field, read, _ = _FIELDS[key]
             made[field] = read(value)
+        elif key in _BUILD:
+            field, read, _ = _BUILD[key]
+            built[field] = read(value)
         elif key in _SCALING:
             field, read = _SCALING[key]
             scaling[field] = read(value)
-    made["annotations"] = objects.unread(marks, {*_FIELDS, *_SCALING, *_OWN})
+    made["annotations"] = objects.unread(marks, {*_FIELDS, *_BUILD, *_SCALING, *_OWN})
     if scaling:
         made["scaling"] = scaling
+    if built:
+        made["buildConfig"] = built
 
 
 def _sent_target(one: Resource) -> Resource:
@@ -204,6 +216,8 @@ def _marks(service: Resource) -> dict[str, str]:
             made[key] = write(service[field])
         elif service.get(field) is True:
             made[key] = "true"
+    built = service.get("buildConfig", {})
+    made |= {key: write(built[name]) for key, (name, _, write) in _BUILD.items() if name in built}
     short = next((text for text, full in _INGRESS.items() if full == service["ingress"]), "all")
     made[f"{RUN}/ingress"] = made[f"{RUN}/ingress-status"] = short
     for key, (field, _) in _SCALING.items():
