@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from localcloud import latency
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _CONSISTENT = frozenset({"storage", "pubsub"})
 """APIs whose reads never lag (cloud.google.com/storage/docs/consistency)."""
 
+_ERRORS = range(400, 600)
 
 PACES = ("none", *latency.PACES, "spread")
 """How long things may be made to take."""
@@ -51,6 +53,8 @@ class Trouble:
     ) -> None:
         """Plan an HTTP error for the next calls of a method, before or after the effect."""
         self._known(method)
+        if status not in _ERRORS:
+            raise ValueError(f"{status} is no status of an error; those are 400 to 599")
         self.faults.fail(method, status, reason=reason, message=message, after=after, times=times)
 
     def lose_reply(self, method: str, *, times: int = 1) -> None:
@@ -155,7 +159,10 @@ class Trouble:
 
     def _known(self, method: str) -> None:
         if not self.router.names(method):
-            raise LookupError(f"no registered API has a method {method!r}")
+            known = (name for service in self.router.services for name in service.handlers)
+            near = get_close_matches(method, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise LookupError(f"no registered API has a method {method!r}{hint}")
 
 
 VERBS = {

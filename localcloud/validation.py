@@ -154,9 +154,10 @@ def check_body(
     problems = _Problems()
     reader = _Reader(document, problems, snake=snake, keep_nulls=keep_nulls)
     checked = reader.message(body, document.schemas[method.request], "")
+    wrong = {field for field, _ in problems}
     for path in required:
-        if _missing(checked, path.split(".")):
-            shown = proto_name(path) if snake else path
+        shown = proto_name(path) if snake else path
+        if shown not in wrong and _missing(checked, path.split(".")):
             problems.append((shown, f"Required field '{shown}' is missing."))
     problems.raise_if_any()
     return checked
@@ -258,7 +259,8 @@ class _Reader:
             return _enum(value, schema, at, self.problems)
         check = _FORMATS.get(form or "")
         if check is not None and not check(value):
-            return self._wrong(at, _word(schema), value)
+            why = "Base64 decoding failed for " if form == "byte" else ""
+            return self._wrong(at, _word(schema), value, why)
         return value
 
     def _number(self, value: Json, schema: Schema, at: str) -> Json:
@@ -291,8 +293,8 @@ class _Reader:
         )
         self.problems.append((parent, sentence))
 
-    def _wrong(self, at: str, word: str, value: Json) -> None:
-        self.problems.append((at, f"Invalid value at '{at}' ({word}), {_shown(value)}"))
+    def _wrong(self, at: str, word: str, value: Json, why: str = "") -> None:
+        self.problems.append((at, f"Invalid value at '{at}' ({word}), {why}{_shown(value)}"))
 
 
 def _is_base64(value: str) -> bool:

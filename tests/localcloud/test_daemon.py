@@ -295,6 +295,7 @@ curl -sS -H "Authorization: Bearer $TOKEN" \
     "arguments",
     [
         ["fail", "no.such.method"],
+        ["fail", "storage.buckets.get", "--status", "200"],
         ["stale", "storage.buckets.get", "--seconds", "5"],
         ["slow", "storage.buckets.get", "--seconds", "-1"],
         ["chaos", "--lost", "2"],

@@ -72,6 +72,16 @@ def test_every_problem_is_reported_at_once(ask: Ask) -> None:
     ]
 
 
+def test_a_field_that_is_wrong_is_not_missing_as_well(ask: Ask) -> None:
+    """Of one mistake there is one sentence; bytes that are no Base64 have their own."""
+    ask("POST", f"{SECRETS}?secretId=a", GOOD)
+
+    response = ask("POST", f"{SECRETS}/a:addVersion", {"payload": {"data": "***"}})
+
+    said = "Invalid value at 'payload.data' (TYPE_BYTES), Base64 decoding failed for \"***\""
+    assert response.json()["error"]["message"] == said
+
+
 def test_output_only_fields_are_dropped(ask: Ask) -> None:
     """A client may send back what it read; what only the server sets is ignored."""
     member = {"iamPolicyNamePrincipal": "mine"}

@@ -44,6 +44,12 @@ def test_a_reset_comes_before_the_effect(cloud: Cloud, ask: Ask) -> None:
     assert [record.status for record in cloud.calls.of(CREATE)] == [0]
 
 
+def test_a_method_that_is_not_there_comes_with_one_that_is(cloud: Cloud) -> None:
+    """Who writes an API's host for the name in its document is told the name."""
+    with pytest.raises(LookupError, match=r"did you mean sql\.instances\.patch\?"):
+        cloud.fail("sqladmin.instances.patch")
+
+
 def test_a_slow_reply_takes_its_time(cloud: Cloud, clock: VirtualClock, ask: Ask) -> None:
     """A virtual clock goes on by as much, once."""
     cloud.slow(GET, 12)
