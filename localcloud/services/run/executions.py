@@ -274,21 +274,12 @@ def _fetch(call: Call, kind: str) -> Resource:
 
 def listed(call: Call) -> Resource:
     """List a job's executions, newest first; with ``-`` those of all jobs."""
-    parent = call.cloud.by_id(call["parent"])
-    if not parent.endswith("/-"):
-        return page(call, call.store.children(f"{parent}/executions/")[::-1], "executions")
-    found = [
-        one
-        for name, one in call.store.under(parent.removesuffix("-"))
-        if name.split("/")[-2] == "executions"
-    ]
-    return page(call, found[::-1], "executions")
+    return page(call, names.under(call, "executions")[::-1], "executions")
 
 
 def list_tasks(call: Call) -> Resource:
-    """List an execution's tasks."""
-    parent = call.cloud.by_id(call["parent"])
-    return page(call, call.store.children(f"{parent}/tasks/"), "tasks")
+    """List an execution's tasks; with ``-`` those of all executions, or of all jobs."""
+    return page(call, names.under(call, "tasks"), "tasks")
 
 
 def cancel(call: Call) -> Resource:

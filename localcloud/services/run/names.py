@@ -151,3 +151,16 @@ def found(call: Call, kind: str) -> Resource:
             f"in project '{project}' does not exist."
         )
     return resource
+
+
+def under(call: Call, collection: str) -> list[Resource]:
+    """Return what the parent of a call has in a collection, oldest first.
+
+    In a parent ``-`` stands for any name, as the documents of revisions, executions and tasks say.
+    """
+    parent = call.cloud.by_id(call["parent"])
+    certain, wild, _ = parent.partition("/-")
+    if not wild:
+        return call.store.children(f"{parent}/{collection}/")
+    wanted = re.compile(re.escape(f"{parent}/{collection}/-").replace("/\\-", "/[^/]+"))
+    return [one for name, one in call.store.under(f"{certain}/") if wanted.fullmatch(name)]

@@ -23,9 +23,8 @@ def get(call: Call) -> Resource:
 
 
 def listed(call: Call) -> Resource:
-    """List a service's revisions, newest first."""
-    parent = call.cloud.by_id(call["parent"])
-    return page(call, call.store.children(f"{parent}/revisions/")[::-1], "revisions")
+    """List a service's revisions, newest first; with ``-`` those of all services."""
+    return page(call, names.under(call, "revisions")[::-1], "revisions")
 
 
 def delete(call: Call) -> Resource:
