@@ -69,6 +69,11 @@ def parse(reference: str) -> Reference | None:
     return None if match is None else Reference(**match.groupdict())
 
 
+def tagged(name: str) -> str:
+    """Return an image's name with the tag that is meant where none is said."""
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
 class Images:
     """The images of one cloud."""
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from localcloud import image_tree
 from localcloud.clock import seconds
+from localcloud.images import tagged
 from localcloud.machines import base_images, build_box, build_memory, workspace
 from localcloud.machines.builds import Built, Cancelled, Job, Outcome, StepFailed
 from localcloud.machines.docker_command import KNOWN, parse_build
@@ -318,8 +319,8 @@ def _docker_build(
     )
     image = job.build(file, target=command.target)
     for tag in command.tags:
-        steps.outcome.images[_tagged(tag)] = Built(image.root, image.config())
-        log(f"Successfully tagged {_tagged(tag)}")
+        steps.outcome.images[tagged(tag)] = Built(image.root, image.config())
+        log(f"Successfully tagged {tagged(tag)}")
 
 
 def _docker_tag(
@@ -328,10 +329,10 @@ def _docker_tag(
     del place, log, stop
     if len(words) != 2:  # noqa: PLR2004 - from, to
         raise StepFailed('"docker tag" requires exactly 2 arguments')
-    known = steps.outcome.images.get(_tagged(words[0]))
+    known = steps.outcome.images.get(tagged(words[0]))
     if known is None:
         raise StepFailed(f"Error response from daemon: No such image: {words[0]}")
-    steps.outcome.images[_tagged(words[1])] = known
+    steps.outcome.images[tagged(words[1])] = known
 
 
 def _docker_push(
@@ -339,19 +340,15 @@ def _docker_push(
 ) -> None:
     del place, stop
     for name in words:
-        if _tagged(name) not in steps.outcome.images:
+        if tagged(name) not in steps.outcome.images:
             raise StepFailed(f"An image does not exist locally with the tag: {name}")
-        steps.outcome.pushed.append(_tagged(name))
+        steps.outcome.pushed.append(tagged(name))
         log(f"The push refers to repository [{name}]; it is pushed when all steps are done")
 
 
 DOCKER_COMMANDS: dict[
     str, Callable[[_Steps, list[str], Path, Callable[[str], None], threading.Event], None]
 ] = {"build": _docker_build, "tag": _docker_tag, "push": _docker_push}
-
-
-def _tagged(name: str) -> str:
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def _now() -> str:

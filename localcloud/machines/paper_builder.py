@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from localcloud.images import tagged
 from localcloud.machines.builds import Built, Job, Outcome
 
 
@@ -30,7 +31,7 @@ class PaperBuilder:
         for name in job.build.get("images", []):
             root = self._work(job.id) / hashlib.sha256(name.encode()).hexdigest()[:12]
             root.mkdir(parents=True, exist_ok=True)
-            outcome.images[name] = Built(root, {"Labels": {"paper": label}})
+            outcome.images[tagged(name)] = Built(root, {"Labels": {"paper": label}})
         return outcome
 
     def discard(self, build: str) -> None:

@@ -37,6 +37,10 @@ METHODS: dict[str, tuple[Callable[[Call], Any], Needs]] = {
         _needs("builds.get"),
     ),
     "cloudbuild.operations.get": (builds.get_operation, _needs("operations.get")),
+    "cloudbuild.projects.locations.operations.get": (
+        builds.get_regional_operation,
+        _needs("operations.get"),
+    ),
     "cloudbuild.operations.cancel": (builds.cancel_operation, _needs("builds.update")),
 }
 

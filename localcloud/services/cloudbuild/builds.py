@@ -90,13 +90,16 @@ def default_account(call: Call) -> Resource:
 
 def get_operation(call: Call) -> Resource:
     """Show the operation of a build, with the build as it is now."""
-    found = call.store.find(call.cloud.by_id(call["name"]))
-    if found is None:
+    return _operation(call, call.cloud.by_id(call["name"]))
+
+
+def get_regional_operation(call: Call) -> Resource:
+    """Show the operation of a build by the build's own ID, as ``gcloud run deploy`` asks for it."""
+    parent, _, chosen = call.cloud.by_id(call["name"]).rpartition("/operations/")
+    stored = call.store.find(f"{parent}/builds/{chosen}")
+    if stored is None:
         raise not_found("Requested entity was not found.")
-    stored = call.store.find(found["build"])
-    if stored is not None:
-        found["metadata"]["build"] = _seen(call, stored)
-    return {field: value for field, value in found.items() if field != "build"}
+    return {**_operation(call, stored["operation"]), "name": call["name"]}
 
 
 def cancel_operation(call: Call) -> None:
@@ -153,6 +156,16 @@ def _begin(call: Call, body: Resource) -> Resource:
         )
     operation["metadata"]["build"] = _shown(stored)
     return {field: value for field, value in operation.items() if field != "build"}
+
+
+def _operation(call: Call, name: str) -> Resource:
+    found = call.store.find(name)
+    if found is None:
+        raise not_found("Requested entity was not found.")
+    stored = call.store.find(found["build"])
+    if stored is not None:
+        found["metadata"]["build"] = _seen(call, stored)
+    return {field: value for field, value in found.items() if field != "build"}
 
 
 def _stored(call: Call) -> Resource:

@@ -177,7 +177,7 @@ class Execution:
         wanted = [*build.get("images", []), *build.get("artifacts", {}).get("images", [])]
         pushed: list[Resource] = []
         for name in dict.fromkeys([*wanted, *outcome.pushed]):
-            tagged = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+            tagged = images.tagged(name)
             built, reference = outcome.images.get(tagged), images.parse(tagged)
             if built is None or reference is None:
                 detail = f"failed to find one or more images after execution of build steps: {name}"

@@ -2,8 +2,16 @@
 
 from localcloud.iam.methods import iam_methods
 from localcloud.protos import Protos
-from localcloud.service import Service
-from localcloud.services.run import executions, jobs, operations, recovery, revisions, services
+from localcloud.service import PUBLIC, Needs, Service
+from localcloud.services.run import (
+    executions,
+    jobs,
+    operations,
+    recovery,
+    revisions,
+    services,
+    sources,
+)
 from localcloud.services.run.knative import SERVICE as SERVICE_V1
 
 __all__ = ["SERVICE", "SERVICE_V1"]
@@ -31,13 +39,14 @@ _HANDLERS = {
     f"{_AT}.jobs.executions.delete": executions.delete,
     f"{_AT}.jobs.executions.tasks.get": executions.get_task,
     f"{_AT}.jobs.executions.tasks.list": executions.list_tasks,
+    f"{_AT}.builds.submit": sources.submit,
     f"{_AT}.operations.get": operations.get,
     f"{_AT}.operations.list": operations.listed,
     f"{_AT}.operations.delete": operations.delete,
     f"{_AT}.operations.wait": operations.wait,
 }
 
-_PERMISSIONS = {
+_PERMISSIONS: dict[str, str | Needs] = {
     f"{_AT}.services.create": "run.services.create",
     f"{_AT}.services.get": "run.services.get",
     f"{_AT}.services.list": "run.services.list",
@@ -58,6 +67,7 @@ _PERMISSIONS = {
     f"{_AT}.jobs.executions.delete": "run.executions.delete",
     f"{_AT}.jobs.executions.tasks.get": "run.tasks.get",
     f"{_AT}.jobs.executions.tasks.list": "run.tasks.list",
+    f"{_AT}.builds.submit": PUBLIC,  # Cloud Build asks the caller for its own permissions
     f"{_AT}.operations.get": "run.operations.get",
     f"{_AT}.operations.list": "run.operations.list",
     f"{_AT}.operations.delete": "run.operations.delete",
@@ -80,6 +90,7 @@ SERVICE = Service(
     required={
         f"{_AT}.services.create": ("template",),
         f"{_AT}.jobs.create": ("template.template",),
+        f"{_AT}.builds.submit": ("storageSource", "imageUri"),
     },
     hosts=("*-run.googleapis.com",),
     on_start=recovery.resume,
