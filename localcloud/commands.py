@@ -224,8 +224,12 @@ def _gcloud(state: Path, running: daemon.Running, account: str) -> dict[str, str
 
 def _line(entry: dict[str, Any]) -> str:
     text = entry.get("textPayload")
-    if text is None:
-        payload = entry.get("jsonPayload", entry.get("protoPayload", {}))
+    request = entry.get("httpRequest", {})
+    payload = entry.get("jsonPayload", entry.get("protoPayload", {}))
+    if text is None and not payload and request:
+        fields = ("requestMethod", "requestUrl", "status", "latency")
+        text = " ".join(str(request[field]) for field in fields if field in request)
+    elif text is None:
         text = payload.get("message") or json.dumps(payload)
     when, level = entry["timestamp"], entry.get("severity", "DEFAULT")
     return f"{when} {level:<8} {_source(entry)}: {text}".rstrip()

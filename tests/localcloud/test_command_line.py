@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,25 @@ def test_logs_of_nobody_say_whose_there_are(
     assert main(["logs", "--service", "wbe", "--state", str(tmp_path)]) == 0
 
     assert "'wbe' has logged nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        ({"textPayload": "hello"}, "hello"),
+        ({"jsonPayload": {"message": "hello", "n": 1}}, "hello"),
+        ({"jsonPayload": {"n": 1}}, '{"n": 1}'),
+        (
+            {"httpRequest": {"requestMethod": "GET", "requestUrl": "https://x/y", "status": 503}},
+            "GET https://x/y 503",
+        ),
+    ],
+)
+def test_a_log_entry_is_one_line(entry: dict[str, Any], shown: str) -> None:
+    """Text, a structure's message, the structure, or the request it is about."""
+    source = {"resource": {"labels": {"service_name": "web"}}, "timestamp": "T"}
+
+    assert commands._line({**source, **entry}) == f"T DEFAULT  web: {shown}"
 
 
 def test_a_damaged_store_is_one_sentence(
