@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from localcloud import answers, fields, forbidding, refusals, validation
+from localcloud import answers, fields, forbidding, publication, refusals, validation
 from localcloud.calls import CallRecord
 from localcloud.errors import ApiError
 from localcloud.payload import MOST_JSON, read_json
@@ -43,6 +43,9 @@ class Pipeline:
 
     def handle(self, request: Request) -> Response:
         """Answer one request; raises ConnectionFailed when a fault says the reply is lost."""
+        published = publication.document(self._cloud.router, request)
+        if published is not None:
+            return published
         verb = _verb(request)
         try:
             route = self._cloud.router.find(request.host, verb, request.raw_path)
