@@ -5,7 +5,7 @@ from localcloud.iam.methods import iam_methods
 from localcloud.protos import Protos
 from localcloud.service import Call, Resource, Service, page
 from localcloud.services.cloudfunctions import builds, functions, sources
-from localcloud.services.run.names import REGION_CODES
+from localcloud.services.run import names
 
 _AT = "cloudfunctions.projects.locations"
 
@@ -25,14 +25,8 @@ def _operations(call: Call) -> Resource:
 
 def _runtimes(call: Call) -> Resource:
     del call
-    names = [{"name": name, "stage": "GA", "environment": "GEN_2"} for name in builds.RUNTIMES]
-    return {"runtimes": names}
-
-
-def _locations(call: Call) -> Resource:
-    parent = call.cloud.by_id(call["name"])
-    found = [{"name": f"{parent}/locations/{one}", "locationId": one} for one in REGION_CODES]
-    return page(call, found, "locations")
+    found = [{"name": name, "stage": "GA", "environment": "GEN_2"} for name in builds.RUNTIMES]
+    return {"runtimes": found}
 
 
 _iam_handlers, _iam_permissions = iam_methods(
@@ -43,7 +37,7 @@ SERVICE = Service(
     "cloudfunctions",
     "v2",
     {
-        f"{_AT}.list": _locations,
+        f"{_AT}.list": names.locations,
         f"{_AT}.runtimes.list": _runtimes,
         f"{_AT}.functions.generateUploadUrl": sources.generate_upload_url,
         f"{_AT}.functions.create": functions.create,
@@ -81,7 +75,7 @@ SERVICE_V1 = Service(
     "v1",
     {
         # gcloud asks v1 where functions can be, and which are of the first generation: none
-        "cloudfunctions.projects.locations.list": _locations,
+        "cloudfunctions.projects.locations.list": names.locations,
         "cloudfunctions.projects.locations.functions.list": lambda call: page(
             call, [], "functions"
         ),

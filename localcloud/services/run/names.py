@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError, invalid, not_found
+from localcloud.service import page
 
 if TYPE_CHECKING:
     from localcloud.service import Call
@@ -63,6 +64,13 @@ class Name:
         """Take a service's, revision's, job's or execution's full name apart."""
         _, project, _, region, _, short, *_ = full.split("/")
         return cls(project, region, short)
+
+
+def locations(call: Call) -> Resource:
+    """List the regions there are."""
+    parent = call.cloud.by_id(call["name"])
+    found = [{"name": f"{parent}/locations/{one}", "locationId": one} for one in REGION_CODES]
+    return page(call, found, "locations")
 
 
 def check_region(region: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud.iam.methods import iam_methods
 from localcloud.service import Needs, Service
 from localcloud.services.run import jobs as v2_jobs
+from localcloud.services.run import names
 from localcloud.services.run import services as v2
 from localcloud.services.run.knative import jobs, objects, revisions, services
 
@@ -31,6 +32,10 @@ _TABLE: dict[str, tuple[Callable[[Call], Any], Needs]] = {
     "run.projects.locations.services.list": (
         services.listed,
         Needs("run.services.list", resource=objects.within),
+    ),
+    "run.projects.locations.list": (
+        names.locations,
+        Needs("run.locations.list", resource=objects.within),
     ),
     f"{_SERVICES}.get": (services.get, Needs("run.services.get", resource=_one)),
     f"{_SERVICES}.create": (

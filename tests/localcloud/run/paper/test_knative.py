@@ -70,6 +70,16 @@ def test_what_is_not_there_is_404(cloud: Cloud) -> None:
     assert get(cloud, f"{elsewhere}/services/hello").status == 404
 
 
+def test_regions_are_listed(cloud: Cloud) -> None:
+    """Those a service can be in, to whoever may see them."""
+    url = "https://run.googleapis.com/v1/projects/berth-local/locations"
+
+    found = [one["locationId"] for one in get(cloud, url).json()["locations"]]
+
+    assert {"europe-west1", "us-central1"} <= set(found)
+    assert get(cloud, url, "stranger@example.com").status == 403
+
+
 def test_rights_can_be_asked_for_before_a_service_is_there(cloud: Cloud) -> None:
     """As gcloud does before the first deployment; whoever has none is told of none."""
     url = "run.googleapis.com/v1/projects/berth-local/locations/europe-west1/services/later"
