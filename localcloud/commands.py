@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import daemon, fault_commands, progress
 from localcloud.arguments import STATE, state_folder
 from localcloud.clock import RealClock
-from localcloud.gcloud_settings import credentials_file, gcloud_settings
+from localcloud.gcloud_settings import LEADS_ELSEWHERE, credentials_file, gcloud_settings
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -74,6 +74,7 @@ def env(given: Namespace) -> int:
     running = _running(given.state)
     variables: dict[str, str] = running.ask("/environment", account=given.account)
     variables.update(_gcloud(given.state, running, given.account))
+    say(f"unset {' '.join(LEADS_ELSEWHERE)}")
     for name, value in variables.items():
         say(f"export {name}={shlex.quote(value)}")
     return 0

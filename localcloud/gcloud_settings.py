@@ -23,6 +23,16 @@ class _Place(Protocol):
 GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
 """The client id gcloud asks for tokens with, and so the audience of its ID tokens."""
 
+LEADS_ELSEWHERE = (
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "CLOUDSDK_ACTIVE_CONFIG_NAME",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+    "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+    "PUBSUB_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
+)
+"""Variables that go before what `env` sets: credentials for the real cloud, other stand-ins."""
+
 
 def credentials_file(refresh_token: str) -> str:
     """Give the text of an ``authorized_user`` file, which is what a person's login leaves behind."""

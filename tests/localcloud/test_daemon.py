@@ -115,6 +115,21 @@ test -f "$CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE" && test -n "$CLOUDSDK_PROXY_PO
     assert json.loads(done.stdout)["projectId"] == "berth-local"
 
 
+def test_env_forgets_what_leads_elsewhere(up: Path) -> None:
+    """A shell that had a key of the real cloud does not send it here, nor go past the local one."""
+    script = f"""
+export GOOGLE_APPLICATION_CREDENTIALS=/real/key.json PUBSUB_EMULATOR_HOST=localhost:1
+set -eu
+eval "$({sys.executable} -m localcloud env --state {up})"
+echo "${{GOOGLE_APPLICATION_CREDENTIALS-none}} ${{PUBSUB_EMULATOR_HOST-none}}"
+"""
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.split() == ["none", "none"], done.stderr
+
+
 def test_token_is_good_for_gcloud_by_default(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Like gcloud auth print-identity-token."""
     from localcloud.clock import RealClock
