@@ -66,7 +66,7 @@ def compile_call(
     """Compile a call step."""
     apply = called.apply
     store = None if result is None else result.plain
-    position = step.position
+    position = step.word
 
     def flow(frame: Frame) -> Running:
         values: dict[str, Any] = {}

@@ -98,6 +98,7 @@ def value_error(message: str) -> WorkflowError:
 
 def limit_error(message: str, *more_tags: str) -> WorkflowError:
     """Build the error for a resource limit; it cannot be caught and ends the execution."""
-    error = failure("ResourceLimitError", message, *more_tags)
+    tag, *others = (*more_tags, "ResourceLimitError")
+    error = failure(tag, message, *others)
     error.catchable = False
     return error

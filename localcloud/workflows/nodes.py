@@ -139,6 +139,9 @@ class CallStep:
     arguments: tuple[tuple[str | None, Value], ...]
     result: str | None
     position: Position
+    """Where the function is named: what is wrong with it is said there before anything runs."""
+    word: Position
+    """Where the word ``call`` stands: stack traces of the service give that."""
 
 
 @dataclass(frozen=True, slots=True)

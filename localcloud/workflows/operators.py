@@ -174,14 +174,16 @@ def element(subject: Any, key: Any) -> Any:
             try:
                 return subject[key]
             except KeyError:
-                raise failure("KeyError", f"KeyError: key not found: {key}") from None
+                message = f"KeyError: key not found: {key}"
+                raise failure("KeyError", message, "LookupError") from None
         raise type_error(f"a map key must be a string or an integer; got: {shown(key)}")
     if kind is list:
         if type(key) is not int:
             raise type_error(f"a list index must be an integer; got: {shown(key)}")
         if 0 <= key < len(subject):
             return subject[key]
-        raise failure("IndexError", f"index {key} is out of range for a list of {len(subject)}")
+        message = f"index {key} is out of range for a list of {len(subject)}"
+        raise failure("IndexError", message, "LookupError")
     raise type_error(f"a value of type {type_name(subject)} has no element {shown(key)}")
 
 

@@ -87,7 +87,8 @@ def _step(name: str, parts: Parts, body: Mapping, position: Position) -> Step:
     for key, _ in body.entries:
         if key.value != main and key.value not in allowed:
             refuse(f"unexpected key '{key.value}' in a step with '{main}'", key)
-    statement = _READERS[main](parts, position, name) if mains else Nothing()
+    word = next((key.position for key, _ in body.entries if key.value == main), position)
+    statement = _READERS[main](parts, word, name) if mains else Nothing()
     return Step(name, statement, next_step(parts), position)
 
 
@@ -128,13 +129,13 @@ def _assign(parts: Parts, _position: Position, _name: str) -> Statement:
     return Assign(tuple(assignments))
 
 
-def _call(parts: Parts, _position: Position, _name: str) -> Statement:
+def _call(parts: Parts, word: Position, _name: str) -> Statement:
     node = parts["call"]
     if not isinstance(node, Scalar) or type(node.value) is not str or is_expression(node.value):
         refuse("'call' must be the name of a function or a subworkflow", node)
     arguments = _arguments(parts["args"]) if "args" in parts else ()
     result = variable(parts["result"], "result") if "result" in parts else None
-    return CallStep(node.value, arguments, result, node.position)
+    return CallStep(node.value, arguments, result, node.position, word)
 
 
 def _arguments(node: Node) -> tuple[tuple[str | None, Value], ...]:

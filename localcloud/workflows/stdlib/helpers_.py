@@ -52,7 +52,9 @@ def string(x: Any) -> str:
     """Convert an integer, a double or a boolean."""
     text = text_of(x)
     if text is None:
-        raise type_error(f"string() takes an integer, a double or a boolean; got: {shown(x)}")
+        kind = "dict" if type(x) is dict else type_name(x)
+        message = f"TypeError: unsupported operand type for string(): '{kind}'"
+        raise type_error(f"{message} (expecting number, string, or boolean)")
     return text
 
 

@@ -45,7 +45,7 @@ def test_a_failure_has_a_caret(file: Path, capsys: pytest.CaptureFixture[str]) -
         "        return: ${m.x}",
         "                ^^^^^^",
         'in step "b", routine "main", line: 3',
-        'payload: {"message":"KeyError: key not found: x","tags":["KeyError"]}',
+        'payload: {"message":"KeyError: key not found: x","tags":["KeyError","LookupError"]}',
     ]
 
 

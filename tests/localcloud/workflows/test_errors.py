@@ -149,7 +149,7 @@ def test_an_error_in_a_predicate_is_the_error(bench: Bench) -> None:
           steps:
             - b: {return: "${e.code == 500}"}
     """
-    assert bench.error(source)["tags"] == ["KeyError"]
+    assert bench.error(source)["tags"] == ["KeyError", "LookupError"]
 
 
 def test_a_limit_cannot_be_caught(bench: Bench) -> None:
@@ -167,7 +167,7 @@ def test_a_limit_cannot_be_caught(bench: Bench) -> None:
                     - d: {assign: [{t: "${t + t}"}], next: d}
             except: {as: e, steps: [{f: {return: caught}}]}
     """
-    assert bench.error(source)["tags"][0] == "ResourceLimitError"
+    assert bench.error(source)["tags"][-1] == "ResourceLimitError"
 
 
 def test_an_error_of_that_name_raised_by_hand_can_be_caught(bench: Bench) -> None:
@@ -193,7 +193,7 @@ RUNTIME_PLACES = {
         (3, 20),
     ),
     "an argument": ("- s:\n    call: sys.log\n    args:\n      text: ${1 / 0}\n", (4, 13)),
-    "the call itself": ("- s:\n    call: sys.sleep\n    args:\n      seconds: -1\n", (2, 11)),
+    "the call itself": ("- s:\n    call: sys.sleep\n    args:\n      seconds: -1\n", (2, 5)),
     "what a loop goes over": (
         "- s:\n    for:\n      value: v\n      in: ${null}\n      steps: [{a: {next: break}}]\n",
         (4, 11),
