@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from localcloud.errors import invalid
 from localcloud.service import PUBLIC, Call, Needs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from localcloud.store import Resource
+
+_PERMISSION = re.compile(r"[a-z][a-z0-9]*\.[A-Za-z0-9]+\.[A-Za-z0-9]+", re.ASCII)
 
 
 def iam_methods(
@@ -72,7 +76,13 @@ def full_name(call: Call) -> str:
 
 
 def held(call: Call, permissions: list[str]) -> dict[str, Any]:
-    """Answer testIamPermissions: those of ``permissions`` the caller has."""
+    """Answer testIamPermissions: those of ``permissions`` the caller has.
+
+    Wildcards are not allowed, as the documents of the method say.
+    """
+    for permission in permissions:
+        if not _PERMISSION.fullmatch(permission):
+            raise invalid(f"Permission {permission} is not valid for this resource.")
     mine = [
         permission
         for permission in permissions

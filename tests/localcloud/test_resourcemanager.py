@@ -117,6 +117,17 @@ def test_permissions_can_be_tested(cloud: Cloud, ask: Ask) -> None:
     assert ask("POST", url, asked, who="stranger@example.com").json() == {}
 
 
+@pytest.mark.parametrize("permission", ["storage.*", "*", "owner", "", "storage.buckets.get "])
+def test_what_is_no_permission_cannot_be_tested(ask: Ask, permission: str) -> None:
+    """Not even an owner has a wildcard."""
+    url = f"{HOST}/v3/projects/berth-local:testIamPermissions"
+
+    answer = ask("POST", url, {"permissions": ["resourcemanager.projects.get", permission]})
+
+    assert answer.status == 400
+    assert answer.json()["error"]["message"].startswith(f"Permission {permission} is not valid")
+
+
 def test_a_project_is_in_its_organization(ask: Ask) -> None:
     """The ancestry names both, nearest first, to those who may see the project."""
     url = f"{HOST}/v1/projects/berth-local:getAncestry"
