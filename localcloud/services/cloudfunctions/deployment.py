@@ -26,7 +26,9 @@ _MEMORY = re.compile(r"(\d+)(k|M|G|Ki|Mi|Gi)?")
 _IN_BYTES = {None: 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 # From how much memory on a function gets how much CPU, when it does not say.
 _CPU_BY_MEMORY = (
-    (8 * 10**9, "2"),
+    (16 * 2**30 + 1, "8"),
+    (8 * 2**30 + 1, "4"),
+    (4 * 10**9, "2"),
     (2 * 10**9, "1"),
     (10**9, "0.5833"),
     (512 * 10**6, "0.3333"),

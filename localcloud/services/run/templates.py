@@ -41,6 +41,9 @@ _UNMET_VOLUMES = ("gcs", "nfs", "filestore")
 _UNMET_OF_CONTAINERS = ("baseImageUri", "readinessProbe", "sandboxLauncher", "sourceCode")
 _LEAST_MEMORY_OF_FOUR_CPUS = 2 * 2**30
 _LEAST_MEMORY = 128 * 10**6
+_MOST_GIBIBYTES = {"1": 4, "2": 8, "4": 16, "6": 24, "8": 32}
+"""How much memory so many CPUs may have: cloud.google.com/run/docs/configuring/memory-limits."""
+_MOST_CONCURRENCY = 1000
 
 
 def check_marks(resource: Mapping[str, Any], where: str) -> None:
@@ -86,6 +89,11 @@ def complete_revision(template: Resource, default_account: str) -> Resource:
     cpus = [item["resources"]["limits"].get("cpu", "1000m") for item in made["containers"]]
     small = any(_FRACTION.fullmatch(cpu) for cpu in cpus)
     made.setdefault("maxInstanceRequestConcurrency", 1 if small else 80)
+    if not 0 <= made["maxInstanceRequestConcurrency"] <= _MOST_CONCURRENCY:
+        raise invalid(
+            "template.max_instance_request_concurrency: must be between 0 and "
+            f"{_MOST_CONCURRENCY}; 0 is the default"
+        )
     if small and made["maxInstanceRequestConcurrency"] > 1:
         raise invalid("template: with less than 1 CPU, concurrency must be 1")
     made["scaling"] = {"maxInstanceCount": 100} | made.get("scaling", {})
@@ -253,7 +261,14 @@ def _fill_resources(item: Resource) -> None:
         raise invalid(
             f"Invalid value specified for memory: {limits['memory']}. It must be at least 128Mi"
         )
-    if cpu.removesuffix("000m") in {"4", "6", "8"} and memory < _LEAST_MEMORY_OF_FOUR_CPUS:
+    whole = cpu.removesuffix("000m")
+    most = _MOST_GIBIBYTES.get(whole)
+    if most is not None and memory > most * 1024**3:
+        raise invalid(
+            f"Invalid value specified for memory. For {whole}.0 CPU, memory must be between 128Mi "
+            f"and {most}Gi inclusive."
+        )
+    if whole in {"4", "6", "8"} and memory < _LEAST_MEMORY_OF_FOUR_CPUS:
         raise invalid(f"Invalid value specified for memory: {cpu} CPUs need at least 2Gi")
     # Without resources the CPU idles between requests; with them that has to be said.
     resources.setdefault("cpuIdle", "resources" not in item)
