@@ -50,8 +50,8 @@ ALWAYS_ENABLED = (
 )
 """APIs a new project has."""
 
-RUN_HOSTS = (".run.app", ".cloudfunctions.net")
-"""Hosts that services and functions answer on, not APIs."""
+RUN_HOSTS = (".run.app", ".cloudfunctions.net", ".appspot.com")
+"""Hosts that services, functions and applications answer on, not APIs."""
 
 
 class Cloud(Trouble):
@@ -150,15 +150,22 @@ class Cloud(Trouble):
         body: bytes = b"",
         timeout: float = 300.0,
         inside: bool = False,
+        client: str = "127.0.0.1",
     ) -> Response:
         """Make one HTTP request in-process; ``inside`` when a service of Google's own makes it.
 
-        Raises ConnectionFailed where no answer would come, TimeoutError where it came too late.
+        ``client`` is the address it comes from, as firewalls see it. Raises ConnectionFailed where no answer would come, TimeoutError where it came too late.
         """
         request = Request(method, url, dict(headers or {}), body)
         if self.is_ingress(request.host):
             answer: Response = self.ingress.request(
-                method, url, headers=request.headers, body=body, timeout=timeout, inside=inside
+                method,
+                url,
+                headers=request.headers,
+                body=body,
+                timeout=timeout,
+                inside=inside,
+                client=client,
             )
             return answer
         issuer = Issuer(self.tokens)

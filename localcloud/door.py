@@ -12,6 +12,7 @@ import logging
 import re
 import socket
 import ssl
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 _CHUNK = 256 * 1024
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 """Only Linux has it; elsewhere a request takes a little longer."""
+_KEEPS_ADDRESS = sys.platform == "linux"
+"""Elsewhere only 127.0.0.1 is this machine's own."""
 _CONNECT = re.compile(rb"CONNECT \[?([^\s\]]+?)\]?:(\d+) HTTP/1\.[01]\r\n")
 _BROWSER = re.compile(
     rb"[A-Z]+ /[^\r\n]* HTTP/1\.[01]\r\n(?:[^\r\n]+\r\n)*?"
@@ -125,7 +128,12 @@ class Door:
         said: bytes = b"",
     ) -> None:
         """Let the two talk until one is through; *said* is what was read already."""
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port, limit=_CHUNK)
+        # From the client's own address, so that firewalls behind see it: any of 127.0.0.0/8.
+        peer = writer.get_extra_info("peername")[0]
+        own = (peer, 0) if _KEEPS_ADDRESS else None
+        inner_reader, inner_writer = await asyncio.open_connection(
+            "127.0.0.1", port, limit=_CHUNK, local_addr=own
+        )
         try:
             inner_writer.write(said)
             await pipe(reader, writer, inner_reader, inner_writer)

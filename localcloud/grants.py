@@ -1,11 +1,12 @@
-"""Google's token endpoint: a service account's key or a refresh token for an access token.
+"""Google's token endpoint: an access token for a key, a refresh token, or a sign-in's code.
 
 Errors are worded as developers.google.com/identity/protocols/oauth2/service-account has them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from localcloud import jwt
@@ -13,12 +14,14 @@ from localcloud.tokens import SCOPES
 from localcloud.transport import Request, Response, json_response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from localcloud.tokens import Tokens
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 LIFETIME = 3600
+CODE = "4/l."
+"""How the codes begin that the sign-in page gives out."""
 
 _AUDIENCES = frozenset(
     {
@@ -43,6 +46,7 @@ class Grants:
         self._kinds: dict[str, Callable[[dict[str, str]], Response]] = {
             "urn:ietf:params:oauth:grant-type:jwt-bearer": self._assertion,
             "refresh_token": self._refresh,
+            "authorization_code": self._code,
         }
 
     def token(self, request: Request) -> Response:
@@ -109,10 +113,44 @@ class Grants:
             email, asked or list(SCOPES), id_token=self._tokens.id_token(email, given["client_id"])
         )
 
+    def _code(self, given: dict[str, str]) -> Response:
+        for name in ("client_id", "client_secret"):
+            if not given.get(name):
+                return refusal("invalid_request", f"Could not determine client ID: no {name}.")
+        claims = self._tokens.redeem(CODE, given.get("code", ""))
+        if claims is None or claims["x"] < self._tokens.now() or claims["c"] != given["client_id"]:
+            return refusal("invalid_grant", "Malformed auth code.")
+        if claims["r"] != given.get("redirect_uri"):
+            return refusal("redirect_uri_mismatch", "Bad Request")
+        if not proves(claims, given.get("code_verifier", "")):
+            return refusal("invalid_grant", "Invalid code verifier.")
+        email, domain = str(claims["e"]), str(claims["e"]).rpartition("@")[2]
+        more: dict[str, str] = {"hd": domain}
+        if "nonce" in claims:
+            more["nonce"] = claims["nonce"]
+        answer = {
+            "id_token": self._tokens.id_token(
+                email, given["client_id"], more={"azp": given["client_id"], **more}
+            )
+        }
+        if claims.get("access_type") == "offline":
+            answer["refresh_token"] = self._tokens.refresh_token(email)
+        return self._granted(email, str(claims["s"]).split(), **answer)
+
     def _granted(self, email: str, scopes: list[str], **more: str) -> Response:
         token = self._tokens.access_token(email, lifetime=LIFETIME, scopes=scopes)
         body = {"access_token": token, "expires_in": LIFETIME - 1, "token_type": "Bearer"}
         return json_response(200, {**body, "scope": " ".join(scopes), **more})
+
+
+def proves(claims: Mapping[str, Any], verifier: str) -> bool:
+    """Tell whether a client proves that a code is its own (RFC 7636); true where none was asked."""
+    wanted = claims.get("code_challenge")
+    if wanted is None:
+        return True
+    if claims.get("code_challenge_method", "plain") == "S256":
+        verifier = jwt.encode(hashlib.sha256(verifier.encode()).digest())
+    return verifier == str(wanted)
 
 
 def form(request: Request) -> dict[str, str]:

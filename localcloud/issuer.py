@@ -7,6 +7,9 @@ from urllib.parse import unquote
 
 from localcloud.errors import ApiError
 from localcloud.grants import TOKEN_URI, Grants, form
+from localcloud.iap.assertions import Assertions
+from localcloud.signin import PATHS as SIGN_IN_PATHS
+from localcloud.signin import SignIn
 from localcloud.tokens import ISSUER, SCOPES, bearer, subject, unauthenticated
 from localcloud.transport import Request, Response, json_response
 
@@ -21,6 +24,7 @@ HOSTS = frozenset(
         "oauth2.googleapis.com",
         "openidconnect.googleapis.com",
         "www.googleapis.com",
+        "www.gstatic.com",
     }
 )
 
@@ -31,6 +35,9 @@ _JWKS = (
     "/robot/v1/metadata/jwk/",
 )
 _OWN_PATHS = ("/oauth2/", *_CERTIFICATES, *_JWKS)
+ORGANIZATION = "example.com"
+"""The domain of the one organisation, whose people Google's own client for IAP admits."""
+
 _CACHED = {"cache-control": "public, max-age=3600"}
 
 
@@ -57,7 +64,12 @@ class Issuer:
             ("oauth2.googleapis.com", "/tokeninfo"): self._token,
             ("www.googleapis.com", "/oauth2/v1/tokeninfo"): self._token,
             ("www.googleapis.com", "/oauth2/v3/tokeninfo"): self._token,
+            ("www.gstatic.com", "/iap/verify/public_key"): self._iap_pems,
+            ("www.gstatic.com", "/iap/verify/public_key-jwk"): self._iap_keys,
         }
+        sign_in = SignIn(tokens, ORGANIZATION)
+        for path in SIGN_IN_PATHS:
+            self._table["accounts.google.com", path] = sign_in.page
 
     def handles(self, host: str, path: str) -> bool:
         """Tell whether a request is for the issuer and not for an API on the same host."""
@@ -92,7 +104,9 @@ class Issuer:
             "revocation_endpoint": "https://oauth2.googleapis.com/revoke",
             "userinfo_endpoint": "https://openidconnect.googleapis.com/v1/userinfo",
             "jwks_uri": "https://www.googleapis.com/oauth2/v3/certs",
-            "response_types_supported": ["id_token"],
+            "response_types_supported": ["code", "id_token"],
+            "scopes_supported": ["openid", "email", "profile"],
+            "code_challenge_methods_supported": ["plain", "S256"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
         }
@@ -106,6 +120,14 @@ class Issuer:
     def _keys(self, request: Request) -> Response:
         del request
         return json_response(200, self._tokens.jwks(), _CACHED)
+
+    def _iap_pems(self, request: Request) -> Response:
+        del request
+        return json_response(200, Assertions(self._tokens).pems(), _CACHED)
+
+    def _iap_keys(self, request: Request) -> Response:
+        del request
+        return json_response(200, Assertions(self._tokens).jwks(), _CACHED)
 
     def _user(self, request: Request) -> Response:
         caller = self._tokens.identify(request.headers)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _RUN = "run.projects.locations."
 _FUNCTIONS = "cloudfunctions.projects.locations.functions."
 _WORKFLOWS = "workflows.projects.locations.workflows."
+_APP_ENGINE = "appengine.apps."
 _REPOSITORIES = "artifactregistry.projects.locations.repositories."
 
 OPERATIONS: dict[str, tuple[float, float, float]] = {
@@ -49,6 +50,14 @@ OPERATIONS: dict[str, tuple[float, float, float]] = {
     _WORKFLOWS + "create": (2, 5, 15),
     _WORKFLOWS + "patch": (2, 5, 15),
     _WORKFLOWS + "delete": (1, 2, 10),
+    _APP_ENGINE + "create": (14, 60, 240),
+    _APP_ENGINE + "patch": (5, 15, 60),
+    _APP_ENGINE + "repair": (5, 15, 60),
+    _APP_ENGINE + "services.patch": (3, 10, 60),
+    _APP_ENGINE + "services.delete": (10, 30, 120),
+    _APP_ENGINE + "services.versions.create": (200, 480, 1200),
+    _APP_ENGINE + "services.versions.patch": (10, 60, 300),
+    _APP_ENGINE + "services.versions.delete": (10, 60, 300),
 }
 """Until an operation is done."""
 

@@ -21,18 +21,23 @@ _NOT_ALLOWED = (
 
 def service_disabled(service: Service, *, title: str, number: str) -> ApiError:
     """403 for an API the project has not enabled."""
+    return api_disabled(service.host, title=title, number=number, errors=service.errors)
+
+
+def api_disabled(host: str, *, title: str, number: str, errors: str = "modern") -> ApiError:
+    """403 for an API by its host, which need not be the one that was called."""
     console = "https://console.developers.google.com/apis/api"
-    link = f"{console}/{service.host}/overview?project={number}"
+    link = f"{console}/{host}/overview?project={number}"
     return ApiError(
         403,
         f"{title} has not been used in project {number} before or it is disabled. Enable it by "
         f"visiting {link} then retry. If you enabled this API recently, wait a few minutes for "
         "the action to propagate to our systems and retry.",
-        reason="accessNotConfigured" if service.errors == "legacy" else None,
+        reason="accessNotConfigured" if errors == "legacy" else None,
         details=[
             error_info(
                 "SERVICE_DISABLED",
-                service=service.host,
+                service=host,
                 consumer=f"projects/{number}",
                 serviceTitle=title,
                 activationUrl=link,

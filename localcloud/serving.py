@@ -118,6 +118,7 @@ class Serving:
             access_log=False,
             server_header=False,
             date_header=True,
+            proxy_headers=False,  # nobody but the door is between, and anybody could forge them
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
             backlog=512,

@@ -31,6 +31,9 @@ ISSUER = "https://accounts.google.com"
 GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
 """The audience of ``gcloud auth print-identity-token``."""
 
+MANAGED_CLIENT = "100000000001-iap-managed.apps.googleusercontent.com"
+"""The OAuth client Google keeps for IAP; only people of the organisation can sign in with it."""
+
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 SCOPES = (CLOUD_PLATFORM, "https://www.googleapis.com/auth/userinfo.email", "openid")
 """What a token is good for unless less was asked for."""
@@ -121,6 +124,15 @@ class Tokens:
             raise LookupError("only a running cloud keeps the keys of service accounts")
         return self._accounts
 
+    @property
+    def folder(self) -> Path:
+        """Where the keys are."""
+        return self._folder
+
+    def now(self) -> float:
+        """The present moment, by which tokens expire."""
+        return self._clock.now()
+
     def usable(self, email: str) -> bool:
         """Tell whether an account still exists and is not disabled."""
         return self._usable(email)
@@ -132,24 +144,30 @@ class Tokens:
         claims: dict[str, Any] = {"e": email, "x": int(self._clock.now()) + lifetime}
         if tuple(scopes) != SCOPES:
             claims["s"] = list(scopes)
-        return self._minted("ya29.l.", claims)
+        return self.minted("ya29.l.", claims)
 
     def refresh_token(self, email: str) -> str:
         """Mint a refresh token, as an ``authorized_user`` file holds it; it does not expire."""
-        return self._minted("1//l.", {"e": email})
+        return self.minted("1//l.", {"e": email})
 
     def refreshed(self, token: str) -> str | None:
         """Give whose refresh token this is, None if it is not one or was revoked."""
-        claims = self._opened("1//l.", token)
+        claims = self.opened("1//l.", token)
         return None if claims is None else str(claims["e"])
 
     def revoke(self, token: str) -> bool:
         """Make a token worthless; False if it was no good."""
-        known = self._opened("ya29.l.", token) or self._opened("1//l.", token)
-        if known is None or self._revoked is None:
-            return False
-        self._revoked.put(_fingerprint(token), {})
-        return True
+        return any(self.redeem(prefix, token) is not None for prefix in ("ya29.l.", "1//l."))
+
+    def redeem(self, prefix: str, token: str) -> dict[str, Any] | None:
+        """Give what was sealed under a prefix, for the last time; None if that time is over."""
+        if self._revoked is None:
+            return None
+        with self._revoked.lock():
+            known = self.opened(prefix, token)
+            if known is not None:
+                self._revoked.put(_fingerprint(token), {})
+            return known
 
     def id_token(
         self,
@@ -200,7 +218,7 @@ class Tokens:
 
     def _fault(self, token: str) -> str:
         """Say what is wrong with an access token, as google.api.ErrorReason names it."""
-        claims = self._opened("ya29.l.", token)
+        claims = self.opened("ya29.l.", token)
         if claims is None:
             return "ACCESS_TOKEN_TYPE_UNSUPPORTED"
         expired = claims["x"] < self._clock.now()
@@ -208,7 +226,7 @@ class Tokens:
 
     def claims(self, token: str) -> dict[str, Any] | None:
         """Give what an access token that is good says: ``e``-mail, e``x``piry, ``s``copes."""
-        claims = self._opened("ya29.l.", token)
+        claims = self.opened("ya29.l.", token)
         if claims is None or claims["x"] < self._clock.now() or not self._usable(claims["e"]):
             return None
         return claims
@@ -244,14 +262,18 @@ class Tokens:
 
     def verify_id_token(self, token: str) -> dict[str, Any] | None:
         """Give the claims of an ID token if we signed it and it is in date, else None."""
-        public = self._key.public_key()
-        claims = jwt.verified(token, lambda key_id: public if key_id == self.key_id else None)
+        claims = self.issued(token)
         if claims is None:
             return None
         now = self._clock.now()
         if claims.get("exp", 0) + _SKEW < now or claims.get("iat", 0) - _SKEW > now:
             return None
         return claims
+
+    def issued(self, token: str) -> dict[str, Any] | None:
+        """Give the claims of an ID token if we signed it, in date or not."""
+        public = self._key.public_key()
+        return jwt.verified(token, lambda key_id: public if key_id == self.key_id else None)
 
     @cached_property
     def key_id(self) -> str:
@@ -305,12 +327,14 @@ class Tokens:
             _write_private(file, secrets.token_bytes(32))
         return file.read_bytes()
 
-    def _minted(self, prefix: str, claims: dict[str, Any]) -> str:
+    def minted(self, prefix: str, claims: Mapping[str, Any]) -> str:
+        """Seal claims under a prefix of their own; ``opened`` gives them back."""
         claims = {**claims, "n": secrets.token_hex(4)}
         payload = jwt.encode(json.dumps(claims, separators=(",", ":")).encode())
         return f"{prefix}{payload}.{self._seal(prefix + payload)}"
 
-    def _opened(self, prefix: str, token: str) -> dict[str, Any] | None:
+    def opened(self, prefix: str, token: str) -> dict[str, Any] | None:
+        """Give what was sealed under a prefix, in date or not; None if it was not us."""
         payload, _, seal = token.removeprefix(prefix).partition(".")
         if not token.startswith(prefix) or not token.isascii():
             return None

@@ -137,6 +137,9 @@ class Iam:
         while len(parts) > 2:  # noqa: PLR2004 - "projects/p" itself is the project
             yield f"//{api}.googleapis.com/{'/'.join(parts)}"
             del parts[-2:]
+        if api == "iap":
+            # above every guarded thing, and no pair of collection and name like the rest
+            yield f"//iap.googleapis.com/{'/'.join(parts)}/iap_web"
         yield _PROJECTS + self._cloud.project
         yield ORGANIZATION
 

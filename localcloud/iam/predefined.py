@@ -15,6 +15,8 @@ _NOT_BASIC = frozenset(
         "iam.serviceAccounts.implicitDelegation",
         "iam.serviceAccounts.signBlob",
         "iam.serviceAccounts.signJwt",
+        # an owner too sees "You don't have access" until he is on the list
+        "iap.webServiceVersions.accessViaIAP",
         # a guard rail: who owns a project does not rule the organisation
         "orgpolicy.policies.create",
         "orgpolicy.policies.delete",

@@ -1,4 +1,4 @@
-"""What answers for run.app hosts: finds the service, checks the caller, hands the request on."""
+"""What answers for run.app and appspot.com hosts: finds the service, checks the caller, hands the request on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from localcloud.ingress.asgi import Forwarder
 from localcloud.ingress.fleet import Fleet
 from localcloud.ingress.hosts import Hosts
 from localcloud.ingress.links import Links
-from localcloud.ingress.visit import MOST_BYTES, Reception, Turned
+from localcloud.ingress.turned import Turned
+from localcloud.ingress.visit import MOST_BYTES, Reception
 from localcloud.transport import Response
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Ingress"]
 
-_SUFFIXES = (".run.app", ".cloudfunctions.net")
+_SUFFIXES = (".run.app", ".cloudfunctions.net", ".appspot.com")
 _CLIENT = "127.0.0.1"
 
 
 class Ingress:
-    """The front end of Cloud Run."""
+    """The front end of Cloud Run and App Engine."""
 
     def __init__(self, cloud: Cloud) -> None:
         """Serve the services of *cloud*; nothing runs yet."""
@@ -44,7 +45,7 @@ class Ingress:
         self.links = Links(cloud, self.asgi)
 
     def handles(self, host: str) -> bool:
-        """Tell whether a host name is one of Cloud Run's or Cloud Functions'."""
+        """Tell whether a host name is one of Cloud Run's, Cloud Functions' or App Engine's."""
         return host.partition(":")[0].lower().endswith(_SUFFIXES)
 
     def mount(self, host: str, app: Any) -> None:
@@ -87,6 +88,7 @@ class Ingress:
         body: bytes = b"",
         timeout: float = 300.0,
         inside: bool = False,
+        client: str = _CLIENT,
     ) -> Response:
         """Make one request in-process, the same way as one that came through the door.
 
@@ -100,7 +102,9 @@ class Ingress:
         event = events.headers_of(target, body)
         sent = {**(headers or {}), **event}
         try:
-            answer, route = self._answer(method, host, target, sent, body, timeout, inside=inside)
+            answer, route = self._answer(
+                method, host, target, sent, body, timeout, inside=inside, client=client
+            )
         except Turned as turned:
             note, route = turned.log, turned.route
             answer = Response(turned.status, dict(turned.headers), turned.body)
@@ -131,13 +135,14 @@ class Ingress:
         timeout: float,
         *,
         inside: bool = False,
+        client: str = _CLIENT,
     ) -> tuple[Response, Route | None]:
         sized = {**headers, "content-length": str(len(body))} if body else headers
         app = self._mounted.get(host)
         if app is not None and self.hosts.find(host, target.partition("?")[0]) is None:
             return _call_wsgi(app, method, host, target, sized, body), None
         visit = self.reception.enter(
-            host, target, list(sized.items()), client=_CLIENT, inside=inside
+            host, target, list(sized.items()), client=client, method=method, inside=inside
         )
         try:
             if app is not None:

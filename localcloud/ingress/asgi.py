@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from localcloud.ingress import sockets
-from localcloud.ingress.visit import MOST_BYTES, Turned
+from localcloud.ingress.turned import Turned
+from localcloud.ingress.visit import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 
     from localcloud.ingress import Ingress
     from localcloud.ingress.hosts import Route
-    from localcloud.ingress.visit import Headers, Visit
+    from localcloud.ingress.turned import Headers
+    from localcloud.ingress.visit import Visit
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -122,7 +124,9 @@ class Forwarder:
             await _answer(send, answer.status, list(answer.headers.items()), answer.body)
             return int(answer.status), None
         visit = await self._off_loop(
-            lambda: self._ingress.reception.enter(host, target, headers, client=request.client)
+            lambda: self._ingress.reception.enter(
+                host, target, headers, client=request.client, method=request.method
+            )
         )
         try:
             return await self._forward(visit, request.method, receive, send), visit.route

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from localcloud.ingress.platforms import every, platform_of
 from localcloud.ingress.pool import ClosedError, NoInstanceError, Pool
 from localcloud.machines.workload import ContainerError
-from localcloud.services.run import traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,16 +71,16 @@ class Fleet:
 
     def settle(self, service: str) -> None:
         """After a change: stop what requests no longer reach, keep minimum instances warm."""
-        resource = self._cloud.store.of("run").find(service)
-        if resource is None:
+        platform = platform_of(service)
+        kept = platform.kept(self._cloud, service)
+        if kept is None:
             return
-        reachable = traffic.reachable(resource)
         with self._lock:
             known = [name for name in self._pools if name.startswith(f"{service}/")]
         for revision in known:
-            if revision not in reachable and revision != resource.get("latestCreatedRevision"):
+            if revision not in kept:
                 self.retire(revision)
-        for revision, _ in traffic.shares(resource):
+        for revision in platform.warm(self._cloud, service):
             try:
                 self.pool(revision).keep_minimum()
             except (ContainerError, NoInstanceError) as error:
@@ -112,11 +112,7 @@ class Fleet:
         """Bring minimum instances back after a restart, without holding anybody up."""
         if self._cloud.machines.kind == "paper":
             return
-        services = [
-            name
-            for name, resource in self._cloud.store.of("run").under("projects/")
-            if name.split("/")[-2] == "services" and resource.get("trafficStatuses")
-        ]
+        services = [name for one in every() for name in one.services(self._cloud)]
         threading.Thread(target=self._resume, args=(services,), daemon=True).start()
 
     def _resume(self, services: list[str]) -> None:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localcloud.ingress import appspot
 from localcloud.services.run import names, traffic
 
 if TYPE_CHECKING:
@@ -53,9 +54,15 @@ class Hosts:
         # Weighted choice between revisions; nothing secret hangs on it.
         self._dice = random.Random(0)  # noqa: S311 - see above
 
-    def find(self, host: str, path: str) -> Route | None:
-        """Return the route; None when no service has that host."""
+    def find(self, host: str, path: str, *, client: str = "", cookies: str = "") -> Route | None:
+        """Return the route; None when no service has that host.
+
+        The client's address and cookies matter where App Engine splits traffic by them.
+        """
         host = host.partition(":")[0].lower()
+        if host.endswith(".appspot.com"):
+            found = appspot.find(self._cloud, host, self._dice, client=client, cookies=cookies)
+            return None if found is None else Route(*found, path)
         if host.endswith(".cloudfunctions.net"):
             return self._function(host, path)
         tag, service = self._service(host)

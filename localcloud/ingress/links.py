@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import uvicorn
+
+from localcloud.iap import sessions
+from localcloud.ingress.platforms import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -18,6 +23,9 @@ _COLLECTION = "links"
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 # The browser's own address in these is the service's real one for the program behind.
+_OF_HTTPS = frozenset({b"secure", b"samesite=none"})
+# Where IAP sends browsers to sign in, and where that page sends them.
+_SIGN_IN = frozenset({"accounts.google.com", "iap.googleapis.com"})
 _ADDRESSED = frozenset({b"origin", b"referer"})
 
 
@@ -61,15 +69,15 @@ class Links:
     def _serve(
         self, listener: socket.socket, host: str, port: int, account: str | None
     ) -> tuple[uvicorn.Server, threading.Thread]:
-        token = None
-        if account is not None:
-
-            def token() -> str:
-                return self._cloud.tokens.id_token(account, f"https://{host}")
-
-        app = _Link(self._app, host, port, token)
+        whole = self._app if self._cloud.is_ingress(host) else _Elsewhere(self._cloud, host)
+        app = _Link(whole, host, port, self._identity(host, account), self._address)
         config = uvicorn.Config(
-            app, log_config=None, lifespan="off", server_header=False, timeout_graceful_shutdown=1
+            app,
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -78,6 +86,27 @@ class Links:
         while not server.started and time.monotonic() < until:
             time.sleep(0.01)
         return server, thread
+
+    def _identity(self, host: str, account: str | None) -> Callable[[], tuple[str, str]] | None:
+        """Return what makes the header that says who asks: a session at IAP, else an ID token."""
+        if account is None:
+            return None
+
+        def make() -> tuple[str, str]:
+            route = self._cloud.ingress.hosts.find(host, "/")
+            if route is not None and platform_of(route.name).behind_iap(self._cloud, route):
+                return "cookie", sessions.cookie(self._cloud, host, account)
+            return (
+                "authorization",
+                f"Bearer {self._cloud.tokens.id_token(account, f'https://{host}')}",
+            )
+
+        return make
+
+    def _address(self, host: str) -> str | None:
+        """Give the link of a host that a service sends browsers to: a sign-in's, or one known."""
+        known = self._cloud.store.of(_COLLECTION).find(f"links/{host}") is not None
+        return self.open(host) if known or host in _SIGN_IN else None
 
 
 def _listen(port: int) -> socket.socket:
@@ -95,10 +124,18 @@ def _listen(port: int) -> socket.socket:
 class _Link:
     """Rewrites addresses between the browser's and the service's own."""
 
-    def __init__(self, app: Any, host: str, port: int, token: Callable[[], str] | None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        host: str,
+        port: int,
+        identity: Callable[[], tuple[str, str]] | None,
+        elsewhere: Callable[[str], str | None],
+    ) -> None:
         self._app = app
         self._host = host
-        self._token = token
+        self._identity = identity
+        self._elsewhere = elsewhere
         self._outside = f"https://{host}".encode()
         self._inside = [f"http://{name}:{port}".encode() for name in ("127.0.0.1", "localhost")]
 
@@ -110,14 +147,17 @@ class _Link:
     ) -> None:
         async def answer(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [self._back(*header) for header in message["headers"]]
+                back = [self._back(*header) for header in message["headers"]]
+                message["headers"] = [await self._onward(*header) for header in back]
             await send(message)
 
         headers = [self._there(*header) for header in scope["headers"]]
         given = any(name == b"authorization" for name, _ in headers)
-        if self._token is not None:
-            name = b"x-serverless-authorization" if given else b"authorization"
-            headers.append((name, f"Bearer {self._token()}".encode()))
+        if self._identity is not None:
+            name, value = self._identity()
+            if name == "authorization" and given:
+                name = "x-serverless-authorization"
+            headers.append((name.encode(), value.encode()))
         await self._app({**scope, "headers": headers, "scheme": "https"}, receive, answer)
 
     def _there(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
@@ -129,6 +169,16 @@ class _Link:
                     return name, self._outside + value.removeprefix(inside)
         return name, value
 
+    async def _onward(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+        """Send a browser that is to sign in to links of the pages it needs."""
+        parts = urlsplit(value.decode("latin-1"))
+        if name != b"location" or parts.scheme != "https" or parts.hostname is None:
+            return name, value
+        link = await asyncio.to_thread(self._elsewhere, parts.hostname)
+        if link is None:
+            return name, value
+        return name, parts._replace(scheme="http", netloc=urlsplit(link).netloc).geturl().encode()
+
     def _back(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
         if name == b"location":
             for outside in (self._outside, self._outside.replace(b"https:", b"http:")):
@@ -137,6 +187,43 @@ class _Link:
         if name == b"set-cookie":
             # The link speaks http, and its name is not the one the cookie is for.
             parts = [part.strip() for part in value.split(b";")]
-            kept = [one for one in parts if one.lower() != b"secure"]
+            kept = [one for one in parts if one.lower() not in _OF_HTTPS]
             return name, b"; ".join(one for one in kept if not one.lower().startswith(b"domain="))
         return name, value
+
+
+class _Elsewhere:
+    """Answers for a host that is no service's: the pages of a sign-in."""
+
+    def __init__(self, cloud: Cloud, host: str) -> None:
+        self._cloud = cloud
+        self._host = host
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = bool(message.get("more_body"))
+        target = scope["path"] + (
+            f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
+        )
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        answer = await asyncio.to_thread(
+            self._cloud.request,
+            scope["method"],
+            f"https://{self._host}{target}",
+            headers=headers,
+            body=bytes(body),
+        )
+        fields = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+        await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+        await send({"type": "http.response.body", "body": answer.body})

@@ -8,15 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from localcloud.machines.workload import ContainerError, Workload
-from localcloud.services.run import names, templates
+from localcloud.ingress.platforms import platform_of
+from localcloud.machines.workload import ContainerError
 
 if TYPE_CHECKING:
     from localcloud.clock import Timer
     from localcloud.cloud import Cloud
     from localcloud.ingress.fleet import Fleet
     from localcloud.machines.workload import Instance
-    from localcloud.store import Resource
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +46,7 @@ class Pool:
         self._cloud = cloud
         self._revision = revision
         self._fleet = fleet
+        self._platform = platform_of(revision)
         self._changed = threading.Condition()
         self._busy: dict[str, int] = {}
         self._instances: dict[str, Instance] = {}
@@ -58,60 +58,17 @@ class Pool:
         self._used: dict[str, float] = {}
         self._timers: dict[str, Timer] = {}
 
-    # -- what the revision says -------------------------------------------------------------
-
-    def _resources(self) -> tuple[Resource, Resource]:
-        store = self._cloud.store.of("run")
-        service = store.find(self._revision.partition("/revisions/")[0])
-        revision = store.find(self._revision)
-        if service is None or revision is None:
-            raise NoInstanceError("The revision is gone.", status=404)
-        return service, revision
-
     def limits(self) -> tuple[int, int, int]:
         """Return (least instances, most instances, requests per instance)."""
-        service, revision = self._resources()
-        scaling, own = service.get("scaling", {}), revision.get("scaling", {})
-        concurrency = int(revision.get("maxInstanceRequestConcurrency", 80))
-        if scaling.get("scalingMode") == "MANUAL":
-            count = int(scaling.get("manualInstanceCount", 0))
-            return count, count, concurrency
-        least = max(int(scaling.get("minInstanceCount", 0)), int(own.get("minInstanceCount", 0)))
-        tops = [int(part.get("maxInstanceCount", 0)) for part in (scaling, own)]
-        most = min([top for top in tops if top] or [100])
-        return least, most, concurrency
-
-    def _workload(self) -> Workload:
-        service, revision = self._resources()
-        where = names.Name.of(self._revision)
-        short = self._revision.rpartition("/")[2]
-        pinned = {one.get("name", ""): one["imageDigest"] for one in revision["containerStatuses"]}
-        containers = [
-            one | {"image": pinned.get(one.get("name", ""), one["image"])}
-            for one in revision["containers"]
-        ]
-        labels = {
-            "project_id": where.project,
-            "location": where.region,
-            "service_name": where.id,
-            "revision_name": short,
-            "configuration_name": where.id,
-        }
-        return Workload(
-            name=self._revision,
-            project=where.project,
-            region=where.region,
-            template=revision | {"containers": containers},
-            env={"K_SERVICE": where.id, "K_REVISION": short, "K_CONFIGURATION": where.id},
-            log_resource={"type": "cloud_run_revision", "labels": labels},
-            log_labels=dict(service.get("labels", {})),
-        )
+        return self._platform.limits(self._cloud, self._revision)
 
     # -- instances --------------------------------------------------------------------------
 
     def start_one(self) -> Instance:
         """Start an instance whatever the limits say, and return it when it is ready."""
-        instance: Instance = self._cloud.machines.containers.start(self._workload())
+        instance: Instance = self._cloud.machines.containers.start(
+            self._platform.workload(self._cloud, self._revision)
+        )
         with self._changed:
             if self._closed:
                 instance.stop()
@@ -181,8 +138,7 @@ class Pool:
     @property
     def longest(self) -> float:
         """How long a request of this revision may take, in seconds."""
-        revision = self._cloud.store.of("run").find(self._revision) or {}
-        return templates.seconds(revision.get("timeout", "300s"))
+        return self._platform.longest(self._cloud, self._revision)
 
     def close(self, patience: float = _WAIT_SECONDS) -> None:
         """Let requests end for so many seconds, then stop every instance."""
@@ -207,6 +163,12 @@ class Pool:
         with self._changed:
             self._sweep()
             return len(self._instances)
+
+    def running(self) -> list[Instance]:
+        """List the instances that run."""
+        with self._changed:
+            self._sweep()
+            return list(self._instances.values())
 
     def _with_room(self, concurrency: int) -> Instance | None:
         self._sweep()

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
-    from localcloud.ingress.visit import Headers, Visit
+    from localcloud.ingress.turned import Headers
+    from localcloud.ingress.visit import Visit
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]

@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from localcloud.ingress import invoker, pages
+from localcloud.iap import Asked
+from localcloud.ingress.platforms import platform_of
 from localcloud.ingress.pool import NoInstanceError
-from localcloud.services.run import templates
+from localcloud.ingress.turned import Headers, Turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from localcloud.ingress.fleet import Fleet
     from localcloud.ingress.hosts import Hosts, Route
     from localcloud.machines.workload import Instance
-
-Headers = list[tuple[str, str]]
 
 MOST_BYTES = 32 * 1024 * 1024
 """How large a request, or a response of known length, may be over HTTP/1."""
@@ -41,36 +40,11 @@ _HOP_BY_HOP = frozenset(
 )
 _FRONT_ENDS_OWN = _HOP_BY_HOP | {"server", "date"}
 _DYING_SECONDS = 0.3
-_OPEN = "INGRESS_TRAFFIC_ALL"
 _MALFORMED = (
     "The request failed because either the HTTP response was malformed or connection to the "
     "instance had an error."
 )
 _ON_PAPER = "Containers are on paper here: cloud.ingress.mount gives this host an application."
-
-
-class Turned(Exception):  # noqa: N818 - an answer, not an error of ours
-    """The request does not reach the container; this is what the client gets."""
-
-    def __init__(
-        self,
-        status: int,
-        path: str,
-        *,
-        route: Route | None = None,
-        log: str = "",
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(log)
-        self.route = route
-        self.status = status
-        self.log = log
-        kind, self.body = pages.answer(status, path)
-        self.headers: Headers = [
-            ("content-type", kind),
-            ("content-length", str(len(self.body))),
-            *(headers or {}).items(),
-        ]
 
 
 @dataclass
@@ -143,7 +117,14 @@ class Reception:
         self._fleet = fleet
 
     def enter(
-        self, host: str, target: str, headers: Headers, *, client: str, inside: bool = False
+        self,
+        host: str,
+        target: str,
+        headers: Headers,
+        *,
+        client: str,
+        method: str = "GET",
+        inside: bool = False,
     ) -> Visit:
         """Let a request in; Turned if it goes no further. Blocks while an instance starts.
 
@@ -152,24 +133,19 @@ class Reception:
         """
         path, question, query = target.partition("?")
         known = {name.lower(): value for name, value in headers}
-        route = self._hosts.find(host, path)
-        if route is None or not (inside or route.service.get("ingress") == _OPEN):
-            # Not even in the request log: the request never was the service's.
+        route = self._hosts.find(host, path, client=client, cookies=known.get("cookie", ""))
+        if route is None:
             raise Turned(404, path)
-        try:
-            changes = invoker.admit(self._cloud, route, known)
-        except invoker.RefusedError as refusal:
-            raise Turned(
-                refusal.status, path, route=route, log=str(refusal), headers=refusal.headers
-            ) from refusal
+        platform = platform_of(route.name)
+        asked = Asked(method, host, target, known)
+        changes = platform.admit(self._cloud, route, asked, client=client, inside=inside)
         if not route.revision:
             raise Turned(503, path, route=route, log="The service has no revision that is ready.")
-        revision = self._cloud.store.of("run").find(route.revision) or {}
-        whole = _speaks_http2(revision)
+        whole = platform.takes_large(self._cloud, route.revision)
         length = known.get("content-length", "0")
         if not whole and length.isdigit() and int(length) > MOST_BYTES:
             raise Turned(413, path, route=route)
-        seconds = templates.seconds(revision.get("timeout", "300s"))
+        seconds = platform.longest(self._cloud, route.revision)
         try:
             lease = self._fleet.acquire(route.revision, timeout=seconds)
         except NoInstanceError as error:
@@ -190,17 +166,8 @@ class Reception:
         """Write the request log, and why a request was turned away."""
         if route is None:
             return
-        _, project, _, region, _, short = route.name.split("/")
-        labels = {
-            "project_id": project,
-            "location": region,
-            "service_name": short,
-            "revision_name": route.revision.rpartition("/")[2],
-            "configuration_name": short,
-        }
         entry = {
-            "logName": f"projects/{project}/logs/run.googleapis.com%2Frequests",
-            "resource": {"type": "cloud_run_revision", "labels": labels},
+            **platform_of(route.name).request_log(self._cloud, route),
             "severity": _severity(status),
             "timestamp": self._cloud.clock.rfc3339(),
             "httpRequest": {
@@ -218,12 +185,6 @@ class Reception:
 
 def _severity(status: int) -> str:
     return "ERROR" if status >= 500 else "WARNING" if status >= 400 else "INFO"  # noqa: PLR2004 - HTTP
-
-
-def _speaks_http2(revision: Mapping[str, object]) -> bool:
-    containers = revision.get("containers")
-    assert isinstance(containers, list)
-    return any(port.get("name") == "h2c" for one in containers for port in one.get("ports", []))
 
 
 def _forwarded(

@@ -1,4 +1,4 @@
-"""Runs the containers of Cloud Run as real processes, each in a box with its image's files."""
+"""Runs the containers of all platforms as real processes, each in a box with its image's files."""
 
 from __future__ import annotations
 
@@ -72,14 +72,17 @@ class Container:
             own = any(kind in raw for kind in ("httpGet", "tcpSocket", "grpc"))
             died = not self.process.alive
             message = _PROBE_FAILED if own and not died else _NOT_LISTENING.format(port=port)
-            raise self._failure(message)
+            raise self._failure(message, died=died)
         if self.serves and listens_on_loopback_only(probe.port):
             raise self._failure(_NOT_LISTENING.format(port=port))
         self.started.set()
 
-    def _failure(self, message: str) -> ContainerError:
+    def _failure(self, message: str, *, died: bool = False) -> ContainerError:
         return ContainerError(
-            message, reason="HEALTH_CHECK_CONTAINER_ERROR", log=self.process.tail(12)
+            message,
+            reason="HEALTH_CHECK_CONTAINER_ERROR",
+            log=self.process.tail(12),
+            died=died,
         )
 
 
@@ -310,7 +313,7 @@ class BoxContainers:
 
     def _heard(self, workload: Workload, instance: str) -> Any:
         def write(stream: str, line: str) -> None:
-            if not line.strip():
+            if not (workload.logged and line.strip()):
                 return
             entry = log_lines.entry(workload, stream, line, self._cloud.clock.rfc3339())
             entry["labels"] = {**entry["labels"], "instanceId": instance}

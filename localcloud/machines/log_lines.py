@@ -1,4 +1,4 @@
-"""Turns the lines a container writes into log entries, as Cloud Run does."""
+"""Turns the lines a container writes into log entries, as Google's platforms do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def entry(workload: Workload, stream: str, line: str, now: str) -> dict[str, Any
     the ``logging.googleapis.com/`` fields go where they belong. Anything else is text.
     """
     made: dict[str, Any] = {
-        "logName": f"projects/{workload.project}/logs/run.googleapis.com%2F{stream}",
+        "logName": f"projects/{workload.project}/logs/{workload.log_host}%2F{stream}",
         "resource": dict(workload.log_resource),
         "timestamp": now,
         "labels": dict(workload.log_labels),
@@ -56,7 +56,7 @@ def entry(workload: Workload, stream: str, line: str, now: str) -> dict[str, Any
 def of_system(workload: Workload, text: str, severity: str, now: str) -> dict[str, Any]:
     """Return the log entry for what the platform has to say about an instance."""
     return {
-        "logName": f"projects/{workload.project}/logs/run.googleapis.com%2Fvarlog%2Fsystem",
+        "logName": f"projects/{workload.project}/logs/{workload.log_host}%2Fvarlog%2Fsystem",
         "resource": dict(workload.log_resource),
         "timestamp": now,
         "severity": severity,

@@ -1,4 +1,4 @@
-"""What Cloud Run needs from the machine behind it; containers.py is real, paper_containers.py is not."""
+"""What the platforms of containers need from the machine behind it; containers.py is real, paper_containers.py is not."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ class ContainerError(Exception):
         message: Google's sentence.
         reason: the condition's reason, such as ``HEALTH_CHECK_CONTAINER_ERROR``.
         log: the last lines the container wrote.
+        died: whether it ended by itself.
 
     """
 
-    def __init__(self, message: str, *, reason: str, log: str = "") -> None:
+    def __init__(self, message: str, *, reason: str, log: str = "", died: bool = False) -> None:
         super().__init__(message)
+        self.died = died
         self.reason = reason
         self.log = log
 
@@ -36,6 +38,8 @@ class Workload:
     env: Mapping[str, str]  # K_SERVICE and the like
     log_resource: Mapping[str, Any]  # the monitored resource its log entries carry
     log_labels: Mapping[str, str] = field(default_factory=dict)
+    log_host: str = "run.googleapis.com"  # whose logs its lines go to
+    logged: bool = True  # whether its account may write them
 
     @property
     def id(self) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.discovery import exists
 from localcloud.errors import ApiError, error_info, invalid, not_found
+from localcloud.iap.guarded import AGENT, IDENTITIES
 from localcloud.listing import filtered
 from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
@@ -19,13 +20,15 @@ MOST_AT_ONCE = 20
 AGENTS: dict[str, str] = {
     "run": "service-{}@serverless-robot-prod.iam.gserviceaccount.com",
     "cloudfunctions": "service-{}@gcf-admin-robot.iam.gserviceaccount.com",
-    "iap": "service-{}@gcp-sa-iap.iam.gserviceaccount.com",
+    "iap": AGENT,
     "artifactregistry": "service-{}@gcp-sa-artifactregistry.iam.gserviceaccount.com",
     "cloudbuild": "service-{}@gcp-sa-cloudbuild.iam.gserviceaccount.com",
     "sqladmin": "service-{}@gcp-sa-cloud-sql.iam.gserviceaccount.com",
     "secretmanager": "service-{}@gcp-sa-secretmanager.iam.gserviceaccount.com",
     "pubsub": "service-{}@gcp-sa-pubsub.iam.gserviceaccount.com",
     "workflows": "service-{}@gcp-sa-workflows.iam.gserviceaccount.com",
+    "appengine": "service-{}@gcp-gae-service.iam.gserviceaccount.com",
+    "appengineflex": "service-{}@gae-api-prod.google.com.iam.gserviceaccount.com",
     "eventarc": "service-{}@gcp-sa-eventarc.iam.gserviceaccount.com",
 }
 """The service agents that can be asked for, by API."""
@@ -99,6 +102,7 @@ def generate_identity(call: Call) -> Resource:
     email = template.format(call.cloud.number)
 
     def work() -> Resource:
+        call.cloud.store.of(IDENTITIES).put(host, {"email": email})
         return {"email": email, "uniqueId": subject(email)}
 
     return _operation(call, work, "ServiceIdentity", package="google.api.serviceusage.v1beta1")

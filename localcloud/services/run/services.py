@@ -35,7 +35,7 @@ SETTABLE = (
 )
 """What a caller decides about a service; the rest is refused or Cloud Run's own."""
 
-_WITHOUT_COUNTERPART = ("iapEnabled", "multiRegionSettings", "sshEnabled")
+_WITHOUT_COUNTERPART = ("multiRegionSettings", "sshEnabled")
 _LONGEST_DESCRIPTION = 512
 DELETING = "run.deleting"
 

@@ -28,6 +28,7 @@ _FIELDS: dict[str, tuple[str, Any, Any]] = {
     f"{RUN}/client-version": ("clientVersion", str, str),
     f"{RUN}/custom-audiences": ("customAudiences", json.loads, json.dumps),
     f"{RUN}/invoker-iam-disabled": ("invokerIamDisabled", lambda text: text == "true", None),
+    f"{RUN}/iap-enabled": ("iapEnabled", lambda text: text == "true", None),
     f"{RUN}/default-url-disabled": ("defaultUriDisabled", lambda text: text == "true", None),
 }
 _SCALING: dict[str, tuple[str, Any]] = {

@@ -105,7 +105,7 @@ def test_bad_service_is_refused(owner: Caller, path: str, value: Any, said: str)
     assert owner("GET", NAME).status == 404
 
 
-@pytest.mark.parametrize("field", ["iapEnabled", "sshEnabled"])
+@pytest.mark.parametrize("field", ["sshEnabled"])
 def test_what_has_no_counterpart_says_so(owner: Caller, field: str) -> None:
     """A feature that only Google has is refused as not implemented, not ignored."""
     answer = owner("POST", f"{PARENT}/services?serviceId=hello", {**service(), field: True})
