@@ -41,7 +41,7 @@ def identity(
         claims = cloud.tokens.issued(token)
         _check(cloud, claims)
         _check_client(claims or {}, client, programs)
-        email = str((claims or {}).get("email", ""))
+        email = str((claims or {}).get("email") or "")
         if not email:  # the words are ours
             raise InvalidError("Invalid bearer token. JWT has no email claim.")
     elif issuer.endswith(".gserviceaccount.com"):

@@ -60,7 +60,7 @@ def begin(cloud: Cloud, asked: Asked, *, client: str, hint: str = "") -> Refusal
     state = {
         "h": asked.host,
         "t": asked.target,
-        "n": nonce,
+        "b": nonce,
         "x": int(cloud.clock.now()) + _SIGN_IN_SECONDS,
     }
     own = client or MANAGED_CLIENT
@@ -109,7 +109,7 @@ def complete(cloud: Cloud, asked: Asked, domain: str = "") -> Refusal:
     state = _open(cloud, _STATE, ticket["s"]) if ticket is not None else None
     if ticket is None or state is None or ticket["h"] != asked.host:
         return Refusal(401, invalid("Unable to parse JWT"), GENERATED, "a ticket of nobody")
-    nonce = _NONCE + state["n"]
+    nonce = _NONCE + state["b"]
     if nonce not in _cookies(asked) or cloud.tokens.redeem(_TICKET, given) is None:
         return Refusal(401, invalid("empty token"), GENERATED, "another browser's ticket")
     where = f"; Domain={domain}" if domain else ""
