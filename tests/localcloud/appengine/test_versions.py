@@ -315,7 +315,7 @@ def test_operations_are_listed(cloud: Cloud, owner: Caller) -> None:
 
 def test_a_lost_deployment_shows_as_an_error(app: Cloud, owner: Caller) -> None:
     """A planned failure ends the operation, as for every API."""
-    app.fail_operation("appengine.apps.services.versions.create", 13)
+    app.fail_operation("appengine.apps.services.versions.create", "INTERNAL")
 
     error = settled(owner, owner("POST", f"{DEFAULT}/versions", version()))["error"]
 

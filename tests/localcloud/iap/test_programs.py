@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.auth.transport import Request
 from google.oauth2 import id_token
 
 from localcloud.tokens import GCLOUD_CLIENT
@@ -24,8 +25,6 @@ from tests.localcloud.iap.guarded import (
 from tests.localcloud.run.echo import PARENT
 
 if TYPE_CHECKING:
-    from google.auth.transport import Response as AuthResponse
-
     from localcloud.clock import VirtualClock
     from localcloud.cloud import Cloud
     from tests.localcloud.run.echo import Caller
@@ -200,13 +199,13 @@ def test_forged_headers_are_replaced(cloud: Cloud) -> None:
     assert "x-serverless-authorization" not in headers
 
 
-class _Fetch:
+class _Fetch(Request):
     """What Google's library fetches keys with, straight from the cloud."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
-    def __call__(self, url: str, method: str = "GET", **_: Any) -> Any:
+    def __call__(self, url: Any, method: Any = "GET", *_: Any, **__: Any) -> Any:
         answer = self._cloud.request(method, url)
         made: Any = type("Answer", (), {})()
         made.status, made.data, made.headers = answer.status, answer.body, answer.headers
@@ -218,7 +217,7 @@ def test_the_assertion_is_verified_by_googles_own_library(cloud: Cloud) -> None:
     made = seen(ask(cloud, signed(cloud, f"{URL}/*")))["x-goog-iap-jwt-assertion"]
     keys = "https://www.gstatic.com/iap/verify/public_key"
 
-    claims = id_token.verify_token(  # type: ignore[no-untyped-call]
+    claims = id_token.verify_token(
         made,
         _Fetch(cloud),
         audience=AUDIENCE,
@@ -231,7 +230,7 @@ def test_the_assertion_is_verified_by_googles_own_library(cloud: Cloud) -> None:
     assert claims["exp"] - claims["iat"] == 600
     assert (jwk["alg"], jwk["crv"]) == ("ES256", "P-256")
     with pytest.raises(ValueError, match="audience"):
-        id_token.verify_token(  # type: ignore[no-untyped-call]
+        id_token.verify_token(
             made,
             _Fetch(cloud),
             audience="/projects/1",
