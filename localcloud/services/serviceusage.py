@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 20
 
+WITHOUT_DOCUMENT = frozenset({"appengineflex.googleapis.com"})
+"""APIs that can be enabled and have no methods, so no document either."""
+
 AGENTS: dict[str, str] = {
     "run": "service-{}@serverless-robot-prod.iam.gserviceaccount.com",
     "cloudfunctions": "service-{}@gcf-admin-robot.iam.gserviceaccount.com",
@@ -148,7 +151,8 @@ def _must_exist(hosts: Sequence[str]) -> None:
     unknown = [
         host
         for host in hosts
-        if not host.endswith(".googleapis.com") or not exists(host.partition(".")[0])
+        if host not in WITHOUT_DOCUMENT
+        and (not host.endswith(".googleapis.com") or not exists(host.partition(".")[0]))
     ]
     if unknown:
         raise ApiError(

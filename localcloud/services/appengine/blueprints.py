@@ -52,6 +52,13 @@ _FIELDS: dict[str, frozenset[str]] = {
         }
     ),
 }
+_WITHOUT_EFFECT = {
+    # gcloud sends them with every version; the flexible environment hands all paths to the program
+    FLEXIBLE: frozenset({"handlers"}),
+    STANDARD: frozenset({"inboundServices", "threadsafe"}),
+}
+_RUNTIMES = frozenset({"custom", "vm"})
+"""One runtime under two names; the second is gcloud's."""
 _SQL_SETTING = "cloud_sql_instances"
 _SQL_NAME = re.compile(r"[a-z0-9.:-]+:[a-z0-9-]+:[a-z0-9-]+")
 _IMAGE = re.compile(r"[a-z0-9.-]+/.+(:[\w.-]+|@sha256:[0-9a-f]{64})")
@@ -100,7 +107,8 @@ def complete(body: Resource) -> Resource:
     env = _ALIKE.get(body.get("env", ""), body.get("env", ""))
     if env not in _FIELDS:
         raise invalid(f"env: must be 'standard' or 'flexible', is '{env}'")
-    unmet = sorted(key for key, value in body.items() if value and key not in _FIELDS[env])
+    known = _FIELDS[env] | _WITHOUT_EFFECT[env]
+    unmet = sorted(key for key, value in body.items() if _says(value) and key not in known)
     if unmet:
         raise ApiError(
             501,
@@ -115,6 +123,11 @@ def complete(body: Resource) -> Resource:
     return made
 
 
+def _says(value: Any) -> bool:
+    """Tell whether a field says anything: gcloud sends empty messages for what is not set."""
+    return any(map(_says, value.values())) if isinstance(value, dict) else bool(value)
+
+
 def sql_instances(version: Mapping[str, Any]) -> list[str]:
     """Return the connection names of a version's databases."""
     text = version.get("betaSettings", {}).get(_SQL_SETTING, "")
@@ -122,7 +135,7 @@ def sql_instances(version: Mapping[str, Any]) -> list[str]:
 
 
 def _flexible(made: Resource) -> None:
-    if made.get("runtime") != "custom":
+    if made.get("runtime") not in _RUNTIMES:
         raise ApiError(
             501,
             f"runtime '{made.get('runtime', '')}' is built from source, which has no local "
