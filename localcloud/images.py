@@ -10,13 +10,17 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import stat
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from localcloud.stand_in_images import ENTRYPOINT, OAUTH2_PROXY, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,6 +89,8 @@ class Images:
 
     def find(self, reference: str) -> Image | None:
         """Return the image a name with tag or digest means; ``latest`` when it has neither."""
+        if OAUTH2_PROXY.fullmatch(reference):
+            return self._stand_in()
         found = parse(reference)
         if found is None:
             return None
@@ -97,6 +103,13 @@ class Images:
         if self._registry.find(f"{found.package_name}/versions/{digest}") is None:
             return None
         return self.by_digest(digest)
+
+    def _stand_in(self) -> Image:
+        """Give the image of oauth2-proxy, in which a stand-in runs."""
+        root = self._folder / f"new-{secrets.token_hex(8)}"
+        lay_out(root, Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+        path = "PATH=/usr/local/bin:/usr/bin:/bin"
+        return self.add(root, {"Entrypoint": [ENTRYPOINT], "Env": [path], "User": "65532"})
 
     def by_digest(self, digest: str) -> Image | None:
         """Return the image with this digest."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from localcloud import box
 from localcloud.machines.builds import StepFailed
+from localcloud.stand_in_images import ENTRYPOINT, OAUTH2_PROXY, lay_out
 
 PYTHON = "/opt/python"
 PYTHON_IMAGE = re.compile(
@@ -65,6 +66,10 @@ def base(name: str, bases: Path, root: Path) -> Image | None:
     if name == "scratch":
         root.mkdir(parents=True)
         return Image(root)
+    if OAUTH2_PROXY.fullmatch(name):
+        root.mkdir(parents=True)
+        lay_out(root, interpreter())
+        return Image(root, entrypoint=[ENTRYPOINT], user="65532")
     if not PYTHON_IMAGE.fullmatch(name):
         return None
     copy_tree(python_base(bases), root)

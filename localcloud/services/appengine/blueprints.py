@@ -60,6 +60,8 @@ _WITHOUT_EFFECT = {
 _RUNTIMES = frozenset({"custom", "vm"})
 """One runtime under two names; the second is gcloud's."""
 _SQL_SETTING = "cloud_sql_instances"
+_OF_GCLOUD = frozenset({"module_yaml_path", "vm_runtime"})
+"""Settings that say nothing about what is to run."""
 _SQL_NAME = re.compile(r"[a-z0-9.:-]+:[a-z0-9-]+:[a-z0-9-]+")
 _IMAGE = re.compile(r"[a-z0-9.-]+/.+(:[\w.-]+|@sha256:[0-9a-f]{64})")
 _ENV_NAME = re.compile(r"[A-Za-z_]\w*")
@@ -194,7 +196,7 @@ def _check_container(deployment: Resource) -> None:
 
 def _check_beta_settings(made: Resource) -> None:
     settings = made.get("betaSettings", {})
-    _refuse(settings, frozenset(settings) - {_SQL_SETTING}, "betaSettings")
+    _refuse(settings, frozenset(settings) - {_SQL_SETTING} - _OF_GCLOUD, "betaSettings")
     for one in sql_instances(made):
         if "=" in one:
             raise ApiError(
