@@ -314,7 +314,7 @@ class Tokens:
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
             )
-            _write_private(file, pem)
+            write_private(file, pem)
         key = serialization.load_pem_private_key(file.read_bytes(), password=None)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise TypeError(f"{file} does not hold an RSA key")
@@ -324,7 +324,7 @@ class Tokens:
     def _secret(self) -> bytes:
         file = self._folder / "access.key"
         if not file.exists():
-            _write_private(file, secrets.token_bytes(32))
+            write_private(file, secrets.token_bytes(32))
         return file.read_bytes()
 
     def minted(self, prefix: str, claims: Mapping[str, Any]) -> str:
@@ -376,7 +376,8 @@ def unauthenticated(
     )
 
 
-def _write_private(file: Path, data: bytes) -> None:
+def write_private(file: Path, data: bytes) -> None:
+    """Write a file that only its owner reads."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_bytes(data)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from localcloud import jwt
-from localcloud.tokens import subject
+from localcloud.tokens import subject, write_private
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from localcloud.tokens import Tokens
 
 HEADER = "x-goog-iap-jwt-assertion"
@@ -72,18 +74,22 @@ class Assertions:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
 
-    @cached_property
+    @property
     def _key(self) -> ec.EllipticCurvePrivateKey:
-        if not self._file.exists():
-            pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.touch(mode=0o600)
-            self._file.write_bytes(pem)
-        key = serialization.load_pem_private_key(self._file.read_bytes(), password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise TypeError(f"{self._file} does not hold a key of an elliptic curve")
-        return key
+        return _private(self._file)
+
+
+@lru_cache(maxsize=8)
+def _private(file: Path) -> ec.EllipticCurvePrivateKey:
+    """Read the key, or make it; kept in memory, since every request is signed with it."""
+    if not file.exists():
+        pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        write_private(file, pem)
+    key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{file} does not hold a key of an elliptic curve")
+    return key

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localcloud import jwt
+from localcloud.ingress.platforms import platform_of
 from localcloud.services.logging import entries
 from tests.localcloud.appengine.application import (
     APP,
@@ -119,6 +121,25 @@ def test_requests_are_in_the_log(cloud: Cloud) -> None:
     found = [one for one in entries(cloud.store) if "request_log" in one["logName"]]
     assert found[-1]["resource"]["type"] == "gae_app"
     assert found[-1]["resource"]["labels"]["module_id"] == "mlflow"
+
+
+def test_an_instance_gets_what_the_version_says(cloud: Cloud, owner: Caller) -> None:
+    """Its databases as sockets, its memory, its checks, its image by digest."""
+    name = "berth-local:europe-west1:one,berth-local:europe-west1:two"
+    body = version(
+        "v3", betaSettings={"cloud_sql_instances": name}, resources={"cpu": 1, "memoryGb": 2}
+    )
+    settled(owner, owner("POST", f"{MLFLOW}/versions", body))
+
+    made = platform_of("apps/").workload(cloud, "apps/berth-local/services/mlflow/versions/v3")
+
+    container = made.template["containers"][0]
+    assert made.template["volumes"][0]["cloudSqlInstance"]["instances"] == name.split(",")
+    assert container["volumeMounts"] == [{"name": "cloudsql", "mountPath": "/cloudsql"}]
+    assert container["resources"]["limits"]["memory"] == "2048Mi"
+    assert "@sha256:" in container["image"]
+    assert container["startupProbe"]["failureThreshold"] == 300
+    assert (made.region, made.account) == ("europe-west1", ACCOUNT)
 
 
 class TestFirewall:
@@ -245,8 +266,6 @@ class TestIap:
         sent = {"authorization": f"Bearer {signed(cloud, f'{URL}/*')}"}
 
         headers = cloud.request("GET", URL, headers=sent).json()["headers"]
-
-        from localcloud import jwt
 
         opened = jwt.unverified(headers["x-goog-iap-jwt-assertion"])
         assert opened is not None
