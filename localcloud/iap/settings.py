@@ -37,6 +37,14 @@ def part(settings: Resource, *path: str) -> Any:
     return found
 
 
+def forget(cloud: Cloud, name: str) -> None:
+    """Drop policy and settings of a resource that is gone; a new one of that name starts anew."""
+    cloud.iam.forget(f"//iap.googleapis.com/{name}")
+    kept = cloud.store.of(SETTINGS)
+    if kept.find(cloud.by_id(name)) is not None:
+        kept.delete(cloud.by_id(name))
+
+
 def _over(above: Resource, below: Resource) -> Resource:
     made = dict(above)
     for key, value in below.items():

@@ -133,6 +133,7 @@ class Reception:
         """
         path, question, query = target.partition("?")
         known = {name.lower(): value for name, value in headers}
+        known["cookie"] = "; ".join(value for name, value in headers if name.lower() == "cookie")
         route = self._hosts.find(host, path, client=client, cookies=known.get("cookie", ""))
         if route is None:
             raise Turned(404, path)
@@ -196,7 +197,12 @@ def _forwarded(
         low = name.lower()
         if low == "x-forwarded-for":
             seen_for = value
-        elif low not in _HOP_BY_HOP and low not in changes and low not in _SET_HERE:
+        elif (
+            low not in _HOP_BY_HOP
+            and low not in _SET_HERE
+            # programs take an underscore for a hyphen, so neither spelling may be forged
+            and low.replace("_", "-") not in changes
+        ):
             made.append((name, value))
     made += [(name, value) for name, value in changes.items() if value is not None]
     known = {name.lower() for name, _ in made}

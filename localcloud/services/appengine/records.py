@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localcloud.iap import settings as iap_settings
+
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.store import Resource
@@ -22,12 +24,9 @@ def of(cloud: Cloud, version: str) -> Resource:
 
 
 def forget(cloud: Cloud, name: str) -> None:
-    """Strike out a version and what is kept of it."""
+    """Strike out a version or service, what is kept of it, and what IAP was told about it."""
     cloud.store.of("appengine").delete(name)
     if cloud.store.of(_KEPT).find(name) is not None:
         cloud.store.of(_KEPT).delete(name)
-    # what IAP's policy said about it is over as well
     rest = name.removeprefix(f"apps/{cloud.project}")
-    cloud.iam.forget(
-        f"//iap.googleapis.com/projects/{cloud.project}/iap_web/appengine-{cloud.project}{rest}"
-    )
+    iap_settings.forget(cloud, f"projects/{cloud.project}/iap_web/appengine-{cloud.project}{rest}")

@@ -44,7 +44,7 @@ def delete(call: Call) -> Resource:
         with call.store.lock():
             for child, _ in call.store.under(f"{name}/"):
                 records.forget(call.cloud, child)
-            call.store.delete(name)
+            records.forget(call.cloud, name)
         call.cloud.ingress.fleet.remove(name)
 
     return operations.start(call, "Services.DeleteService", name, work, None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from localcloud import iap
 from localcloud.errors import ApiError, already_exists, invalid
+from localcloud.iap import settings as iap_settings
 from localcloud.merge import merged
 from localcloud.service import page
 from localcloud.services.run import names, operations, preflight, rollout, templates, traffic
@@ -132,6 +134,7 @@ def withdraw(cloud: Cloud, name: str) -> None:
             store.delete(child)
         cloud.store.of(DELETING).put(name, {})
         cloud.iam.forget(f"//run.googleapis.com/{name}")
+        iap_settings.forget(cloud, iap.cloud_run(cloud, name).name)
 
 
 def wind_up(cloud: Cloud, name: str) -> None:

@@ -15,12 +15,14 @@ from tests.localcloud.iap.guarded import (
     URL,
     admit,
     ask,
+    put_up,
     settle,
     signed,
 )
-from tests.localcloud.run.echo import Caller
+from tests.localcloud.run.echo import PARENT, Caller
 
 if TYPE_CHECKING:
+    from localcloud.clock import VirtualClock
     from localcloud.cloud import Cloud
 
 BY_ID = RESOURCE.replace("123456789012", "berth-local")
@@ -182,6 +184,21 @@ def test_preflights_pass_only_if_the_settings_say_so(cloud: Cloud, owner: Caller
 
     assert (before, after.status) == (401, 200)
     assert "x-goog-authenticated-user-email" not in after.json()["headers"]
+
+
+def test_a_deleted_service_takes_policy_and_settings_along(
+    cloud: Cloud, owner: Caller, clock: VirtualClock
+) -> None:
+    """A new one of that name admits nobody by itself."""
+    settle(owner, {"applicationSettings": {"cookieDomain": "example.com"}})
+    owner("DELETE", f"{PARENT}/services/hello")
+    clock.run_until_idle()
+    put_up(owner)
+    clock.run_until_idle()
+
+    assert "bindings" not in owner("POST", f"{IAP}/{RESOURCE}:getIamPolicy", {}).json()
+    assert owner("GET", f"{IAP}/{RESOURCE}:iapSettings").json() == {"name": RESOURCE}
+    assert ask(cloud, signed(cloud, f"{URL}/*")).status == 403
 
 
 def test_a_page_of_ones_own_for_the_refused(cloud: Cloud, owner: Caller) -> None:

@@ -199,6 +199,25 @@ def test_forged_headers_are_replaced(cloud: Cloud) -> None:
     assert "x-serverless-authorization" not in headers
 
 
+def test_an_underscore_is_no_way_round(cloud: Cloud) -> None:
+    """Programs would take it for a hyphen."""
+    token = signed(cloud, f"{URL}/*")
+    sent = {"authorization": f"Bearer {token}", "x_goog_authenticated_user_email": "boss"}
+
+    headers = seen(cloud.request("GET", URL, headers=sent))
+
+    assert headers["x-goog-authenticated-user-email"].endswith(TRAINER)
+
+
+def test_cookies_of_the_program_stay(cloud: Cloud) -> None:
+    """Only IAP's own are taken out."""
+    headers = seen(
+        ask(cloud, signed(cloud, f"{URL}/*"), cookie="a=1; GCP_IAAP_AUTH_TOKEN_1=x; b=2")
+    )
+
+    assert headers["cookie"] == "a=1; b=2"
+
+
 class _Fetch(Request):
     """What Google's library fetches keys with, straight from the cloud."""
 
