@@ -87,7 +87,8 @@ def _top(cloud: Cloud) -> Iterator[Listing]:
             names = _names(method)
             if len(names) != 1:
                 continue
-            if "pattern" not in method.parameters[names[0]] and not names[0].startswith("project"):
+            ours = names[0].startswith(("project", "apps"))  # an application has its project's id
+            if "pattern" not in method.parameters[names[0]] and not ours:
                 continue
             for value in _projects(cloud, method.parameters[names[0]].get("pattern")):
                 yield Listing(service, method, {names[0]: value})

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from localcloud.cloud import OWNER
+from localcloud.page import catalog
 from tests.localcloud.appengine.application import (
     API,
     APP,
@@ -302,6 +304,13 @@ def test_instances_are_listed(cloud: Cloud, owner: Caller) -> None:
     one = owner("GET", f"{API}/{found[0]['name']}").json()
     assert one["vmLiveness"] == "HEALTHY"
     assert owner("GET", f"{MLFLOW}/versions/v1/instances/none").status == 404
+
+
+def test_the_status_page_shows_services_and_rules(cloud: Cloud) -> None:
+    """Without a call of anybody's."""
+    found = {one["title"]: len(one["items"]) for one in catalog.resources(cloud, OWNER)}
+
+    assert (found["services"], found["ingressRules"]) == (2, 1)
 
 
 def test_operations_are_listed(cloud: Cloud, owner: Caller) -> None:
