@@ -33,6 +33,7 @@ BOOLEAN = frozenset(
 
 LIST = frozenset(
     {
+        "compute.vmExternalIpAccess",
         "gcp.resourceLocations",
         "gcp.restrictServiceUsage",
         "iam.allowServiceAccountCredentialLifetimeExtension",
@@ -45,7 +46,6 @@ LIST = frozenset(
 WITHOUT_EFFECT = frozenset(
     {
         "compute.restrictVpcPeering",
-        "compute.vmExternalIpAccess",
         "iam.automaticIamGrantsForDefaultServiceAccounts",
         "iam.managed.allowedPolicyMembers",
     }

@@ -41,6 +41,7 @@ def deploy(cloud: Cloud, version: Resource) -> Resource:
         records.remember(cloud, name, {"files": _fetched(cloud, version)})
     else:
         cloud.ingress.fleet.retire(name)  # what an earlier version of this id still runs
+        _check_address(cloud, version)
         records.remember(cloud, name, {"image": _pinned(cloud, version)})
         kept.put(name, version)
         if version["servingStatus"] == "SERVING":
@@ -59,6 +60,19 @@ def change(cloud: Cloud, version: Resource) -> Resource:
     kept = cloud.store.of("appengine").put(version["name"], version)
     cloud.ingress.fleet.settle(version["name"].rpartition("/versions/")[0])
     return kept
+
+
+def _check_address(cloud: Cloud, version: Resource) -> None:
+    """Refuse machines with addresses of the internet where the organisation does."""
+    machine = f"projects/{cloud.project}/zones/b/instances/aef-{version['id']}"
+    external = version["network"]["instanceIpMode"] == "EXTERNAL"
+    if external and not cloud.constraints.permits("compute.vmExternalIpAccess", machine):
+        _give_up(cloud, version)
+        raise by_status(
+            "INTERNAL",
+            f"{_TASK}flex_create_resources: Constraint constraints/compute.vmExternalIpAccess "
+            f"violated for project {cloud.number}.",
+        )
 
 
 def _pinned(cloud: Cloud, version: Resource) -> str:

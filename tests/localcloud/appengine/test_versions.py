@@ -195,6 +195,19 @@ def test_an_image_must_be_there_and_readable(app: Cloud, owner: Caller, case: st
     assert app.store.of("appengine").find("apps/berth-local/services/default") is None
 
 
+@pytest.mark.parametrize(("mode", "code"), [("EXTERNAL", 13), ("INTERNAL", None)])
+def test_an_organisation_can_forbid_public_addresses(
+    app: Cloud, owner: Caller, mode: str, code: int | None
+) -> None:
+    """Then only versions with internal ones can be deployed."""
+    app.constraints.set("compute.vmExternalIpAccess")
+    body = version(network={"name": "default", "instanceIpMode": mode})
+
+    operation = settled(owner, owner("POST", f"{DEFAULT}/versions", body))
+
+    assert operation.get("error", {}).get("code") == code
+
+
 def test_serving_versions_use_up_the_quota(cloud: Cloud, owner: Caller) -> None:
     """A stopped one counts for nothing, nor does the one that is replaced."""
     cloud.quotas["appengine.backendServices"] = 2
