@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.ingress.visit import Turned
+from localcloud.ingress.turned import Turned
 from localcloud.services.run import names
 from tests.localcloud.run.echo import IMAGE, PARENT, Caller, service
 
