@@ -80,6 +80,7 @@ def _settings(target: Target) -> dict[str, str]:
         "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": str(sizes.POOL_RECYCLE_SECONDS),
         "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(sizes.POOL_SIZE),
         "MLFLOW_WORKERS": str(size.workers),
+        "UPLOAD_ROOM_MIB": str(size.upload_room_mib),
     }
     if access.mode == "basic_auth":
         settings["AUTH_MODE"] = "basic"

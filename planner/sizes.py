@@ -29,6 +29,9 @@ class Shape:
     memory: str
     workers: int
     """One per vCPU. Measured: more workers on one vCPU cost 200 MiB each and gain nothing."""
+    upload_room_mib: int
+    """What the uploads of one worker may take of /tmp at once, which is also the largest artifact.
+    Half of the memory that the server leaves; the other half is for what goes out."""
     concurrency: int
     max_instances: int
     tier: str
@@ -40,14 +43,14 @@ class Shape:
     disk_limit_gb: int
 
 
-# Memory is server + uploads in flight. One worker takes 484 MiB under light load, two 725, four
-# 1070; a proxied upload of at most 32 MiB (Cloud Run's limit) lies once in /tmp, which is memory,
-# since the 8 MiB chunk of the image saves the second copy: concurrency times 32 MiB on top.
+# One worker takes 484 MiB under light load, two 725, four 1070 (measured with a parent process of
+# 200 MiB that is gone since). What is left is /tmp, where artifacts lie on their way through.
 SHAPES: dict[Size, Shape] = {
     "small": Shape(
         cpu="1",
-        memory="2Gi",  # 484 + 40 times 32 = 1764 MiB
+        memory="2Gi",
         workers=1,
+        upload_room_mib=782,
         concurrency=40,
         max_instances=3,
         tier="db-custom-1-3840",
@@ -57,8 +60,9 @@ SHAPES: dict[Size, Shape] = {
     ),
     "medium": Shape(
         cpu="2",
-        memory="4Gi",  # 725 + 60 times 32 = 2645 MiB
+        memory="4Gi",
         workers=2,
+        upload_room_mib=842,
         concurrency=60,
         max_instances=4,
         tier="db-custom-2-7680",
@@ -68,8 +72,9 @@ SHAPES: dict[Size, Shape] = {
     ),
     "large": Shape(
         cpu="4",
-        memory="8Gi",  # 1070 + 80 times 32 = 3630 MiB, too near to 4 GiB
+        memory="8Gi",
         workers=4,
+        upload_room_mib=890,
         concurrency=80,
         max_instances=5,
         tier="db-custom-4-15360",

@@ -3,9 +3,7 @@
 import json
 import logging
 import time
-
-ACCESS_FIELDS = 5
-"""uvicorn's access record: client, method, path, HTTP version, status."""
+from collections.abc import Mapping
 
 
 class JsonFormatter(logging.Formatter):
@@ -23,13 +21,15 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["message"] = f"{entry['message']}\n{self.formatException(record.exc_info)}"
-        if record.name == "uvicorn.access" and len(record.args or ()) == ACCESS_FIELDS:
-            client, method, path, _, status = record.args  # type: ignore[misc]  # checked above
+        if record.name == "granian.access" and isinstance(record.args, Mapping):
+            asked = record.args
             entry["httpRequest"] = {
-                "requestMethod": method,
-                "requestUrl": path,
-                "status": status,
-                "remoteIp": client,
+                "requestMethod": asked["method"],
+                "requestUrl": asked["path"],
+                "status": asked["status"],
+                "remoteIp": asked["addr"],
+                "protocol": asked["protocol"],
+                "latency": f"{asked['dt_ms'] / 1000:.6f}s",
             }
         return json.dumps(entry, default=str)
 

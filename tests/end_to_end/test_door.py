@@ -94,6 +94,33 @@ def test_its_artifacts_lie_in_the_bucket_of_the_deployment(berth: Installation) 
     assert all(name.startswith("artifacts/") for name in names)
 
 
+def test_an_artifact_above_32_mib_comes_back(
+    berth: Installation, door: dict[str, Any], password: str
+) -> None:
+    """MLflow's client needs no setting for it."""
+    found = berth.program(
+        "big_artifact",
+        MLFLOW_TRACKING_URI=door["url"],
+        MLFLOW_TRACKING_USERNAME="admin",
+        MLFLOW_TRACKING_PASSWORD=password,
+    )
+
+    assert found == {"mib": 40, "same": True}
+
+
+def test_a_big_artifact_of_a_stranger_is_refused(berth: Installation, door: dict[str, Any]) -> None:
+    """The login is asked for before anything is kept."""
+    url = door["url"] + "/api/2.0/mlflow-artifacts/artifacts/0/stranger/weights.bin"
+
+    answer = berth.session().put(url, data=bytes(40 * 1024 * 1024), timeout=60)
+
+    assert answer.status_code == 401
+    listed = berth.pages(
+        f"https://storage.googleapis.com/storage/v1/b/{PROJECT}-mlflow-door/o", "items"
+    )
+    assert not any("stranger" in entry["name"] for entry in listed)
+
+
 def test_the_page_opens_in_a_browser(link: str, password: str) -> None:
     """The link leads to MLflow's page, and the page may call the server."""
     login = ("admin", password)

@@ -58,6 +58,19 @@ def test_members_log_runs_with_a_token(berth: Installation, members: dict[str, A
     assert logged == {"metric": 0.5, "artifact": "hello"}
 
 
+def test_an_artifact_of_a_member_above_32_mib_comes_back(
+    berth: Installation, members: dict[str, Any]
+) -> None:
+    """MLflow's client needs nothing but its token for it."""
+    found = berth.program(
+        "big_artifact",
+        MLFLOW_TRACKING_URI=members["url"],
+        MLFLOW_TRACKING_TOKEN=berth.token(ANA, "--audience", members["url"]),
+    )
+
+    assert found == {"mib": 40, "same": True}
+
+
 def test_others_are_refused_with_a_valid_token(
     berth: Installation, members: dict[str, Any]
 ) -> None:

@@ -112,6 +112,7 @@ def test_the_addresses_that_cloud_run_reports_are_the_ones_proved(berth: Berth) 
         ("metrics lost", "run logged", False),
         ("direct artifacts", "artifact came back", False),
         ("artifacts damaged", "artifact came back", False),
+        ("wall", "artifact came back", False),
     ],
 )
 def test_what_is_wrong_is_found(berth: Berth, fault: str, check: str, retry: bool) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 API = "/api/2.0/mlflow/"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
+WALL = 32 * 1024 * 1024
+"""What Cloud Run takes in one request over HTTP/1."""
 
 
 @dataclass
@@ -121,6 +123,8 @@ class Tracking:
         """Take, give or drop a file."""
         path = request.path.removeprefix(ARTIFACTS)
         if request.method == "PUT":
+            if "wall" in self.faults and (request.content_length or 0) > WALL:
+                return Response("Error: Request Entity Too Large", 413)
             self.artifacts[path] = request.data
             return Response("{}")
         if request.method == "DELETE":

@@ -4,7 +4,7 @@ import configparser
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -105,6 +105,65 @@ def test_unknown_auth_mode_is_refused(
 
     with pytest.raises(SystemExit, match="'basci'; known: none, basic"):
         entrypoint.with_basic_auth()
+
+
+@pytest.fixture
+def served(
+    entrypoint: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., list[str]]:
+    """Serves from a database that is as the image needs it; returns the command it becomes."""
+    became: list[str] = []
+    (tmp_path / "head").write_text("abc\n")
+    monkeypatch.setattr(entrypoint, "SCHEMA_HEAD", tmp_path / "head")
+    monkeypatch.setattr(entrypoint, "database_revision", lambda _url: "abc")
+    monkeypatch.setattr(os, "execv", lambda _program, command: became.extend(command))
+    monkeypatch.setenv("MLFLOW_ARTIFACTS_DESTINATION", "gs://bucket/artifacts")
+
+    def serve(**settings: str) -> list[str]:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        entrypoint.serve()
+        return became
+
+    return serve
+
+
+@pytest.mark.parametrize(("version", "interface"), [("3.17.2", "asgi"), ("2.22.5", "wsgi")])
+def test_the_server_speaks_both_kinds_of_http(
+    served: Callable[..., list[str]], version: str, interface: str
+) -> None:
+    """HTTP/2 lifts the limit of 32 MiB; Cloud Run's probes come over HTTP/1."""
+    command = served(MLFLOW_VERSION=version, PORT="8080")
+
+    assert command[command.index("--http") + 1] == "auto"
+    assert command[command.index("--interface") + 1] == interface
+    assert command[-1] == f"server:{interface}"
+
+
+@pytest.mark.parametrize(("mode", "factory"), [("basic", True), ("none", False)])
+def test_the_login_is_in_front_when_it_was_asked_for(
+    served: Callable[..., list[str]], mode: str, factory: bool
+) -> None:
+    """Which application is served decides whether MLflow asks who calls."""
+    served(MLFLOW_VERSION="3.17.2", AUTH_MODE=mode)
+
+    assert (os.environ["MLFLOW_APPLICATION"] == "mlflow.server.auth:create_app") is factory
+    assert os.environ["AUTH_MODE"] == mode
+
+
+def test_no_password_is_among_the_arguments(served: Callable[..., list[str]]) -> None:
+    """Arguments show in process lists; the database's address is handed on by variable."""
+    command = served(MLFLOW_VERSION="3.17.2")
+
+    assert AWKWARD not in " ".join(command)
+    assert not any("postgresql" in word for word in command)
+    assert os.environ["_MLFLOW_SERVER_FILE_STORE"].startswith("postgresql+psycopg2://")
+
+
+def test_an_mlflow_of_another_family_is_refused(served: Callable[..., list[str]]) -> None:
+    """What MLflow 4 wants is not known yet."""
+    with pytest.raises(SystemExit, match="MLflow 4 is unknown; known: 2, 3"):
+        served(MLFLOW_VERSION="4.0.0")
 
 
 def test_unknown_command_is_refused(

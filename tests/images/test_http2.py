@@ -1,0 +1,98 @@
+"""The image's server, started as the image starts it, answers HTTP/1 and HTTP/2 on one port."""
+
+import json
+import os
+import runpy
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+IMAGE = Path(__file__).parents[2] / "images" / "tracking-server"
+APPLICATION = """
+async def asgi(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["scheme"].encode()})
+"""
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = 4
+"""The type of the frame that an HTTP/2 connection begins with (RFC 9113)."""
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Where Granian serves an application that says which scheme it sees."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "tiny.py").write_text(APPLICATION)
+    entrypoint = runpy.run_path(str(IMAGE / "entrypoint.py"))
+    options = [*entrypoint["GRANIAN"], *entrypoint["SERVERS"]["3"].options]
+    options[options.index("--log-config") + 1] = str(IMAGE / "log.json")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    log = folder / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "granian", *options, "--port", str(number), "server:asgi"],
+            cwd=folder,
+            env=os.environ
+            | {
+                "PYTHONPATH": f"{IMAGE}:{folder}",
+                "MLFLOW_APPLICATION": "tiny:asgi",
+                "AUTH_MODE": "none",
+                "UPLOAD_ROOM_MIB": "64",
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", number), timeout=1).close()
+            except OSError:
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            else:
+                break
+        yield number
+    finally:
+        server.terminate()
+        assert server.wait(timeout=20) == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    asked = [line["httpRequest"] for line in lines if "httpRequest" in line]
+    assert [one["requestUrl"] for one in asked] == ["/api"]
+
+
+def ask(port: int, sent: bytes) -> bytes:
+    """Return the beginning of what comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(sent)
+        return connection.recv(65536)
+
+
+@pytest.mark.parametrize("path", ["/health", "/api"])
+def test_probes_are_answered_over_http_1(port: int, path: str) -> None:
+    """And the application knows that the caller came over https."""
+    answer = ask(
+        port,
+        f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n"
+        "X-Forwarded-For: 203.0.113.7\r\n"
+        "Connection: close\r\n\r\n".encode(),
+    )
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"https")
+
+
+def test_http_2_is_spoken_without_being_negotiated(port: int) -> None:
+    """Google's front end begins with the preface; the server answers with its settings."""
+    answer = ask(port, PREFACE + bytes([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]))
+
+    assert answer[3] == SETTINGS

@@ -1,0 +1,162 @@
+"""What the tracking server lets in at once: uploads lie in memory, so there is a bound."""
+
+import asyncio
+import importlib.util
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SERVER = Path(__file__).parents[2] / "images" / "tracking-server" / "server.py"
+PATH = "/api/2.0/mlflow-artifacts/artifacts/1/run/artifacts/weights.bin"
+MOST = 100
+
+PIECES = 3
+Answer = tuple[int, dict[str, Any], int]
+"""The status, the body, and how much of the upload was not read."""
+
+
+@pytest.fixture(scope="module")
+def server() -> ModuleType:
+    """The image's module."""
+    spec = importlib.util.spec_from_file_location("server", SERVER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def by_asgi(server: ModuleType, room: Any, inside: Callable[[], None] = lambda: None) -> Any:
+    """Return how a bounded ASGI application is called."""
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        inside()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    bounded = server.bounded_asgi(application, room)
+
+    def call(length: str | None, *, method: str = "PUT", path: str = PATH) -> Answer:
+        sent: list[dict[str, Any]] = []
+        headers = [] if length is None else [(b"content-length", length.encode())]
+        scope = {"type": "http", "method": method, "path": path, "headers": headers}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        pieces = [b"x"] * PIECES
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
+
+        asyncio.run(bounded(scope, receive, send))
+        return sent[0]["status"], json.loads(sent[1]["body"]), len(pieces)
+
+    return call
+
+
+def by_wsgi(server: ModuleType, room: Any, inside: Callable[[], None] = lambda: None) -> Any:
+    """Return how a bounded WSGI application is called."""
+
+    def application(_environ: Any, start_response: Any) -> list[bytes]:
+        inside()
+        start_response("200 OK", [])
+        return [b"{}"]
+
+    bounded = server.bounded_wsgi(application, room)
+
+    def call(length: str | None, *, method: str = "PUT", path: str = PATH) -> Answer:
+        said: list[str] = []
+        sent = io.BytesIO(b"x" * PIECES)
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path,
+            "CONTENT_LENGTH": length,
+        }
+        environ["wsgi.input"] = sent
+        body = b"".join(bounded(environ, lambda status, _headers: said.append(status)))
+        return int(said[0][:3]), json.loads(body), len(sent.read())
+
+    return call
+
+
+WAYS = pytest.mark.parametrize("way", [by_asgi, by_wsgi])
+
+
+@WAYS
+def test_what_fits_is_let_in_again_and_again(server: ModuleType, way: Any) -> None:
+    """The room is free again when an upload is over."""
+    call = way(server, server.Room(MOST))
+
+    assert [call(str(MOST))[0] for _ in range(3)] == [200, 200, 200]
+
+
+@WAYS
+def test_more_than_there_will_ever_be_room_for_is_refused(server: ModuleType, way: Any) -> None:
+    """413, which MLflow's client does not try again, and the reason."""
+    status, body, _ = way(server, server.Room(MOST))(str(MOST + 1))
+
+    assert status == 413
+    assert "at most" in body["message"]
+
+
+@WAYS
+def test_what_does_not_fit_beside_others_is_to_come_again(server: ModuleType, way: Any) -> None:
+    """503, which MLflow's client does try again."""
+    room = server.Room(MOST)
+    beside: list[Answer] = []
+    inner = way(server, room) if way is by_wsgi else by_wsgi(server, room)
+    outer = way(server, room, inside=lambda: beside.append(inner("60")))
+
+    status, _, _ = outer("50")
+
+    assert status == 200
+    assert beside[0][0] == 503
+    assert inner("100")[0] == 200
+
+
+@WAYS
+def test_an_upload_that_fails_leaves_its_room(server: ModuleType, way: Any) -> None:
+    """Broken uploads must not fill the server for good."""
+
+    def broken() -> None:
+        raise ConnectionError("the client went away")
+
+    room = server.Room(MOST)
+    with pytest.raises(ConnectionError):
+        way(server, room, inside=broken)(str(MOST))
+
+    assert way(server, room)(str(MOST))[0] == 200
+
+
+@WAYS
+@pytest.mark.parametrize("length", [MOST, MOST + 1])
+def test_an_upload_is_read_to_its_end_whatever_the_answer(
+    server: ModuleType, way: Any, length: int
+) -> None:
+    """A client that is answered while it sends sees a broken connection, not the answer."""
+    _, _, left = way(server, server.Room(MOST))(str(length))
+
+    assert left == 0
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("length", "method", "path"),
+    [
+        ("999", "POST", PATH),
+        ("999", "PUT", "/api/2.0/mlflow/runs/update"),
+        (None, "PUT", PATH),
+        ("many", "PUT", PATH),
+    ],
+)
+def test_only_uploads_that_say_their_length_count(
+    server: ModuleType, way: Any, length: str | None, method: str, path: str
+) -> None:
+    """Everything else passes as it is."""
+    assert way(server, server.Room(MOST))(length, method=method, path=path)[0] == 200
