@@ -54,9 +54,10 @@ bench: setup  ## after make demo: a second run beside a bare MLflow, as a ratio
 format: setup  ## let the formatter decide
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
 
-schemas: setup  ## write schemas/json/ and docs/problems.md from the code
+schemas: setup  ## write schemas/json/, docs/problems.md and docs/combinations.md from the code
 	@$(PY) -m schemas
 	@$(PY) -m tests.repository.problems_page
+	@$(PY) -m tests.repository.combinations_page
 
 conformance: setup  ## run a folder of workflow cases: make conformance CASES=dir
 	@$(PY) -m localcloud.workflows.conformance $(or $(CASES),tests/conformance/workflows)

@@ -7,38 +7,17 @@ which has more patience than a function.
 
 from __future__ import annotations
 
-import re
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from functions import logs, problems
+from functions.dialects import DIALECTS, ROLE
 
 if TYPE_CHECKING:
     from planner.target import Target
 
-# A role without rights and without a login: a user that has it is not made a superuser.
-ROLE = "berth_tenant"
 _PATIENCE = 40.0
-_NAME = re.compile(r"[a-z][-a-z0-9]{0,62}")
-
-# The right to make roles belongs to this role itself; who has the role does not inherit that.
-_BEGIN = "SET ROLE cloudsqlsuperuser;"
-
-_MAKE_ROLE = f"""{_BEGIN}
-DO $$ BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{ROLE}') THEN
-    CREATE ROLE {ROLE} NOLOGIN;
-  END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-  NULL; -- somebody else made it between the question and the answer
-END $$"""
-
-_MAKE_RIGHTS = f"""{_BEGIN}
-REVOKE ALL ON DATABASE {{database}} FROM PUBLIC;
-GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {{database}} TO {{user}};
-GRANT ALL ON SCHEMA public TO {{user}};
-ALTER DATABASE {{database}} CONNECTION LIMIT {{limit}}"""
 
 
 def set_up_user(api: Any, target: Target, password: str, *, connection_limit: int) -> None:
@@ -51,13 +30,12 @@ def set_up_user(api: Any, target: Target, password: str, *, connection_limit: in
         connection_limit: How many connections its database takes at once.
     """
     deadline = time.monotonic() + _PATIENCE
+    dialect = DIALECTS[target.request.database.engine]
     # users.update names roles that must exist, so the role comes first.
-    _execute(api, target, "postgres", _MAKE_ROLE)
+    _execute(api, target, dialect.first_database or target.database, dialect.make_role)
     _put_user(api, target, password, deadline)
-    rights = _MAKE_RIGHTS.format(
-        database=_quoted(target.database),
-        user=_quoted(target.database_user),
-        limit=int(connection_limit),
+    rights = dialect.rights(
+        database=target.database, user=target.database_user, limit=connection_limit
     )
     _execute(api, target, target.database, rights)
 
@@ -73,6 +51,7 @@ def _put_user(api: Any, target: Target, password: str, deadline: float) -> None:
             instance=target.instance,
             name=target.database_user,
             databaseRoles=[ROLE],
+            **DIALECTS[target.request.database.engine].address,
             # Cloud SQL makes every new user a superuser of the instance unless told otherwise.
             revokeExistingRoles=True,
             body={"name": target.database_user, "password": password},
@@ -140,13 +119,6 @@ def _execute(api: Any, target: Target, database: str, statement: str) -> None:
             f"the database {database} on {target.instance} refused a statement: {said}",
             cause=said,
         )
-
-
-def _quoted(name: str) -> str:
-    """Quote an identifier; names are checked at the door, and once more here."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"not a name for a database or a user: {name!r}")
-    return f'"{name}"'
 
 
 def _busy(target: Target) -> problems.ProblemError:

@@ -1,6 +1,6 @@
 """backend_store: the database, its user, and the instance where it has one of its own."""
 
-from planner import grants, instance, secret
+from planner import engine, grants, instance, secret
 from planner.observed import Observed
 from planner.target import Target, account, escaped
 from schemas.plan import PartPlan, Request, Resource, Step
@@ -9,7 +9,7 @@ from schemas.plan import PartPlan, Request, Resource, Step
 def plan(target: Target, _observed: Observed) -> PartPlan:
     """Return what lies under the tracking server, from the right to connect to the user."""
     own: tuple[Step, ...] = () if target.pooled else instance.steps(target)
-    kind = "instance and database" if own else "database"
+    kind = f"{engine.of(target).title} instance and database" if own else "database"
     return PartPlan(
         part="backend_store",
         summary=f"{kind} {target.database} on {target.instance}",
@@ -51,7 +51,7 @@ def _database(target: Target) -> Resource:
         create=Request(
             method="POST",
             url=databases,
-            body={"name": target.database, "charset": "UTF8", "collation": "en_US.UTF8"},
+            body={"name": target.database, **engine.of(target).database},
         ),
         operation=instance.operations(target),
         remove=(_drop_database(target),) if target.pooled else (),
@@ -66,7 +66,7 @@ def _drop_database(target: Target) -> Request:
 
 
 def _user(target: Target) -> Resource:
-    url = f"{instance.url(target)}/users/{escaped(target.database_user)}"
+    url = instance.user_url(target, target.database_user)
     make = secret.credentials(target, "db_user")
     delete = Request(
         method="DELETE",

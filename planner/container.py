@@ -69,6 +69,7 @@ def _settings(target: Target) -> dict[str, str]:
     settings = {
         "AUTH_MODE": "none",
         "CLOUD_SQL_INSTANCE": target.connection_name,
+        "DB_ENGINE": target.request.database.engine,
         "DB_NAME": target.database,
         "DB_USER": target.database_user,
         "MLFLOW_ARTIFACTS_DESTINATION": target.artifact_root,

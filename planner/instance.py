@@ -2,16 +2,12 @@
 
 from typing import Any
 
-from planner import marks
+from planner import engine, marks
 from planner.sizes import shape
 from planner.target import Target, escaped
 from schemas.plan import Check, Operations, Request, Resource, Step
 
-DATABASE_VERSION = "POSTGRES_18"
 BACKUPS_KEPT = 7
-LOG_DAYS = 7
-"""The edition ENTERPRISE allows 1 to 7 days of transaction logs."""
-
 FINAL_BACKUP_DAYS = 30
 
 
@@ -55,12 +51,11 @@ def _settings(target: Target) -> dict[str, Any]:
         },
         # The credentials function sets the user's rights through executeSql, as an IAM user.
         "dataApiAccess": "ALLOW_DATA_API",
-        "databaseFlags": [{"name": "cloudsql.iam_authentication", "value": "on"}],
+        "databaseFlags": [{"name": engine.of(target).iam_flag, "value": "on"}],
         "backupConfiguration": {
             "enabled": True,
             "startTime": "02:00",
-            "pointInTimeRecoveryEnabled": True,
-            "transactionLogRetentionDays": LOG_DAYS,
+            **engine.of(target).recovery,
             "backupRetentionSettings": {
                 "retentionUnit": "COUNT",
                 "retainedBackups": BACKUPS_KEPT,
@@ -79,7 +74,7 @@ def _instance(target: Target) -> Resource:
     fixed: dict[str, Any] = {
         "name": target.instance,
         "region": target.region,
-        "databaseVersion": DATABASE_VERSION,
+        "databaseVersion": engine.of(target).version(target),
     }
     # A disk only grows, and grows by itself: sent when it is made, never patched back.
     disk = {"dataDiskSizeGb": str(shape(target.request).disk_gb)}
@@ -116,17 +111,16 @@ def _instance(target: Target) -> Resource:
 
 
 def _credentials_user(target: Target) -> Resource:
-    # PostgreSQL's IAM users are called like the account without its last suffix.
-    name = target.platform.accounts.credentials.removesuffix(".gserviceaccount.com")
+    inserted, name = engine.of(target).iam_user(target.platform.accounts.credentials)
     return Resource(
         name="credentials_user",
         title=f"database user {name} on {target.instance}",
-        url=f"{url(target)}/users/{escaped(name)}",
+        url=user_url(target, name),
         create=Request(
             method="POST",
             url=f"{url(target)}/users",
             body={
-                "name": name,
+                "name": inserted,
                 "type": "CLOUD_IAM_SERVICE_ACCOUNT",
                 "databaseRoles": ["cloudsqlsuperuser"],
             },
@@ -134,3 +128,9 @@ def _credentials_user(target: Target) -> Resource:
         operation=operations(target),
         within="instance",
     )
+
+
+def user_url(target: Target, name: str) -> str:
+    """Return where GET shows a database user."""
+    query = engine.of(target).host
+    return f"{url(target)}/users/{escaped(name)}" + (f"?{query}" if query else "")

@@ -1,6 +1,6 @@
 """schema: the database brought to the image's schema, once, before the first server starts."""
 
-from planner import container, marks
+from planner import container, engine, marks
 from planner.observed import Observed
 from planner.target import Target
 from schemas.plan import Check, Operations, PartPlan, Request, Resource
@@ -37,8 +37,7 @@ def _job(target: Target, observed: Observed) -> Resource:
             "template": {
                 "serviceAccount": target.service_account,
                 "executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2",
-                # PostgreSQL rolls a broken migration back whole, so trying again is safe.
-                "maxRetries": 1,
+                "maxRetries": engine.of(target).migration_retries,
                 "timeout": TIMEOUT,
                 "containers": [
                     {

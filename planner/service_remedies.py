@@ -159,7 +159,8 @@ SERVER = (
         says=r"EXECUTION_FAILED|EXECUTION_CANCELLED|/jobs/\S+:run|task .*failed|execution .*failed",
         resumable=True,
         remedy="Read the log of the migrate job. PostgreSQL has rolled the migration back, so "
-        "nothing is half done. " + AGAIN,
+        "nothing is half done; MySQL keeps the half: restore the backup from before, or delete a "
+        "deployment that is new. " + AGAIN,
     ),
     Remedy(
         kind="server-not-starting",

@@ -6,7 +6,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from schemas import contradictions
 from schemas.access import Access, IamAccess
+from schemas.database import Database, PostgreSql
 from schemas.model import (
     Email,
     Flag,
@@ -75,6 +77,12 @@ class DeploymentRequest(Model):
         "Needs placement dedicated and size medium or large.",
         examples=[False],
     )
+    database: Database = Field(
+        default=PostgreSql(),
+        description="The engine of the backend store, and its version. "
+        "The shared instance runs PostgreSQL 18; anything else needs placement dedicated.",
+        examples=[{"engine": "postgresql", "version": "18"}, {"engine": "mysql"}],
+    )
     mlflow_version: Version = Field(
         default="3.17.2",
         description="The MLflow version; it must be one that the platform offers.",
@@ -107,28 +115,9 @@ class DeploymentRequest(Model):
     )
 
     @model_validator(mode="after")
-    def high_availability_has_an_instance_of_its_own(self) -> "DeploymentRequest":
-        """Refuse a standby on the shared instance."""
-        if self.highly_available and self.placement == "pooled":
-            raise PydanticCustomError(
-                "contradiction",
-                "highly_available true and placement pooled contradict each other: the shared "
-                "instance belongs to all; use placement dedicated with size medium or large, "
-                "or highly_available false",
-                {"pointers": ["/highly_available", "/placement"]},
-            )
-        return self
-
-    @model_validator(mode="after")
-    def high_availability_is_more_than_small(self) -> "DeploymentRequest":
-        """Refuse a standby for the smallest size."""
-        if self.highly_available and self.size == "small":
-            raise PydanticCustomError(
-                "contradiction",
-                "highly_available true and size small contradict each other; "
-                "use size medium or large, or highly_available false",
-                {"pointers": ["/highly_available", "/size"]},
-            )
+    def no_two_options_exclude_each_other(self) -> "DeploymentRequest":
+        """Refuse what cannot be had together."""
+        contradictions.refuse(self)
         return self
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ MEMBER_PATTERN = (
     r"|domain:[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)$"
 )
 
-# PostgreSQL and Cloud SQL keep these for themselves, and a deployment's database and
+# PostgreSQL, MySQL and Cloud SQL keep these for themselves, and a deployment's database and
 # user carry the deployment's name. "none" and "public" cannot be role names at all.
 RESERVED_NAMES = frozenset(
     {
@@ -26,6 +26,9 @@ RESERVED_NAMES = frozenset(
         "template1",
         "none",
         "public",
+        "mysql",
+        "root",
+        "sys",
         "cloudsqladmin",
         "cloudsqlagent",
         "cloudsqlimportexport",
@@ -54,7 +57,7 @@ def _is_free_for_a_deployment(name: str) -> str:
     if name in RESERVED_NAMES:
         raise PydanticCustomError(
             "reserved_name",
-            "{name} is a name that PostgreSQL keeps for itself; choose another",
+            "{name} is a name that the database keeps for itself; choose another",
             {"name": name},
         )
     if "google" in name or name.startswith("goog"):

@@ -153,6 +153,11 @@ def _entries(found: Mapping[str, Any], model: type[BaseModel]) -> Iterator[Field
     context: Mapping[str, Any] = found.get("ctx", {})
     if found["type"].startswith("union_tag"):
         place = [*place, context["discriminator"].strip("'")]
+    for contradiction in context.get("found", ()):
+        for where in contradiction["pointers"]:
+            yield FieldError(pointer=where, message=contradiction["message"])
+    if "found" in context:
+        return
     # A cross-field rule names the places itself: a validator of the whole has no place.
     pointers = context.get("pointers") or (pointer(*place),)
     message, allowed = _worded(found, place, owner)

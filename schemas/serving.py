@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from schemas.model import Count, Model
 
@@ -29,22 +28,6 @@ class CloudRun(Model):
         "Each instance holds database connections, so the database's tier limits it.",
         examples=[None, 3],
     )
-
-    @model_validator(mode="after")
-    def no_more_instances_stay_warm_than_may_run(self) -> "CloudRun":
-        """Refuse a floor above the ceiling."""
-        if self.max_instances is not None and self.min_instances > self.max_instances:
-            raise PydanticCustomError(
-                "contradiction",
-                "min_instances {low} and max_instances {high} contradict each other; "
-                "min_instances must be at most {high}, or max_instances at least {low}",
-                {
-                    "low": self.min_instances,
-                    "high": self.max_instances,
-                    "pointers": ["/serving/min_instances", "/serving/max_instances"],
-                },
-            )
-        return self
 
 
 Serving = CloudRun

@@ -17,7 +17,10 @@ from urllib.parse import quote
 SCHEMA_HEAD = Path(os.environ.get("SCHEMA_HEAD_FILE", "/app/schema_head"))
 LOG_CONFIG = os.environ.get("LOG_CONFIG", "/app/log.json")
 MIGRATION_LOCK = 727001
-"""Key of the PostgreSQL advisory lock: MLflow's own lock is a local file and spans no containers."""
+"""Key of the lock in the database: MLflow's own lock is a local file and spans no containers."""
+
+LOCK_SECONDS = 600
+"""How long MySQL waits for the lock; PostgreSQL waits until the job is ended."""
 
 AUTH_SCHEMA = "mlflow_auth"
 """MLflow 2 names both version tables `alembic_version`, so users get a schema of their own."""
@@ -43,6 +46,36 @@ def secret(name: str) -> str:
         sys.exit(f"entrypoint: cannot read {name}_FILE={path}: {error.strerror}")
 
 
+@dataclass(frozen=True)
+class Engine:
+    """How one database engine is reached, and how its lock is asked for."""
+
+    url: str
+    """With user, password, name of the database and socket to fill in."""
+    lock: str
+
+
+ENGINES = {
+    # The drivers are named because SQLAlchemy 2.1 changed what bare postgresql:// means.
+    "postgresql": Engine(
+        url="postgresql+psycopg2://{user}:{password}@/{name}?host={socket}",
+        lock="select true from pg_advisory_lock({key})",
+    ),
+    "mysql": Engine(
+        url="mysql+pymysql://{user}:{password}@/{name}?unix_socket={socket}&charset=utf8mb4",
+        lock="select get_lock('{key}', {seconds})",
+    ),
+}
+
+
+def database_engine() -> Engine:
+    """Return the engine that the database runs."""
+    name = setting("DB_ENGINE")
+    if name not in ENGINES:
+        sys.exit(f"entrypoint: DB_ENGINE is {name!r}; known: {', '.join(ENGINES)}")
+    return ENGINES[name]
+
+
 def database_url(schema: str | None = None) -> str:
     """Return the SQLAlchemy URL of the backend store, through Cloud SQL's unix socket.
 
@@ -51,11 +84,13 @@ def database_url(schema: str | None = None) -> str:
     """
     # quote, not quote_plus: SQLAlchemy does not turn "+" back into a space.
     user, password = (quote(part, safe="") for part in (setting("DB_USER"), secret("DB_PASSWORD")))
-    socket = quote("/cloudsql/" + setting("CLOUD_SQL_INSTANCE"), safe="/:")
-    options = f"&options=-csearch_path%3D{schema}" if schema else ""
-    name = quote(setting("DB_NAME"), safe="")
-    # The driver is named because SQLAlchemy 2.1 changed what bare postgresql:// means.
-    return f"postgresql+psycopg2://{user}:{password}@/{name}?host={socket}{options}"
+    url = database_engine().url.format(
+        user=user,
+        password=password,
+        name=quote(setting("DB_NAME"), safe=""),
+        socket=quote("/cloudsql/" + setting("CLOUD_SQL_INSTANCE"), safe="/:"),
+    )
+    return f"{url}&options=-csearch_path%3D{schema}" if schema else url
 
 
 def database_revision(url: str) -> str | None:
@@ -95,6 +130,9 @@ def with_basic_auth() -> bool:
     mode = setting("AUTH_MODE", "none")
     if mode not in {"none", "basic"}:
         sys.exit(f"entrypoint: AUTH_MODE is {mode!r}; known: none, basic")
+    if mode == "basic" and setting("DB_ENGINE") != "postgresql":
+        # Its first migration gives two foreign keys one name, which MySQL refuses.
+        sys.exit("entrypoint: AUTH_MODE basic needs DB_ENGINE postgresql")
     return mode == "basic"
 
 
@@ -105,7 +143,9 @@ def migrate() -> None:
     url = database_url()
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
     with engine.connect() as lock:
-        lock.execute(sqlalchemy.text(f"select pg_advisory_lock({MIGRATION_LOCK})"))
+        wait = database_engine().lock.format(key=MIGRATION_LOCK, seconds=LOCK_SECONDS)
+        if not lock.execute(sqlalchemy.text(wait)).scalar():
+            sys.exit("entrypoint: another migration did not end in time")
         lock.commit()
         os.environ["MLFLOW_BACKEND_STORE_URI"] = url
         from mlflow.store.db import utils

@@ -10,6 +10,7 @@ themselves, too.
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pymysql
@@ -19,6 +20,8 @@ from localcloud.machines.database_places import ADMIN
 from localcloud.machines.databases import SUPERUSER_ROLE, DatabaseError, Login
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
@@ -115,7 +118,8 @@ def set_user(admin: Admin, login: Login, *, revoke: bool) -> None:
         _ask(admin, f"ALTER USER {who} IDENTIFIED BY PASSWORD '{hashed(login.password)}'")
     held = memberships(admin, login.name, login.host)
     for role in login.roles:
-        _ask(admin, f"GRANT {_name(role)} TO {who}")
+        with _administering(admin, role):
+            _ask(admin, f"GRANT {_name(role)} TO {who}")
         if role == SUPERUSER_ROLE:
             _give_rights(admin, who)
     if revoke:
@@ -126,6 +130,23 @@ def set_user(admin: Admin, login: Login, *, revoke: bool) -> None:
         held = []
     kept = [*held, *login.roles]
     _ask(admin, f"SET DEFAULT ROLE {_name(kept[0]) if kept else 'NONE'} FOR {who}")
+
+
+@contextmanager
+def _administering(admin: Admin, role: str) -> Iterator[None]:
+    """Take for a moment the right to give a role away, which in MariaDB only its maker has.
+
+    Not for good: mariadb-dump makes a role as often as somebody administers it.
+    """
+    ours = ("User = %s AND Host = 'localhost' AND Role = %s", ADMIN, role)
+    if _ask(admin, f"SELECT 1 FROM mysql.roles_mapping WHERE {ours[0]}", *ours[1:]):  # noqa: S608 - ours
+        yield
+        return
+    _ask(admin, "INSERT INTO mysql.roles_mapping VALUES ('localhost', %s, %s, 'Y')", ADMIN, role)
+    _ask(admin, "FLUSH PRIVILEGES")
+    yield
+    _ask(admin, f"DELETE FROM mysql.roles_mapping WHERE {ours[0]}", *ours[1:])  # noqa: S608 - ours
+    _ask(admin, "FLUSH PRIVILEGES")
 
 
 def check_drop_user(admin: Admin, name: str, host: str) -> None:

@@ -73,7 +73,7 @@ def test_a_name_and_a_team_are_enough(ask: Ask) -> None:
         ({"name": "demo\n"}, "/name", ""),
         ({"name": ""}, "/name", ""),
         ({"name": 7}, "/name", ""),
-        ({"name": "postgres"}, "/name", "PostgreSQL"),
+        ({"name": "postgres"}, "/name", "the database keeps"),
         ({"sise": "small"}, "/sise", "not a field"),
         ({"size": "huge"}, "/size", "small, medium, large"),
         ({"size": 1}, "/size", ""),

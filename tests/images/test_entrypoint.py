@@ -26,6 +26,7 @@ def entrypoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Modu
     }.items():
         (tmp_path / name).write_text(value + "\n")
     for name, value in {
+        "DB_ENGINE": "postgresql",
         "DB_USER": "demo",
         "DB_NAME": "demo",
         "DB_PASSWORD_FILE": str(tmp_path / "db"),
@@ -58,6 +59,41 @@ def test_any_password_survives_the_url(entrypoint: ModuleType) -> None:
     assert url.query == "host=/cloudsql/p:europe-west1:pool"
 
 
+def test_any_password_survives_the_url_of_mysql(
+    entrypoint: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver is named, the socket is a file there, and text is whole Unicode."""
+    from urllib.parse import unquote, urlsplit
+
+    monkeypatch.setenv("DB_ENGINE", "mysql")
+
+    url = urlsplit(entrypoint.database_url())
+
+    assert unquote(url.password or "") == AWKWARD
+    assert url.scheme == "mysql+pymysql"
+    assert url.query == "unix_socket=/cloudsql/p:europe-west1:pool&charset=utf8mb4"
+
+
+def test_an_unknown_engine_is_refused(
+    entrypoint: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A misspelt engine lists the known ones."""
+    monkeypatch.setenv("DB_ENGINE", "mariadb")
+
+    with pytest.raises(SystemExit, match="'mariadb'; known: postgresql, mysql"):
+        entrypoint.database_url()
+
+
+def test_mlflows_login_is_not_kept_in_mysql(
+    entrypoint: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first migration fails there, half done; so nothing is begun."""
+    monkeypatch.setenv("DB_ENGINE", "mysql")
+
+    with pytest.raises(SystemExit, match="basic needs DB_ENGINE postgresql"):
+        entrypoint.with_basic_auth()
+
+
 def test_auth_config_survives_configparser(entrypoint: ModuleType, tmp_path: Path) -> None:
     """Percent signs are doubled, or MLflow's configparser would refuse the file."""
     entrypoint.write_auth_config()
@@ -76,7 +112,9 @@ def test_auth_config_is_for_this_process_only(entrypoint: ModuleType, tmp_path: 
     assert (tmp_path / "basic_auth.ini").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("name", ["DB_USER", "DB_NAME", "CLOUD_SQL_INSTANCE", "DB_PASSWORD_FILE"])
+@pytest.mark.parametrize(
+    "name", ["DB_ENGINE", "DB_USER", "DB_NAME", "CLOUD_SQL_INSTANCE", "DB_PASSWORD_FILE"]
+)
 def test_missing_setting_is_named(
     entrypoint: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from planner import sizes
 from schemas.access import MOST_MEMBERS, BasicAuth, IamAccess
+from schemas.database import MySql, PostgreSql
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.model import RESERVED_NAMES
 from schemas.platform import (
@@ -122,6 +123,17 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
     size = draw(st.sampled_from(sorted(sizes.SHAPES)))
     most = sizes.most_instances(DeploymentRequest(name="a", team="a", size=size))
     high = draw(st.none() | st.integers(1, most))
+    engines: list[PostgreSql | MySql] = [
+        PostgreSql(),
+        PostgreSql(version="16"),
+        MySql(engine="mysql"),
+    ]
+    database = draw(st.sampled_from(engines if placement == "dedicated" else engines[:1]))
+    logins = st.builds(
+        BasicAuth,
+        mode=st.just("basic_auth"),
+        admin_username=st.from_regex(r"\A[a-z][-_.a-z0-9]{1,39}\Z"),
+    )
     return DeploymentRequest(
         name=draw(names),
         team=draw(words(30)),
@@ -129,6 +141,7 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
         size=size,
         placement=placement,
         highly_available=placement == "dedicated" and size != "small" and draw(st.booleans()),
+        database=database,
         mlflow_version=draw(st.sampled_from(sorted(platform.images))),
         serving=CloudRun(
             platform="cloud_run",
@@ -140,11 +153,7 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
                 IamAccess,
                 members=st.lists(members, max_size=MOST_MEMBERS, unique=True).map(tuple),
             )
-            | st.builds(
-                BasicAuth,
-                mode=st.just("basic_auth"),
-                admin_username=st.from_regex(r"\A[a-z][-_.a-z0-9]{1,39}\Z"),
-            )
+            | (logins if database.engine == "postgresql" else st.nothing())
         ),
         on_failure=draw(st.sampled_from(["ROLLBACK", "KEEP"])),
         labels=draw(labels),

@@ -1,8 +1,12 @@
 """backend_store: a database on the pool, or an instance of one's own."""
 
+from typing import get_args
+
 import pytest
 
+from planner import engine
 from planner.target import NotOfferedError
+from schemas.database import MySql, PostgreSql
 from schemas.platform import Platform
 from tests.planner.compiled import DEDICATED, body, grant, names, part, resource
 
@@ -125,6 +129,70 @@ def test_the_credentials_function_logs_in_without_a_password(platform: Platform)
         "type": "CLOUD_IAM_SERVICE_ACCOUNT",
         "databaseRoles": ["cloudsqlsuperuser"],
     }
+
+
+MYSQL = {**DEDICATED, "database": {"engine": "mysql"}}
+
+
+def test_mysql_recovers_by_its_binary_log(platform: Platform) -> None:
+    """PostgreSQL's switch for it is a 400 there, and the flag for IAM has another name."""
+    made = body(part(platform, "backend_store", **MYSQL), "instance")
+    backups = made["settings"]["backupConfiguration"]
+    assert made["databaseVersion"] == "MYSQL_8_4"
+    assert made["settings"]["edition"] == "ENTERPRISE"
+    assert (backups["enabled"], backups["binaryLogEnabled"]) == (True, True)
+    assert "pointInTimeRecoveryEnabled" not in backups
+    assert made["settings"]["databaseFlags"] == [
+        {"name": "cloudsql_iam_authentication", "value": "on"}
+    ]
+    assert "rootPassword" not in made
+
+
+@pytest.mark.parametrize(
+    ("database", "found"),
+    [
+        ({"engine": "postgresql"}, {"charset": "UTF8", "collation": "en_US.UTF8"}),
+        ({"engine": "mysql"}, {"charset": "utf8mb4", "collation": "utf8mb4_0900_ai_ci"}),
+    ],
+)
+def test_a_database_takes_all_of_unicode(
+    platform: Platform, database: dict[str, str], found: dict[str, str]
+) -> None:
+    """On any other character set MLflow's migrations fail in MySQL, half done."""
+    plan = part(platform, "backend_store", **DEDICATED, database=database)
+    assert body(plan, "database") == {"name": "demo", **found}
+
+
+def test_users_of_mysql_are_told_apart_by_their_host(platform: Platform) -> None:
+    """Without it GET does not find them."""
+    plan = part(platform, "backend_store", **MYSQL)
+    assert resource(plan, "database_user").url.endswith("/users/demo?host=%25")
+
+
+def test_an_iam_user_of_mysql_is_inserted_by_its_whole_address(platform: Platform) -> None:
+    """And is called by what stands before the @ from then on."""
+    plan = part(platform, "backend_store", **MYSQL)
+    user = resource(plan, "credentials_user")
+    assert body(plan, "credentials_user")["name"] == (
+        "berth-credentials@acme-mlflow.iam.gserviceaccount.com"
+    )
+    assert user.url.endswith("/users/berth-credentials?host=%25")
+
+
+@pytest.mark.parametrize("version", ["16", "17", "18"])
+def test_the_version_asked_for_is_the_one_made(platform: Platform, version: str) -> None:
+    """On an instance of one's own any that is offered."""
+    wanted = {"engine": "postgresql", "version": version}
+    plan = part(platform, "backend_store", **DEDICATED, database=wanted)
+    assert body(plan, "instance")["databaseVersion"] == f"POSTGRES_{version}"
+
+
+def test_every_version_that_can_be_asked_for_can_be_made() -> None:
+    """The table of the engines and the models name the same."""
+    for model in (PostgreSql, MySql):
+        (name,) = get_args(model.model_fields["engine"].annotation)
+        versions = get_args(model.model_fields["version"].annotation)
+        assert tuple(engine.ENGINES[name].versions) == versions
 
 
 def test_pooled_where_there_is_no_pool_is_refused(platform: Platform) -> None:

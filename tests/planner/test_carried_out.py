@@ -117,6 +117,8 @@ KINDS = [
     {"access": {"mode": "iam", "members": ["user:ana@example.com"]}},
     {"access": {"mode": "basic_auth"}, "labels": {"cost-center": "4711"}},
     {"placement": "dedicated", "size": "medium", "highly_available": True},
+    {"placement": "dedicated", "database": {"engine": "mysql"}},
+    {"placement": "dedicated", "database": {"engine": "postgresql", "version": "16"}},
 ]
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from schemas.deployment import State
+from tests.repository import combinations_page
 from tests.repository.problems_page import PAGE, page
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +19,11 @@ PAGES = sorted(
 def test_the_page_of_problems_is_what_the_code_raises() -> None:
     """A problem without a line in docs/problems.md, or a line without a problem, fails here."""
     assert PAGE.read_text() == page(), "run: make schemas"
+
+
+def test_the_page_of_combinations_is_what_the_models_accept() -> None:
+    """An option or a contradiction that the page does not know fails here."""
+    assert combinations_page.PAGE.read_text() == combinations_page.page(), "run: make schemas"
 
 
 def test_every_state_is_in_the_runbook() -> None:

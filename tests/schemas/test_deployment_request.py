@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from schemas import contradictions
 from schemas.access import MOST_MEMBERS
 from schemas.deployment import DeploymentRequest
 from schemas.model import RESERVED_NAMES
@@ -78,6 +79,11 @@ def test_a_good_name_is_good(name: str) -> None:
 REFUSED = [
     ({"size": "huge"}, "/size", "small, medium, large"),
     ({"placement": "workspace"}, "/placement", "pooled, dedicated"),
+    ({"database": {"engine": "oracle"}}, "/database/engine", "postgresql, mysql"),
+    ({"database": {}}, "/database/engine", "postgresql, mysql"),
+    ({"database": {"engine": "mysql", "version": "8.0"}}, "/database/version", "8.4"),
+    ({"database": {"engine": "postgresql", "version": 18}}, "/database/version", "16, 17, 18"),
+    ({"database": {"engine": "mysql", "charset": "latin1"}}, "/database/charset", "not a field"),
     ({"on_failure": "IGNORE"}, "/on_failure", "ROLLBACK, KEEP"),
     ({"highly_available": "yes"}, "/highly_available", "boolean"),
     ({"highly_available": 1}, "/highly_available", "boolean"),
@@ -159,6 +165,25 @@ CONTRADICTIONS = [
         "use size medium or large",
     ),
     (
+        {"database": {"engine": "mysql"}},
+        {"/database/engine", "/placement"},
+        "use placement dedicated, or database.engine postgresql",
+    ),
+    (
+        {"database": {"engine": "postgresql", "version": "16"}},
+        {"/database/version", "/placement"},
+        "use placement dedicated, or database.version 18",
+    ),
+    (
+        {
+            "database": {"engine": "mysql"},
+            "placement": "dedicated",
+            "access": {"mode": "basic_auth"},
+        },
+        {"/access/mode", "/database/engine"},
+        "use access.mode iam, or database.engine postgresql",
+    ),
+    (
         {"serving": {"platform": "cloud_run", "min_instances": 3, "max_instances": 2}},
         {"/serving/min_instances", "/serving/max_instances"},
         "min_instances must be at most 2, or max_instances at least 3",
@@ -176,6 +201,26 @@ def test_a_contradiction_names_both_options_and_what_would_work(
     (message,) = {message for message, _ in found.values()}
     assert "contradict each other" in message
     assert way_out in message
+
+
+def test_every_contradiction_of_the_table_has_its_example() -> None:
+    """A row that nobody ever met may be wrong."""
+    shown = [set(one.pointers) for one in contradictions.TABLE]
+    assert sorted(map(sorted, shown)) == sorted(sorted(places) for _, places, _ in CONTRADICTIONS)
+
+
+def test_all_contradictions_are_said_at_once() -> None:
+    """One answer, with each sentence at each of its places."""
+    found = refusals(
+        highly_available=True, database={"engine": "mysql"}, access={"mode": "basic_auth"}
+    )
+    assert found.keys() == {
+        "/highly_available",
+        "/placement",
+        "/size",
+        "/database/engine",
+        "/access/mode",
+    }
 
 
 def test_the_way_out_of_a_contradiction_works() -> None:

@@ -110,6 +110,17 @@ def test_only_the_host_a_user_has_lets_him_in(databases: MySqlDatabases) -> None
     databases.drop_user(SHOP, "far", "10.0.0.%")
 
 
+def test_a_role_that_a_user_made_can_be_given_to_others(databases: MySqlDatabases) -> None:
+    """MariaDB lets only its maker give a role away; Cloud SQL's administrator always can."""
+    assert ask(databases, "CREATE ROLE IF NOT EXISTS tenant") == []
+
+    databases.set_user(SHOP, Login("guest", password="x", roles=("tenant",)), revoke=True)
+
+    assert databases.memberships(SHOP, "guest") == ["tenant"]
+    databases.drop_user(SHOP, "guest")
+    ask(databases, "DROP ROLE tenant")
+
+
 def test_root_has_no_password_and_is_no_administrator(databases: MySqlDatabases) -> None:
     """A new instance has root from anywhere, as on Cloud SQL, with everything but SUPER and FILE."""
     assert ("root", "%") in databases.users(SHOP)
