@@ -1,5 +1,7 @@
 """schema: the migration, once, before the server."""
 
+import pytest
+
 from schemas.platform import Platform
 from tests.planner.compiled import BASIC_AUTH, body, part, resource
 
@@ -20,6 +22,15 @@ def test_the_migration_sees_what_the_server_will_see(platform: Platform) -> None
     service = body(part(platform, "tracking_server", **BASIC_AUTH), "service")["template"]
     assert job["containers"][0]["env"] == service["containers"][0]["env"]
     assert job["volumes"] == service["volumes"]
+
+
+@pytest.mark.parametrize(("engine", "retries"), [("postgresql", 1), ("mysql", 0)])
+def test_only_a_migration_that_is_rolled_back_is_tried_again(
+    platform: Platform, engine: str, retries: int
+) -> None:
+    """MySQL keeps the half that was done, and the second run would stumble over it."""
+    plan = part(platform, "schema", placement="dedicated", database={"engine": engine})
+    assert body(plan, "migrate_job")["template"]["template"]["maxRetries"] == retries
 
 
 def test_the_run_counts_only_when_it_succeeded(platform: Platform) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from planner import sizes
 from planner.observed import NotObservedError
 from planner.plan import plan_part
 from schemas.deployment import DeploymentRequest
@@ -28,6 +29,25 @@ def test_a_start_may_take_as_long_as_mlflow_waits_for_its_database(platform: Pla
     assert 180 <= probe["periodSeconds"] * probe["failureThreshold"] <= 240
     assert probe["timeoutSeconds"] < probe["periodSeconds"]
     assert probe["httpGet"]["path"] == "/health"
+
+
+def test_requests_come_over_http_2(platform: Platform) -> None:
+    """Over HTTP/1 Cloud Run takes 32 MiB at most; the port's name is what says so."""
+    (container,) = service(platform)["template"]["containers"]
+    assert container["ports"] == [{"name": "h2c", "containerPort": 8080}]
+
+
+def test_the_server_knows_how_much_it_may_take_in(platform: Platform) -> None:
+    """The bound of the uploads goes by the size's memory."""
+    room = environment(service(platform, size="large"))["UPLOAD_ROOM_MIB"]
+    assert int(room) == sizes.SHAPES["large"].upload_room_mib
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_the_server_is_told_which_engine_it_is(platform: Platform, engine: str) -> None:
+    """The image is the same for both."""
+    made = service(platform, placement="dedicated", database={"engine": engine})
+    assert environment(made)["DB_ENGINE"] == engine
 
 
 def test_google_checks_callers_unless_mlflow_does(platform: Platform) -> None:
