@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,16 @@ SETTINGS = 4
 """The type of the frame that an HTTP/2 connection begins with (RFC 9113)."""
 
 
+@dataclass(frozen=True)
+class Served:
+    """A server that runs."""
+
+    port: int
+    log: Path
+
+
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Where Granian serves an application that says which scheme it sees."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "tiny.py").write_text(APPLICATION)
@@ -61,13 +70,10 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
                 time.sleep(0.05)
             else:
                 break
-        yield number
+        yield Served(number, log)
     finally:
         server.terminate()
         assert server.wait(timeout=20) == 0
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    asked = [line["httpRequest"] for line in lines if "httpRequest" in line]
-    assert [one["requestUrl"] for one in asked] == ["/api"]
 
 
 def ask(port: int, sent: bytes) -> bytes:
@@ -77,22 +83,46 @@ def ask(port: int, sent: bytes) -> bytes:
         return connection.recv(65536)
 
 
-@pytest.mark.parametrize("path", ["/health", "/api"])
-def test_probes_are_answered_over_http_1(port: int, path: str) -> None:
-    """And the application knows that the caller came over https."""
-    answer = ask(
-        port,
-        f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n"
-        "X-Forwarded-For: 203.0.113.7\r\n"
-        "Connection: close\r\n\r\n".encode(),
+def get(served: Served, path: str) -> bytes:
+    """Ask over HTTP/1, as Cloud Run's probes do."""
+    lines = (
+        f"GET {path} HTTP/1.1",
+        "Host: x",
+        "X-Forwarded-Proto: https",
+        "X-Forwarded-For: 203.0.113.7",
+        "Connection: close",
     )
+    return ask(served.port, "\r\n".join([*lines, "", ""]).encode())
+
+
+def test_probes_are_answered_over_http_1(served: Served) -> None:
+    """And the application knows that the caller came over https."""
+    answer = get(served, "/health")
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"https")
 
 
-def test_http_2_is_spoken_without_being_negotiated(port: int) -> None:
+def test_http_2_is_spoken_without_being_negotiated(served: Served) -> None:
     """Google's front end begins with the preface; the server answers with its settings."""
-    answer = ask(port, PREFACE + bytes([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]))
+    answer = ask(served.port, PREFACE + bytes([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]))
 
     assert answer[3] == SETTINGS
+
+
+def test_the_log_tells_of_requests_but_not_of_probes(served: Served) -> None:
+    """One JSON object a line, with the fields that Cloud Logging gives a meaning to."""
+    get(served, "/health")
+    get(served, "/api")
+
+    deadline = time.monotonic() + 10
+    while not (asked := requests_in(served.log)):
+        assert time.monotonic() < deadline, served.log.read_text()
+        time.sleep(0.05)
+    assert {(one["requestUrl"], one["status"]) for one in asked} == {("/api", 200)}
+
+
+def requests_in(log: Path) -> list[dict[str, object]]:
+    """Return the requests that a log tells of."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [line["httpRequest"] for line in lines if "httpRequest" in line]
