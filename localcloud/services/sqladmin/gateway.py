@@ -1,37 +1,30 @@
 """What Cloud SQL's connectors dial: TLS on port 3307 of an address that each instance has of its own.
 
 Connectors take address and port as they are: no proxy comes between. So an instance's public address
-is one of 127.0.0.0/8, all of which Linux gives to its loopback interface without any set-up. Where
-it does not, or for machines on paper, the address is one nobody answers at.
+is one of this machine's own, see localcloud/loopback.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
 import logging
-import socket
 import struct
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from localcloud import door
+from localcloud import door, loopback
 from localcloud.services.sqladmin import iam_login, mysql_login, postgres_login
 from localcloud.services.sqladmin.certificates import Certificates
 from localcloud.services.sqladmin.engines import kind
+from localcloud.side_loop import SideLoop
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Coroutine
 
     from localcloud.cloud import Cloud
     from localcloud.service import Resource
 
-T = TypeVar("T")
-
 PORT = 3307
-ATTEMPTS = 8
 SECONDS = 30.0
 LOGIN_SECONDS = 60.0
 
@@ -59,33 +52,28 @@ class Gateway:
     def __init__(self, cloud: Cloud) -> None:
         """Listen nowhere yet."""
         self._cloud = cloud
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = SideLoop("cloud-sql-gateway")
         self._listeners: dict[str, asyncio.Server] = {}
         self._talks: dict[str, set[asyncio.Task[None]]] = {}
         self._lock = threading.RLock()
 
     def address(self, key: str) -> str:
-        """Choose the address of a new instance: the first of its own that is free."""
-        seed = f"{self._cloud.state.resolve()}\0{key}"
-        digest = hashlib.sha256(seed.encode()).digest()
-        if self._cloud.machines.kind == "real":
-            for attempt in range(ATTEMPTS):
-                # 127.0.0.0/16 is left to others
-                host = f"127.{1 + digest[attempt] % 254}.{digest[8 + attempt]}.{digest[16]}"
-                if _free(host):
-                    return host
-        # of the block reserved for documentation
-        return f"203.0.113.{digest[0]}"
+        """Choose the address of a new instance."""
+        return loopback.address(self._cloud, key, ports=(PORT,))
 
     def open(self, key: str, instance: Resource) -> None:
         """Let connectors in to a running instance."""
-        host = instance["ipAddresses"][0]["ipAddress"]
+        public = [one for one in instance["ipAddresses"] if one["type"] == "PRIMARY"]
+        if not public:
+            self.close(key)
+            return
+        host = public[0]["ipAddress"]
         with self._lock:
-            if key in self._listeners or not host.startswith("127."):
+            if key in self._listeners or not loopback.is_ours(host):
                 return
             context = Certificates(self._cloud, key).context()
             try:
-                self._listeners[key] = self._run(self._listen(key, host, context))
+                self._listeners[key] = self._loop.run(self._listen(key, host, context))
             except OSError:
                 # the instance is there all the same, for containers
                 log.exception("nothing listens on %s:%s for %s", host, PORT, key)
@@ -95,24 +83,14 @@ class Gateway:
         with self._lock:
             listener = self._listeners.pop(key, None)
             if listener is not None:
-                self._run(self._stop(key, listener))
+                self._loop.run(self._stop(key, listener))
 
     def shut(self) -> None:
         """Close everything and end the thread."""
         with self._lock:
             for key in list(self._listeners):
                 self.close(key)
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._loop = None
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(
-                target=_turn, args=[self._loop], name="cloud-sql-gateway", daemon=True
-            ).start()
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
+            self._loop.stop()
 
     async def _listen(self, key: str, host: str, context: ssl.SSLContext) -> asyncio.Server:
         async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -168,20 +146,3 @@ class Gateway:
                 await door.pipe(reader, writer, inner_reader, inner_writer)
         finally:
             inner_writer.transport.abort()
-
-
-def _turn(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-
-
-def _free(host: str) -> bool:
-    with contextlib.closing(socket.socket()) as probe:
-        try:
-            probe.bind((host, PORT))
-        except OSError:
-            return False
-    return True
