@@ -36,6 +36,10 @@ class Authority:
                 self._contexts[host] = context
             return self._contexts[host]
 
+    def certificate(self, *hosts: str) -> trustme.LeafCert:
+        """Make a certificate for some host names."""
+        return self._ca.issue_cert(*hosts)
+
     @cached_property
     def _ca(self) -> trustme.CA:
         certificate, key = self._folder / "ca.pem", self._folder / "ca.key"

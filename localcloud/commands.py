@@ -155,6 +155,14 @@ def group(given: Namespace) -> int:
     return 0
 
 
+def record(given: Namespace) -> int:
+    """Keep a DNS record outside of Cloud DNS, or keep it no longer."""
+    told = {"name": given.name, "type": given.type.upper(), "data": given.data}
+    _running(given.state).ask("/record", **told)
+    say(f"{given.name} {told['type']}: {', '.join(given.data) or 'nothing'}")
+    return 0
+
+
 def faults(given: Namespace) -> int:
     """Plan what goes wrong."""
     say(fault_commands.run(given, _running(given.state).ask))

@@ -33,6 +33,7 @@ BOOLEAN = frozenset(
 
 LIST = frozenset(
     {
+        "compute.restrictVpcPeering",
         "compute.vmExternalIpAccess",
         "gcp.resourceLocations",
         "gcp.restrictServiceUsage",
@@ -45,7 +46,6 @@ LIST = frozenset(
 
 WITHOUT_EFFECT = frozenset(
     {
-        "compute.restrictVpcPeering",
         "iam.automaticIamGrantsForDefaultServiceAccounts",
         "iam.managed.allowedPolicyMembers",
     }

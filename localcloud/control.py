@@ -32,6 +32,9 @@ class Control:
             },
             "/faults": lambda given: cloud.plan(given["verb"], given.get("given", {})),
             "/group": lambda given: cloud.iam.groups.set(given["email"], given["members"]),
+            "/record": lambda given: cloud.resolver.publish(
+                given["name"], given["type"], *given["data"]
+            ),
             "/calls": lambda _: [vars(record) for record in cloud.calls],
         }
 

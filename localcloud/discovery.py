@@ -25,15 +25,19 @@ _UNLISTED: dict[str, dict[str, dict[str, Schema]]] = {
     "iamcredentials.v1.json": {"GenerateIdTokenRequest": {"useEmailAzp": {"type": "boolean"}}}
 }
 
+# parameters that gcloud sends to every list of Compute Engine, and only some methods name
+_UNLISTED_PARAMETERS: dict[str, dict[str, Schema]] = {
+    "compute.v1.json": {"returnPartialSuccess": {"type": "boolean", "location": "query"}}
+}
+
 
 @dataclass(frozen=True)
 class Method:
-    """One method of the document, with its URL as a regular expression."""
+    """One method of the document; what its URL looks like is worked out when it is first tried."""
 
     id: str
     http_method: str
     path: str
-    pattern: re.Pattern[str]
     rank: tuple[object, ...]
     parameters: dict[str, Schema]
     request: str | None
@@ -44,8 +48,41 @@ class Method:
 
     def match(self, path: str) -> dict[str, str] | None:
         """Give the raw path parameters if the path is this method's."""
-        found = self.pattern.fullmatch(path)
-        return None if found is None else found.groupdict()
+        if self._segments is None:
+            found = self._pattern.fullmatch(path)
+            return None if found is None else found.groupdict()
+        given = path.split("/")
+        if len(given) != len(self._segments):
+            return None
+        params: dict[str, str] = {}
+        for (literal, name), segment in zip(self._segments, given, strict=True):
+            if name and segment:
+                params[name] = segment
+            elif segment != literal:
+                return None
+        return params
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return _compile(self.path, self.parameters)
+
+    @cached_property
+    def _segments(self) -> tuple[tuple[str | None, str], ...] | None:
+        """Literal or parameter of each segment; None where only an expression can tell.
+
+        Compute Engine has a thousand methods, all of this simple form: compiling an expression
+        for each would take longer than most programs use the API.
+        """
+        parts: list[tuple[str | None, str]] = []
+        for segment in self.path.split("/"):
+            whole = _PLACEHOLDER.fullmatch(segment)
+            if whole is not None and not (whole[1] or whole[3]):
+                parts.append((None, _group(whole[2])))
+            elif "{" in segment:
+                return None
+            else:
+                parts.append((segment, ""))
+        return tuple(parts)
 
 
 class Document:
@@ -89,7 +126,7 @@ class Document:
     @cached_property
     def standard(self) -> dict[str, Schema]:
         """The parameters every method accepts."""
-        return dict(self.raw.get("parameters", {}))
+        return {**self.raw.get("parameters", {}), **_UNLISTED_PARAMETERS.get(self.file.name, {})}
 
     @cached_property
     def methods(self) -> dict[str, Method]:
@@ -110,7 +147,6 @@ class Document:
             id=raw["id"],
             http_method=raw["httpMethod"],
             path=path,
-            pattern=_compile(path, parameters),
             rank=_rank(path, parameters),
             parameters=parameters,
             request=raw.get("request", {}).get("$ref"),

@@ -18,6 +18,51 @@ _WORKFLOWS = "workflows.projects.locations.workflows."
 _APP_ENGINE = "appengine.apps."
 _REPOSITORIES = "artifactregistry.projects.locations.repositories."
 
+_CERTIFICATES = "certificatemanager.projects.locations."
+_COMPUTE = (
+    "backendServices.patch",
+    "backendServices.setSecurityPolicy",
+    "backendServices.update",
+    "securityPolicies.addRule",
+    "securityPolicies.patch",
+    "securityPolicies.patchRule",
+    "securityPolicies.removeRule",
+    "targetHttpsProxies.setCertificateMap",
+    "targetHttpsProxies.setSslCertificates",
+    "targetHttpsProxies.setUrlMap",
+    "urlMaps.patch",
+    "urlMaps.update",
+    *(
+        f"{kind}.{verb}"
+        for kind in (
+            "addresses",
+            "backendServices",
+            "globalAddresses",
+            "globalForwardingRules",
+            "networks",
+            "regionNetworkEndpointGroups",
+            "routes",
+            "securityPolicies",
+            "sslCertificates",
+            "subnetworks",
+            "targetHttpProxies",
+            "targetHttpsProxies",
+            "urlMaps",
+        )
+        for verb in ("insert", "delete")
+    ),
+)
+_CERTIFICATE_OBJECTS = tuple(
+    f"{kind}.{verb}"
+    for kind in (
+        "certificateMaps",
+        "certificateMaps.certificateMapEntries",
+        "certificates",
+        "dnsAuthorizations",
+    )
+    for verb in ("create", "delete")
+)
+
 OPERATIONS: dict[str, tuple[float, float, float]] = {
     "serviceusage.services.batchEnable": (10, 40, 180),
     "serviceusage.services.enable": (10, 40, 180),
@@ -58,6 +103,11 @@ OPERATIONS: dict[str, tuple[float, float, float]] = {
     _APP_ENGINE + "services.versions.create": (200, 480, 1200),
     _APP_ENGINE + "services.versions.patch": (10, 60, 300),
     _APP_ENGINE + "services.versions.delete": (10, 60, 300),
+    **{f"compute.{name}": (2, 8, 25) for name in _COMPUTE},
+    **{f"{_CERTIFICATES}{name}": (1, 3, 10) for name in _CERTIFICATE_OBJECTS},
+    "servicenetworking.services.connections.create": (30, 62, 180),
+    "servicenetworking.services.connections.patch": (30, 62, 180),
+    "servicenetworking.services.connections.deleteConnection": (10, 30, 120),
 }
 """Until an operation is done."""
 
@@ -73,7 +123,16 @@ CALLS: dict[str, tuple[float, float, float]] = {
 }
 """Until a call is answered."""
 
-TYPICAL: dict[str, float] = {method: typical for method, (_, typical, _) in OPERATIONS.items()}
+ISSUANCE, NAME_SERVERS = "certificates", "nameServers"
+AFTERWARDS: dict[str, tuple[float, float, float]] = {
+    ISSUANCE: (600, 1200, 3600),
+    NAME_SERVERS: (2, 10, 60),
+}
+"""Until something has happened that no call and no operation waits for."""
+
+TYPICAL: dict[str, float] = {
+    method: typical for method, (_, typical, _) in {**OPERATIONS, **AFTERWARDS}.items()
+}
 """What a virtual clock begins with; the real clock uses none of it by default."""
 
 _SHARE = 1.645
@@ -90,7 +149,7 @@ class Spread(dict[str, float]):
 
     def get(self, method: str, default: Any = None) -> Any:
         """Draw the duration of one call or operation."""
-        known = OPERATIONS.get(method) or CALLS.get(method)
+        known = OPERATIONS.get(method) or CALLS.get(method) or AFTERWARDS.get(method)
         if known is None or self[method] != known[1]:
             # what a test set holds
             return super().get(method, default)
@@ -103,7 +162,8 @@ def table(pace: str) -> dict[str, float]:
     if pace == "none":
         return {}
     column = PACES[pace]
-    return {method: times[column] for method, times in {**OPERATIONS, **CALLS}.items()}
+    all_times = {**OPERATIONS, **CALLS, **AFTERWARDS}
+    return {method: times[column] for method, times in all_times.items()}
 
 
 PACES = {"low": 0, "typical": 1, "high": 2}

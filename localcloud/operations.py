@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError
@@ -44,10 +45,10 @@ class Operations:
             call: the call it answers.
             name: its key in the API's collection, and for ``longrunning`` its name.
             work: does the work and gives the response; an ApiError ends the operation with it.
-            dialect: ``longrunning`` or ``sql``.
+            dialect: ``longrunning``, ``sql`` or ``compute``.
             metadata: of a ``longrunning`` operation.
             response_type: such as ``google.cloud.run.v2.Service``, for the response's ``@type``.
-            fields: further fields of a ``sql`` operation.
+            fields: further fields of the operation.
         """
         form = DIALECTS[dialect]
         api, method = call.service.api, call.method
@@ -175,5 +176,28 @@ class _Sql:
             operation["error"] = {"kind": "sql#operationErrors", "errors": [item]}
 
 
-DIALECTS: dict[str, Any] = {"longrunning": _LongRunning(), "sql": _Sql()}
+class _Compute(_Sql):
+    """Compute Engine's own: like Cloud SQL's, with the HTTP status of what went wrong."""
+
+    def begin(self, name: str, parts: Resource, call: Call) -> Resource:
+        return {**super().begin(name, parts, call), "kind": "compute#operation", "progress": 0}
+
+    def end(
+        self,
+        operation: Resource,
+        result: Resource | None,
+        error: ApiError | None,
+        response_type: str | None,
+        now: str,
+    ) -> None:
+        super().end(operation, result, error, response_type, now)
+        operation["progress"] = 100
+        if error is not None:
+            words = {"code": error.reason or error.status, "message": error.message}
+            operation["error"] = {"errors": [words]}
+            operation["httpErrorStatusCode"] = error.code
+            operation["httpErrorMessage"] = HTTPStatus(error.code).phrase.upper()
+
+
+DIALECTS: dict[str, Any] = {"longrunning": _LongRunning(), "sql": _Sql(), "compute": _Compute()}
 """How APIs spell a finished operation."""

@@ -72,6 +72,19 @@ def test_up_again_is_not_another(
     assert "belongs to project berth-local in europe-west1" in capsys.readouterr().err
 
 
+def test_a_record_is_kept_with_another_provider(
+    up: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Set and taken away by name and type; data that is none is refused."""
+    given = ["record", "a.example.com", "a", "203.0.113.1", "--state", str(up)]
+
+    assert main(given) == 0
+    assert capsys.readouterr().out == "a.example.com A: 203.0.113.1\n"
+    assert main(["record", "a.example.com", "A", "--state", str(up)]) == 0
+    assert capsys.readouterr().out == "a.example.com A: nothing\n"
+    assert main([*given[:3], "nowhere", "--state", str(up)]) != 0
+
+
 def test_state_folder_keeps_to_itself(up: Path) -> None:
     """Keys are private and nothing of it can be committed by accident."""
     assert (up / ".gitignore").read_text() == "*\n"
