@@ -132,6 +132,8 @@ class Cloud(Trouble):
             if service.on_stop is not None:
                 service.on_stop(self)
         self.clock.close()
+        if "balancer" in self.__dict__:
+            self.balancer.close()
         if "ingress" in self.__dict__:
             close = getattr(self.ingress, "close", None)
             if close is not None:
@@ -172,7 +174,15 @@ class Cloud(Trouble):
         if issuer.handles(request.host, request.path):
             return issuer.handle(request)
         if not self.router.serves(request.host):
-            raise ConnectionFailed(f"no such host: {request.host}")
+            found: Response = self.balancer.request(
+                method,
+                url,
+                headers=request.headers,
+                body=body,
+                timeout=timeout,
+                client=client,
+            )
+            return found
         begun = self.clock.now()
         response = self.pipeline.handle(request)
         if self.clock.now() - begun > timeout:
@@ -203,6 +213,21 @@ class Cloud(Trouble):
     def ingress(self) -> Any:
         """What answers for run.app hosts."""
         return importlib.import_module("localcloud.ingress").Ingress(self)
+
+    @cached_property
+    def balancer(self) -> Any:
+        """What answers where forwarding rules are."""
+        return importlib.import_module("localcloud.balancer").Balancer(self)
+
+    @cached_property
+    def resolver(self) -> Any:
+        """What the world's name servers say."""
+        return importlib.import_module("localcloud.resolver").Resolver(self)
+
+    @cached_property
+    def issuance(self) -> Any:
+        """What issues managed certificates."""
+        return importlib.import_module("localcloud.issuance").Issuance(self)
 
     @cached_property
     def images(self) -> Any:

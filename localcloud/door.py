@@ -51,12 +51,15 @@ class Door:
         *,
         serves: Callable[[str], bool],
         metadata: Callable[[int], bool] = lambda _: False,
+        way: Callable[[str, int], tuple[str, int] | None] = lambda _, __: None,
     ) -> None:
         """Use certificates of ``authority``; ``serves`` tells which hosts exist here.
 
-        ``metadata`` tells which ports of loopback are metadata servers.
+        ``metadata`` tells which ports of loopback are metadata servers, ``way`` where others
+        listen that end TLS themselves.
         """
         self._authority = authority
+        self._way = way
         self._serves = serves
         self._metadata = metadata
         self._server: asyncio.Server | None = None
@@ -109,6 +112,10 @@ class Door:
             return
         host = found[1].decode("latin-1").lower()
         if found[2] != b"443" or not self._serves(host):
+            place = self._way(host, int(found[2]))
+            if place is not None:
+                await self._tunnel(place, reader, writer)
+                return
             await _refuse(writer, "502 Bad Gateway", f"the local cloud has no host {host}")
             return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -119,6 +126,21 @@ class Door:
         if chosen == "h2" and self._grpc is not None:
             port = await self._grpc(host)
         await self._forward(port, reader, writer)
+
+    async def _tunnel(
+        self, place: tuple[str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Let the two talk; whoever listens sees the client's own address."""
+        own = writer.get_extra_info("peername")[0]
+        inner_reader, inner_writer = await asyncio.open_connection(
+            *place, local_addr=(own, 0), limit=_CHUNK
+        )
+        try:
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await writer.drain()
+            await pipe(reader, writer, inner_reader, inner_writer)
+        finally:
+            inner_writer.transport.abort()
 
     async def _forward(
         self,

@@ -108,7 +108,12 @@ class Serving:
         self._metadata = Metadata(self._cloud)
         await self._metadata.resume()
         self._grpc = grpc = GrpcDoor(self._cloud)
-        door = Door(self.authority, serves=self.serves, metadata=self._metadata.listens)
+        door = Door(
+            self.authority,
+            serves=self.serves,
+            metadata=self._metadata.listens,
+            way=self._cloud.balancer.way,
+        )
         config = uvicorn.Config(
             self._http,
             http=Protocol,

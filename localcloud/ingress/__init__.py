@@ -15,7 +15,7 @@ from localcloud.ingress.fleet import Fleet
 from localcloud.ingress.hosts import Hosts
 from localcloud.ingress.links import Links
 from localcloud.ingress.turned import Turned
-from localcloud.ingress.visit import MOST_BYTES, Reception
+from localcloud.ingress.visit import MOST_BYTES, Balanced, Reception
 from localcloud.transport import Response
 
 if TYPE_CHECKING:
@@ -52,9 +52,13 @@ class Ingress:
         """Have a WSGI application answer for a host, in place of what would run there."""
         self._mounted[host.lower()] = app
 
-    def is_mounted(self, host: str) -> bool:
-        """Tell whether a WSGI application answers for a host."""
-        return host.lower() in self._mounted
+    def is_mounted(self, host: str, client: str | Balanced = _CLIENT) -> bool:
+        """Tell whether a WSGI application answers for a host, or for what a balancer chose."""
+        return self._app(host.lower(), client) is not None
+
+    def _app(self, host: str, client: str | Balanced) -> Any:
+        hosts = client.hosts if isinstance(client, Balanced) else (host,)
+        return next((self._mounted[one] for one in hosts if one in self._mounted), None)
 
     def link(self, url: str, account: str | None = None) -> str:
         """Return a loopback http URL for a service, for browsers; stable over restarts.
@@ -88,11 +92,12 @@ class Ingress:
         body: bytes = b"",
         timeout: float = 300.0,
         inside: bool = False,
-        client: str = _CLIENT,
+        client: str | Balanced = _CLIENT,
     ) -> Response:
         """Make one request in-process, the same way as one that came through the door.
 
-        With *inside* it comes from a service of Google's own, and internal services are open to it.
+        With *inside* it comes from a service of Google's own, and internal services are open to it;
+        where *client* is Balanced a load balancer has decided where it goes.
         """
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
@@ -121,9 +126,11 @@ class Ingress:
         headers: dict[str, str],
         body: bytes,
         timeout: float,
+        *,
+        client: str | Balanced = _CLIENT,
     ) -> Response:
         """Answer one request; Turned when it does not get to the container."""
-        return self._answer(method, host, target, headers, body, timeout)[0]
+        return self._answer(method, host, target, headers, body, timeout, client=client)[0]
 
     def _answer(
         self,
@@ -134,12 +141,13 @@ class Ingress:
         body: bytes,
         timeout: float,
         *,
+        client: str | Balanced = _CLIENT,
         inside: bool = False,
-        client: str = _CLIENT,
     ) -> tuple[Response, Route | None]:
         sized = {**headers, "content-length": str(len(body))} if body else headers
-        app = self._mounted.get(host)
-        if app is not None and self.hosts.find(host, target.partition("?")[0]) is None:
+        app = self._app(host, client)
+        known = isinstance(client, Balanced) or self.hosts.find(host, target.partition("?")[0])
+        if app is not None and not known:
             return _call_wsgi(app, method, host, target, sized, body), None
         visit = self.reception.enter(
             host, target, list(sized.items()), client=client, method=method, inside=inside

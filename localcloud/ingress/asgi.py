@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from localcloud.ingress import Ingress
     from localcloud.ingress.hosts import Route
     from localcloud.ingress.turned import Headers
-    from localcloud.ingress.visit import Visit
+    from localcloud.ingress.visit import Balanced, Visit
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,7 +43,7 @@ class _Request:
     host: str
     target: str  # path and query, as they came
     headers: Headers
-    client: str
+    client: str | Balanced
 
 
 class Forwarder:
@@ -73,7 +73,8 @@ class Forwarder:
         target = raw.decode("latin-1")
         if scope["query_string"]:
             target += "?" + scope["query_string"].decode("latin-1")
-        client = (scope.get("client") or ("127.0.0.1", 0))[0]
+        # a load balancer in front says where the request goes and who is behind it
+        client = scope.get("localcloud.balanced") or (scope.get("client") or ("127.0.0.1", 0))[0]
         began = time.monotonic()
         method = "GET" if socket else scope["method"]
         request = _Request(method, host, target, headers, client)
@@ -114,11 +115,17 @@ class Forwarder:
         self, request: _Request, receive: Receive, send: Send
     ) -> tuple[int, Route | None]:
         host, target, headers = request.host, request.target, request.headers
-        if self._ingress.is_mounted(host):
+        if self._ingress.is_mounted(host, request.client):
             body = b"".join([chunk async for chunk in _chunks(receive, None)])
             answer = await self._off_loop(
                 lambda: self._ingress.answer(
-                    request.method, host, target, dict(headers), body, _MOUNTED_SECONDS
+                    request.method,
+                    host,
+                    target,
+                    dict(headers),
+                    body,
+                    _MOUNTED_SECONDS,
+                    client=request.client,
                 )
             )
             await _answer(send, answer.status, list(answer.headers.items()), answer.body)

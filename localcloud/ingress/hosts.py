@@ -68,7 +68,7 @@ class Hosts:
         tag, service = self._service(host)
         if service is None or service.get("defaultUriDisabled"):
             return None
-        revision = traffic.tagged(service, tag) if tag else self._by_share(service)
+        revision = traffic.tagged(service, tag) if tag else self.by_share(service)
         return None if tag and revision is None else Route(service, revision or "", path)
 
     def _service(self, host: str) -> tuple[str, Resource | None]:
@@ -115,9 +115,10 @@ class Hosts:
         if not service:
             return None
         below = "/" + path[1:].partition("/")[2]
-        return Route(service, self._by_share(service), below)
+        return Route(service, self.by_share(service), below)
 
-    def _by_share(self, service: Resource) -> str:
+    def by_share(self, service: Resource) -> str:
+        """Choose a revision by the shares of the traffic; empty when none has any."""
         shares = traffic.shares(service)
         if len(shares) == 1:
             return shares[0][0]

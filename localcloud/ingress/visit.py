@@ -47,6 +47,21 @@ _MALFORMED = (
 _ON_PAPER = "Containers are on paper here: cloud.ingress.mount gives this host an application."
 
 
+@dataclass(frozen=True)
+class Balanced:
+    """A request that a load balancer has let in and routed already.
+
+    ``hosts`` are the service's own; ``client`` is who it came from, ``address`` where it came to,
+    and ``scheme`` how.
+    """
+
+    route: Route
+    hosts: tuple[str, ...]
+    client: str
+    address: str
+    scheme: str = "https"
+
+
 @dataclass
 class Visit:
     """A request that was let in and holds a place at an instance until it is closed."""
@@ -122,7 +137,7 @@ class Reception:
         target: str,
         headers: Headers,
         *,
-        client: str,
+        client: str | Balanced,
         method: str = "GET",
         inside: bool = False,
     ) -> Visit:
@@ -130,16 +145,23 @@ class Reception:
 
         *inside* tells of requests that Google's own services send, such as Workflows and Pub/Sub:
         to them a service for internal traffic is open (cloud.google.com/run/docs/securing/ingress).
+        A load balancer has asked itself whether the service is open to it.
         """
         path, question, query = target.partition("?")
         known = {name.lower(): value for name, value in headers}
-        known["cookie"] = "; ".join(value for name, value in headers if name.lower() == "cookie")
-        route = self._hosts.find(host, path, client=client, cookies=known.get("cookie", ""))
+        own = client.client if isinstance(client, Balanced) else client
+        if isinstance(client, Balanced):
+            inside = True
+        route = (
+            client.route
+            if isinstance(client, Balanced)
+            else self._hosts.find(host, path, client=own, cookies=known.get("cookie", ""))
+        )
         if route is None:
             raise Turned(404, path)
         platform = platform_of(route.name)
         asked = Asked(method, host, target, known)
-        changes = platform.admit(self._cloud, route, asked, client=client, inside=inside)
+        changes = platform.admit(self._cloud, route, asked, client=own, inside=inside)
         if not route.revision:
             raise Turned(503, path, route=route, log="The service has no revision that is ready.")
         whole = platform.takes_large(self._cloud, route.revision)
@@ -189,8 +211,10 @@ def _severity(status: int) -> str:
 
 
 def _forwarded(
-    headers: Headers, changes: Mapping[str, str | None], host: str, client: str
+    headers: Headers, changes: Mapping[str, str | None], host: str, client: str | Balanced
 ) -> Headers:
+    scheme = client.scheme if isinstance(client, Balanced) else "https"
+    whence = f"{client.client}, {client.address}" if isinstance(client, Balanced) else client
     made: Headers = []
     seen_for = ""
     for name, value in headers:
@@ -215,9 +239,9 @@ def _forwarded(
     return [
         ("host", host),
         *made,
-        ("x-forwarded-for", f"{seen_for}, {client}" if seen_for else client),
-        ("x-forwarded-proto", "https"),
-        ("forwarded", f'for="{client}";proto=https'),
+        ("x-forwarded-for", f"{seen_for}, {whence}" if seen_for else whence),
+        ("x-forwarded-proto", scheme),
+        ("forwarded", f'for="{whence.partition(",")[0]}";proto={scheme}'),
     ]
 
 
