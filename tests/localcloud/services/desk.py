@@ -74,3 +74,22 @@ class Desk:
     def listed(self, query: str = "") -> list[dict[str, Any]]:
         """List executions."""
         return list(self.get(f"{NAME}/executions", query).get("executions", []))
+
+
+def outcome(desk: Desk, *calls: tuple[str, dict[str, Any]]) -> tuple[str, Any]:
+    """Run connector calls one after the other; give how it ended, and the last answer or error."""
+    steps: list[Any] = [
+        {f"s{number}": {"call": f"googleapis.{name}", "args": arguments, "result": "r"}}
+        for number, (name, arguments) in enumerate(calls)
+    ]
+    parent = NAME.partition("/workflows/")[0]
+    url = f"workflows.googleapis.com/v1/{parent}/workflows?workflowId=w"
+    source = json.dumps([*steps, {"out": {"return": "${r}"}}])
+    assert desk.ask("POST", url, {"sourceContents": source}).status == 200
+    desk.pass_time(10)
+    name = desk.start()["name"]
+    desk.pass_time(4000)
+    found = desk.get(name)
+    if found["state"] == "SUCCEEDED":
+        return "SUCCEEDED", json.loads(found["result"])
+    return found["state"], json.loads(found.get("error", {}).get("payload", "null"))

@@ -10,7 +10,7 @@ import pytest
 from localcloud.services import secretmanager
 from localcloud.services.pubsub import SERVICE as PUBSUB
 from localcloud.services.storage import SERVICE as STORAGE
-from tests.localcloud.services.desk import HOST, NAME, Desk, open_cloud
+from tests.localcloud.services.desk import HOST, NAME, Desk, open_cloud, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,24 +38,6 @@ def cloud(tmp_path: Path, clock: VirtualClock) -> Iterator[Cloud]:
 def desk(cloud: Cloud, ask: Callable[..., Any]) -> Desk:
     """The owner's view."""
     return Desk(cloud, ask)
-
-
-def outcome(desk: Desk, *calls: tuple[str, dict[str, Any]]) -> tuple[str, Any]:
-    """Run connector calls one after the other; give how it ended, and the last answer or error."""
-    steps: list[Any] = [
-        {f"s{number}": {"call": f"googleapis.{name}", "args": arguments, "result": "r"}}
-        for number, (name, arguments) in enumerate(calls)
-    ]
-    url = f"workflows.googleapis.com/v1/{PARENT}/workflows?workflowId=w"
-    source = json.dumps([*steps, {"out": {"return": "${r}"}}])
-    assert desk.ask("POST", url, {"sourceContents": source}).status == 200
-    desk.pass_time(10)
-    name = desk.start()["name"]
-    desk.pass_time(4000)
-    found = desk.get(name)
-    if found["state"] == "SUCCEEDED":
-        return "SUCCEEDED", json.loads(found["result"])
-    return found["state"], json.loads(found.get("error", {}).get("payload", "null"))
 
 
 def test_secrets_as_text(desk: Desk) -> None:
