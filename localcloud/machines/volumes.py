@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from localcloud.machines import secret_values
+from localcloud.machines import private_networks, secret_values
 from localcloud.machines.workload import ContainerError
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def _sql(
         allowed = cloud.enabled("sqladmin.googleapis.com") and cloud.iam.allowed(
             member, "cloudsql.instances.connect", "sqladmin", name
         )
-        if not sockets or not allowed:
+        near = _near(cloud, workload, name)
+        if not sockets or not allowed or not near:
             # As on Google's side the container starts all the same, and its connections fail.
             empty = at / connection
             empty.mkdir(parents=True)
@@ -108,10 +109,27 @@ def _sql(
             made.warnings.append(
                 f"Cloud SQL connection failed. Please ensure that the account {workload.account} "
                 f"has access to {connection} (role roles/cloudsql.client), that the API "
-                "sqladmin.googleapis.com is enabled, and that the instance exists and runs."
+                "sqladmin.googleapis.com is enabled, and that the instance exists and runs"
+                + ("." if near else ", and is reached by direct VPC egress into its network.")
             )
         binds |= sockets
     made.readonly[volume["name"]] = binds
+
+
+def _near(cloud: Cloud, workload: Workload, name: str) -> bool:
+    """Tell whether a workload is in the network of an instance without a public address.
+
+    Cloud Run gets there by VPC access only; what runs on machines of its own is in a network.
+    """
+    known = cloud.store.of("sqladmin").find(name)
+    if (
+        known is None
+        or not private_networks.only(known)
+        or not workload.name.startswith("projects/")
+    ):
+        return True
+    network = private_networks.network_of(cloud, known["settings"]) or ""
+    return private_networks.reaches(cloud, workload.template.get("vpcAccess", {}), network)
 
 
 def _sockets(cloud: Cloud, name: str, connection: str, at: Path) -> dict[str, Path]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from localcloud.services.sqladmin import tiers
+from localcloud.services.sqladmin import private, tiers
 from localcloud.services.sqladmin.certificates import Certificates
 from localcloud.services.sqladmin.engines import MAINTENANCE
-from localcloud.services.sqladmin.gateway import gateway_of
 from localcloud.services.sqladmin.names import ROOT, machine, project
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def described(call: Call, body: Resource) -> Resource:
         "createTime": call.now,
         "databaseInstalledVersion": installed,
         "maintenanceVersion": f"{installed}.{MAINTENANCE}",
-        "ipAddresses": [{"type": "PRIMARY", "ipAddress": gateway_of(call.cloud).address(key)}],
+        "ipAddresses": private.addresses(call.cloud, key, body["settings"], []),
         "serverCaCert": Certificates(call.cloud, key).server_ca,
         "serviceAccountEmailAddress": (
             f"p{call.cloud.number}-{digest.hex()[:6]}@gcp-sa-cloud-sql.iam.gserviceaccount.com"

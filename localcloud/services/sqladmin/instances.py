@@ -10,7 +10,7 @@ from localcloud.listing import filtered
 from localcloud.machines.databases import DatabaseError, Login
 from localcloud.merge import patched
 from localcloud.service import page
-from localcloud.services.sqladmin import backups, passwords, progress, rules, tiers
+from localcloud.services.sqladmin import backups, passwords, private, progress, rules, tiers
 from localcloud.services.sqladmin.certificates import Certificates
 from localcloud.services.sqladmin.descriptions import described, etag, with_defaults
 from localcloud.services.sqladmin.engines import DEFAULT_VERSION, engine
@@ -69,6 +69,7 @@ def made(
     rules.check_new(call, body)
     settings = with_defaults(body["settings"], body["databaseVersion"])
     rules.check_settings(settings, body["databaseVersion"])
+    private.check(call, settings)
     name = body["name"]
     key = f"{project(call)}/instances/{name}"
     if call.store.find(key) is not None:
@@ -195,9 +196,11 @@ def _change(call: Call, after: Resource) -> Resource:
         raise stale(sent, old["settingsVersion"])
     rules.check_change(before, after)
     rules.check_settings(new, before["databaseVersion"])
+    private.check(call, new, old)
     new["settingsVersion"] = str(int(old["settingsVersion"]) + 1)
     after["etag"] = etag(after)
     key, connection = instance_key(call), before["connectionName"]
+    after["ipAddresses"] = private.addresses(call.cloud, key, new, before["ipAddresses"])
 
     def work() -> None:
         servers = machine(call)

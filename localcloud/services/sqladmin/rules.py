@@ -107,12 +107,7 @@ def _check_backups(settings: Resource, edition: str, *, mysql: bool) -> None:
 
 
 def _check_network(addresses: Resource) -> None:
-    if addresses.get("privateNetwork"):
-        raise invalid_request(
-            "SERVICE_NETWORKING_NOT_ENABLED: the network doesn't have at least 1 private services "
-            "connection (the local cloud has no private networks)."
-        )
-    if not addresses.get("ipv4Enabled", True):
+    if not addresses.get("ipv4Enabled", True) and not addresses.get("privateNetwork"):
         raise invalid_request(
             "At least one of Public IP or Private IP or PSC connectivity must be enabled."
         )
