@@ -31,9 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("folder")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shell(served: Cloud, folder: Path) -> Iterator[Shell]:
-    """One gcloud for all tables."""
+    """One gcloud for a table: after some commands of one group another's go wrong in it."""
     with Shell(served, folder) as made:
         yield made
 
