@@ -14,7 +14,7 @@ from localcloud.__main__ import main, parser
 from localcloud.store import Store
 
 COMMANDS = {"up", "down", "status", "env", "token", "link", "logs", "calls", "faults", "group"}
-COMMANDS |= {"reset", "workflows", "daemon"}
+COMMANDS |= {"record", "reset", "workflows", "daemon"}
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -240,7 +240,7 @@ def test_clients_that_hang_up_harm_nobody(served: Cloud, session: requests.Sessi
             b"POST /upload/storage/v1/b/x/o?uploadType=media HTTP/1.1\r\n"
             b"Host: storage.googleapis.com\r\nContent-Length: 100\r\n\r\nhalf"
         )
-        eventually(lambda: list(spool.iterdir()))
+        eventually(lambda: spool.is_dir() and list(spool.iterdir()))
 
     assert session.get("https://secretmanager.googleapis.com/v1/projects/berth-local/secrets").ok
     eventually(lambda: not list(spool.iterdir()))

@@ -10,7 +10,9 @@ import pytest
 from localcloud import box, image_tree
 from tests.localcloud.patience import eventually
 from tests.localcloud.services.real_builds import (
+    BUILDER,
     PARENT,
+    REPOSITORY,
     TAG,
     docker,
     log_of,
@@ -177,11 +179,22 @@ def test_an_image_that_was_not_built_cannot_be_pushed(cloud: Cloud) -> None:
 
 def test_an_image_without_a_repository_is_removed(cloud: Cloud) -> None:
     """Deleting a repository frees the disk."""
-    image = cloud.images.find(TAG)
     repositories = client(cloud, "artifactregistry", "v1").projects().locations().repositories()
-    operation = repositories.delete(name=f"{PARENT}/repositories/berth").execute()
     operations = client(cloud, "artifactregistry", "v1").projects().locations().operations()
+    wanted = {"format": "DOCKER"}
+    repositories.create(parent=PARENT, repositoryId="passing", body=wanted).execute()
+    place = REPOSITORY.replace("repositories/berth", "repositories/passing")
+    cloud.grant(f"serviceAccount:{BUILDER}", "roles/artifactregistry.writer", on=place)
+    tag = TAG.replace("/berth/", "/passing/")
+    source = upload(cloud, "p.tgz", Dockerfile="FROM scratch\nCOPY . .", data__txt="data")
+    steps = [docker("build", "-t", tag, ".")]
+    build = run(cloud, source={"storageSource": source}, steps=steps, images=[tag])
+    assert build["status"] == "SUCCESS", log_of(cloud, build)
+    image = cloud.images.find(tag)
+
+    operation = repositories.delete(name=f"{PARENT}/repositories/passing").execute()
     eventually(lambda: operations.get(name=operation["name"]).execute()["done"])
+
     assert "error" not in operations.get(name=operation["name"]).execute()
     assert not image.root.exists()
-    assert cloud.images.find(TAG) is None
+    assert cloud.images.find(tag) is None
