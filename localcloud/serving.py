@@ -19,6 +19,7 @@ from localcloud.issuer import HOSTS as ISSUER_HOSTS
 from localcloud.issuer import Issuer
 from localcloud.metadata import Metadata
 from localcloud.page import Page
+from localcloud.side_loop import end_everything
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,15 +147,7 @@ class Serving:
         await grpc.close()
         server.should_exit = True
         await serving
-        await _cut_everything()
-
-
-async def _cut_everything() -> None:
-    """End conversations that idle clients keep open, such as with the metadata servers."""
-    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+        await end_everything()
 
 
 def _key(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for what listens beside the doors."""
+"""Event loops in threads of their own: one for what listens beside the doors, one end for all."""
 
 from __future__ import annotations
 
@@ -41,5 +41,18 @@ def _turn(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
     finally:
+        loop.run_until_complete(end_everything())
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+async def end_everything() -> None:
+    """End every conversation on the running loop, such as those that idle clients keep open."""
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    # a conversation that was cancelled before its first step has closed nothing
+    for transport in list(getattr(asyncio.get_running_loop(), "_transports", {}).values()):
+        transport.abort()
+    await asyncio.sleep(0)
