@@ -72,8 +72,11 @@ def the_database_has_connections_for_all_instances(
     )
     if request.size != "large":
         message += ", or a larger size"
-    asked = request.serving.max_instances
-    place = "/serving/min_instances" if asked is None else "/serving/max_instances"
+    place = "/serving/min_instances"
+    if request.serving.max_instances is not None:
+        place = "/serving/max_instances"
+    elif request.serving.platform == "app_engine" and request.serving.instances is not None:
+        place = "/serving/instances"
     return [
         FieldError(pointer=place, message=message),
         FieldError(pointer="/size", message=message),
