@@ -27,6 +27,7 @@ from schemas.serving import CloudRun, Serving
 
 Size = Literal["small", "medium", "large"]
 Placement = Literal["pooled", "dedicated"]
+ArtifactLocation = Literal["region", "multi_region"]
 OnFailure = Literal["ROLLBACK", "KEEP"]
 State = Literal["PENDING", "PROVISIONING", "READY", "FAILED", "DELETING", "DELETED"]
 PartState = Literal["PENDING", "RUNNING", "DONE", "FAILED", "REMOVED"]
@@ -85,6 +86,12 @@ class DeploymentRequest(Model):
         description="The engine of the backend store, and its version. "
         "The shared instance runs PostgreSQL 18; anything else needs placement dedicated.",
         examples=[{"engine": "postgresql", "version": "18"}, {"engine": "mysql"}],
+    )
+    artifact_location: ArtifactLocation = Field(
+        default="region",
+        description="Where artifacts lie. region: beside the server, cheapest. multi_region: spread "
+        "over the continent (US, EU or ASIA), there also when a region is not.",
+        examples=["region"],
     )
     mlflow_version: Version = Field(
         default="3.17.2",
