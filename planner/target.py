@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
+from schemas.access import BasicAuth, Iap, IapAccess
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.platform import Platform, RegionOffer
 
@@ -59,13 +60,25 @@ class Target:
         return self.request.placement == "pooled"
 
     @property
+    def iap(self) -> Iap | None:
+        """Whom Identity-Aware Proxy lets in, alone or before MLflow's login; None without it."""
+        access = self.request.access
+        if isinstance(access, IapAccess):
+            return access
+        return access.iap if isinstance(access, BasicAuth) else None
+
+    @property
     def uploads(self) -> Uploads:
         """How artifacts above 32 MiB get in: MLflow's client as it is, or in signed parts.
 
         Only Cloud Run speaks HTTP/2 to the server, and not with IAP or a proxy in between.
         """
         request = self.request
-        if request.serving.platform == "cloud_run" and request.access.mode in {"iam", "basic_auth"}:
+        if (
+            request.serving.platform == "cloud_run"
+            and request.access.mode != "oauth2_proxy"
+            and self.iap is None
+        ):
             return "http2"
         return "signed_parts"
 

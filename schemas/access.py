@@ -59,25 +59,9 @@ class IamAccess(Model):
     )
 
 
-class BasicAuth(Model):
-    """MLflow checks the caller: a login with name and password, which opens in a browser."""
+class Iap(Model):
+    """Whom Identity-Aware Proxy lets in, and where it stands."""
 
-    mode: Literal["basic_auth"] = Field(
-        description="How callers prove who they are.", examples=["basic_auth"]
-    )
-    admin_username: str = Field(
-        default="admin",
-        pattern=r"^[a-z][-_.a-z0-9]{1,39}$",
-        description="The login of the first administrator. The password is made by Berth "
-        "and kept in Secret Manager.",
-        examples=["admin"],
-    )
-
-
-class IapAccess(Model):
-    """Identity-Aware Proxy asks: people sign in with Google in the browser, nothing to install."""
-
-    mode: Literal["iap"] = Field(description="How callers prove who they are.", examples=["iap"])
     members: Members = Field(
         default=(),
         description="Who may enter besides the one who asked: people and service accounts.",
@@ -101,6 +85,32 @@ class IapAccess(Model):
         default="service",
         description="Where it asks: before the service, or before the load balancer's backend.",
         examples=["service"],
+    )
+
+
+class IapAccess(Iap):
+    """Identity-Aware Proxy asks: people sign in with Google in the browser, nothing to install."""
+
+    mode: Literal["iap"] = Field(description="How callers prove who they are.", examples=["iap"])
+
+
+class BasicAuth(Model):
+    """MLflow checks the caller: a login with name and password, which opens in a browser."""
+
+    mode: Literal["basic_auth"] = Field(
+        description="How callers prove who they are.", examples=["basic_auth"]
+    )
+    admin_username: str = Field(
+        default="admin",
+        pattern=r"^[a-z][-_.a-z0-9]{1,39}$",
+        description="The login of the first administrator. The password is made by Berth "
+        "and kept in Secret Manager.",
+        examples=["admin"],
+    )
+    iap: Iap | None = Field(
+        default=None,
+        description="Identity-Aware Proxy before MLflow's login; null: the login alone.",
+        examples=[None, {"members": ["domain:example.com"], "guard": "load_balancer"}],
     )
 
 
