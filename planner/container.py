@@ -2,70 +2,52 @@
 
 from typing import Any
 
-from planner import access, image, sizes
-from planner.observed import Observed, last_segment
+from planner import access, image, secret, sizes
+from planner.observed import Observed
 from planner.target import Target
 
-READ_ONLY = 0o444
-
-MOUNTS = {
-    "db-password": "DB_PASSWORD_FILE",
-    "admin-password": "MLFLOW_AUTH_ADMIN_PASSWORD_FILE",
-    "flask-secret": "MLFLOW_FLASK_SERVER_SECRET_KEY_FILE",
+SECRETS = {
+    "db-password": "DB_PASSWORD",
+    "admin-password": "MLFLOW_AUTH_ADMIN_PASSWORD",
+    "flask-secret": "MLFLOW_FLASK_SERVER_SECRET_KEY",
 }
-"""Each secret's mount, by the variable that tells the entrypoint where it is."""
+"""What the entrypoint calls each secret; with _FILE behind it, the variable says where it is."""
 
 
 def secrets(target: Target) -> tuple[str, ...]:
-    """Return the secrets that the containers read."""
+    """Return the secrets that the tracking server reads, by purpose."""
     return ("db-password", *access.of(target).secrets)
 
 
 def container(target: Target, observed: Observed) -> dict[str, Any]:
     """Return the container, image by digest, secrets as files and never as variables."""
+    variables = settings(target)
+    for purpose in secrets(target):
+        variables[f"{SECRETS[purpose]}_FILE"] = secret.file(purpose)
     return {
         "name": "mlflow",
         "image": image.by_digest(target, observed),
-        "env": [
-            {"name": name, "value": value} for name, value in sorted(_settings(target).items())
-        ],
+        "env": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "volumeMounts": [
             {"name": "cloudsql", "mountPath": "/cloudsql"},
-            # A mount hides whatever else is in its directory, so each secret has its own.
-            *({"name": name, "mountPath": f"/secrets/{name}"} for name in secrets(target)),
+            *(secret.mount(purpose) for purpose in secrets(target)),
         ],
     }
 
 
 def volumes(target: Target, observed: Observed) -> list[dict[str, Any]]:
-    """Return the database's socket and the secrets, by pinned version.
-
-    With "latest" a rotated secret would reach each instance at its next cold start, one by one.
-    """
+    """Return the database's socket and the secrets."""
     return [
         {"name": "cloudsql", "cloudSqlInstance": {"instances": [target.connection_name]}},
-        *(
-            {
-                "name": name,
-                "secret": {
-                    "secret": target.secret(name),
-                    "items": [
-                        {
-                            "version": last_segment(observed, f"{name.replace('-', '_')}_version"),
-                            "path": "value",
-                            "mode": READ_ONLY,
-                        }
-                    ],
-                },
-            }
-            for name in secrets(target)
-        ),
+        *(secret.volume(target, observed, purpose) for purpose in secrets(target)),
     ]
 
 
-def _settings(target: Target) -> dict[str, str]:
+def settings(target: Target) -> dict[str, str]:
+    """Return the variables that the tracking server goes by, its secrets left out."""
     size = sizes.shape(target.request)
-    settings = {
+    return {
+        "ARTIFACT_UPLOADS": target.uploads,
         "AUTH_MODE": "none",
         "CLOUD_SQL_INSTANCE": target.connection_name,
         "DB_ENGINE": target.request.database.engine,
@@ -83,6 +65,3 @@ def _settings(target: Target) -> dict[str, str]:
         "UPLOAD_ROOM_MIB": str(size.upload_room_mib),
         **access.of(target).settings(target),
     }
-    for name in secrets(target):
-        settings[MOUNTS[name]] = f"/secrets/{name}/value"
-    return settings
