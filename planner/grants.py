@@ -33,7 +33,9 @@ def of_project(target: Target) -> Policy:
 
 def of_account(target: Target, email: str) -> Policy:
     """Return the policy of a service account: who may act as it."""
-    url = f"https://iam.googleapis.com/v1/projects/{target.project}/serviceAccounts/{escaped(email)}"
+    url = (
+        f"https://iam.googleapis.com/v1/projects/{target.project}/serviceAccounts/{escaped(email)}"
+    )
     return Policy(
         Request(method="POST", url=f"{url}:getIamPolicy?{VERSION}"),
         Address(method="POST", url=f"{url}:setIamPolicy"),

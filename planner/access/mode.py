@@ -31,7 +31,5 @@ class Mode:
     prepare: Callable[[Target], tuple[Step, ...]] = lambda _target: ()
     settings: Callable[[Target], dict[str, str]] = lambda _target: {}
     front: Callable[[Target, Observed], tuple[dict[str, Any], ...]] = lambda _target, _observed: ()
-    volumes: Callable[[Target, Observed], tuple[dict[str, Any], ...]] = (
-        lambda _target, _observed: ()
-    )
+    volumes: Callable[[Target, Observed], tuple[dict[str, Any], ...]] = lambda _target, _observed: ()
     images: Callable[[Target], tuple[Recipe, ...]] = lambda _target: ()

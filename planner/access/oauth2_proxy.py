@@ -53,20 +53,21 @@ def options(target: Target) -> dict[str, Any]:
     home = {"redirect_url": uris[0]} if len(uris) == 1 else {}
     return {
         **home,
+        # Programs are told 401 in a word, not 403 and a page to sign in at.
+        "api_routes": [r"^/api/", r"^/ajax-api/", r"^/graphql"],
         "authenticated_emails_file": secret.file("proxy-members"),
         "cookie_samesite": "lax",
         "cookie_secure": True,
         "email_domains": list(proxy.email_domains),
         "extra_jwt_issuers": list(issuers(target)),
         "http_address": f"0.0.0.0:{PORT}",
-        # MLflow's password header is nobody's business here, and it checks the host it is asked as.
         "pass_basic_auth": False,
+        # MLflow knows the hosts it answers to.
         "pass_host_header": True,
         "provider": "google",
         # Cloud Run ends TLS, and says so in X-Forwarded-Proto.
         "reverse_proxy": True,
         "skip_jwt_bearer_tokens": True,
-        "skip_provider_button": False,
         "upstream_timeout": f"{_serving(target).timeout_seconds}s",
         "upstreams": ["http://localhost:8080"],
     }
@@ -84,7 +85,9 @@ def _summary(target: Target) -> str:
 
 
 def _prepare(target: Target) -> tuple[Step, ...]:
-    return tuple(step for purpose in SECRETS for step in secret.steps(target, purpose, renewed=True))
+    return tuple(
+        step for purpose in SECRETS for step in secret.steps(target, purpose, renewed=True)
+    )
 
 
 def _front(target: Target, observed: Observed) -> tuple[dict[str, Any], ...]:

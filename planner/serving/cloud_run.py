@@ -67,7 +67,9 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
     mode = access.of(target)
     front = mode.front(target, observed)
     # Requests go to the one container that has a port.
-    ports = {} if front else {"ports": [{"name": PORT_NAMES[target.uploads], "containerPort": PORT}]}
+    ports = (
+        {} if front else {"ports": [{"name": PORT_NAMES[target.uploads], "containerPort": PORT}]}
+    )
     return {
         "description": f"MLflow tracking server of {target.name}",
         "ingress": "INGRESS_TRAFFIC_ALL",
