@@ -16,6 +16,7 @@ APIS = {
     "cloudbuild.googleapis.com": "cloudbuild.v1",
     "cloudresourcemanager.googleapis.com": "cloudresourcemanager.v3",
     "iam.googleapis.com": "iam.v1",
+    "iap.googleapis.com": "iap.v1",
     "run.googleapis.com": "run.v2",
     "secretmanager.googleapis.com": "secretmanager.v1",
     "sqladmin.googleapis.com": "sqladmin.v1",
