@@ -33,7 +33,7 @@ def page() -> str:
     for one in (*REMEDIES, UNKNOWN):
         again = "yes" if one.resumable else ""
         lines.append(
-            f"| `{one.kind}` | {one.title} | {one.remedy} | {again} |".replace(" |  |", " | |")
+            f"| `{one.kind}` | {one.title} | {one.words("")} | {again} |".replace(" |  |", " | |")
         )
     return "\n".join([*lines, ""])
 
