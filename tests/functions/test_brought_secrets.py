@@ -110,8 +110,8 @@ def settings(berth: Berth, name: str) -> dict[str, Any]:
     """Return IAP's settings of a deployment's service."""
     place = f"projects/{berth.cloud.number}/iap_web/cloud_run-{REGION}/services/mlflow-{name}"
     answer = berth.google("GET", f"https://iap.googleapis.com/v1/{place}:iapSettings")
-    found: dict[str, Any] = json.loads(answer.body)
-    return found.get("accessSettings", {})
+    found: dict[str, Any] = json.loads(answer.body).get("accessSettings", {})
+    return found
 
 
 def config(berth: Berth, name: str) -> dict[str, Any]:
