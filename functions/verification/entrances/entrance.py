@@ -73,7 +73,7 @@ def refuses_strangers(url: str, way_in: Entrance) -> Check:
         if not stranger.refused(answer):
             raise failed(
                 name,
-                f"a stranger with {stranger.who} was not refused at {url}: {said(answer)}",
+                f"a stranger with {stranger.who} was not refused as it must be at {url}: {said(answer)}",
                 # An open door is never a matter of waiting.
                 retry=may_pass(answer),
             )
