@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from planner import access, image, sizes
+from planner import access, hosts, image, sizes
 from planner.observed import Observed, last_segment
 from planner.target import Target
 
 READ_ONLY = 0o444
 
-MOUNTS = {
-    "db-password": "DB_PASSWORD_FILE",
-    "admin-password": "MLFLOW_AUTH_ADMIN_PASSWORD_FILE",
-    "flask-secret": "MLFLOW_FLASK_SERVER_SECRET_KEY_FILE",
+SECRETS = {
+    "db-password": "DB_PASSWORD",
+    "admin-password": "MLFLOW_AUTH_ADMIN_PASSWORD",
+    "flask-secret": "MLFLOW_FLASK_SERVER_SECRET_KEY",
 }
-"""Each secret's mount, by the variable that tells the entrypoint where it is."""
+"""What each secret is called in the container. With _FILE behind it, it is where the secret is mounted;
+with _SECRET behind it, it is the version that the entrypoint reads itself."""
 
 
 def secrets(target: Target) -> tuple[str, ...]:
@@ -23,12 +24,11 @@ def secrets(target: Target) -> tuple[str, ...]:
 
 def container(target: Target, observed: Observed) -> dict[str, Any]:
     """Return the container, image by digest, secrets as files and never as variables."""
+    variables = {**settings(target, observed), **_mounted_secrets(target)}
     return {
         "name": "mlflow",
         "image": image.by_digest(target, observed),
-        "env": [
-            {"name": name, "value": value} for name, value in sorted(_settings(target).items())
-        ],
+        "env": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "volumeMounts": [
             {"name": "cloudsql", "mountPath": "/cloudsql"},
             # A mount hides whatever else is in its directory, so each secret has its own.
@@ -63,9 +63,26 @@ def volumes(target: Target, observed: Observed) -> list[dict[str, Any]]:
     ]
 
 
-def _settings(target: Target) -> dict[str, str]:
+def _mounted_secrets(target: Target) -> dict[str, str]:
+    return {f"{SECRETS[name]}_FILE": f"/secrets/{name}/value" for name in secrets(target)}
+
+
+def stored_secrets(target: Target, observed: Observed) -> dict[str, str]:
+    """Return the variables that name each secret's version, for a platform that mounts none."""
+    return {f"{SECRETS[name]}_SECRET": _version(observed, name) for name in secrets(target)}
+
+
+def _version(observed: Observed, name: str) -> str:
+    key = f"{name.replace('-', '_')}_version"
+    last_segment(observed, key)
+    return str(observed[key])
+
+
+def settings(target: Target, observed: Observed) -> dict[str, str]:
+    """Return everything that the server is told, but for its secrets."""
     size = sizes.shape(target.request)
-    settings = {
+    names = hosts.of(target, observed)
+    return {
         "AUTH_MODE": "none",
         "CLOUD_SQL_INSTANCE": target.connection_name,
         "DB_ENGINE": target.request.database.engine,
@@ -74,8 +91,8 @@ def _settings(target: Target) -> dict[str, str]:
         "MLFLOW_ARTIFACTS_DESTINATION": target.artifact_root,
         # Setting the lists replaces MLflow's own; the probes' /health is exempt, so localhost
         # need not be on them. Exact names: "*.run.app" would let any Cloud Run host through.
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(target.hosts),
-        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"https://{host}" for host in target.hosts),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(names),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"https://{name}" for name in names),
         "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(sizes.MAX_OVERFLOW),
         "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": str(sizes.POOL_RECYCLE_SECONDS),
         "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(sizes.POOL_SIZE),
@@ -83,6 +100,3 @@ def _settings(target: Target) -> dict[str, str]:
         "UPLOAD_ROOM_MIB": str(size.upload_room_mib),
         **access.of(target).settings(target),
     }
-    for name in secrets(target):
-        settings[MOUNTS[name]] = f"/secrets/{name}/value"
-    return settings
