@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 Observed = Mapping[str, str | Sequence[str] | None]
 
 PLACEHOLDERS: dict[str, str] = {
+    "app_engine_host": "(known once the application is there)",
     "admin_password_version": "(known once the secret is made)",
     "flask_secret_version": "(known once the secret is made)",
     "db_password_version": "(known once the secret is made)",
