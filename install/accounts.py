@@ -18,6 +18,7 @@ PURPOSES = {
     "stranger": "Berth: may enter nowhere; verify proves with it that others cannot",
     "workflow": "Berth: makes and removes the resources of deployments",
     "build": "Berth: builds images and functions",
+    "app-engine": "Berth: what the App Engine application and its first page run as",
 }
 DESCRIPTION = "managed-by=berth"
 
@@ -237,6 +238,7 @@ def rights(names: Names) -> tuple[Right, ...]:
     secrets = f"resource.name.startsWith('projects/{names.number}/secrets/mlflow-')"
     uploads = "resource.name.startsWith('projects/_/buckets/gcf-v2-')"
     # Google makes this repository with the first function, so nothing can be bound on it before.
+    pages = f"resource.name.startsWith('{names.location}/repositories/gae-standard')"
     built = f"resource.name.startsWith('{names.location}/repositories/gcf-artifacts')"
     roles_of_servers = ", ".join(f"'{role}'" for role in GRANTABLE)
     grantable = (
@@ -288,6 +290,17 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("build", "roles/storage.objectViewer", "project", ("berth-uploads", uploads)),
         Right("build", "roles/artifactregistry.writer", "project", ("berth-functions", built)),
         Right("build", "roles/logging.logWriter", "project"),
+        # The service `default` of an application: Google builds even a page without a program, as
+        # the account it runs as, into a repository of its own.
+        Right("workflow", "roles/iam.serviceAccountUser", "app-engine"),
+        Right("app-engine", "roles/storage.objectViewer", "source"),
+        Right("app-engine", "roles/logging.logWriter", "project"),
+        Right(
+            "app-engine",
+            "roles/artifactregistry.createOnPushWriter",
+            "project",
+            ("berth-first-page", pages),
+        ),
     )
 
 
@@ -367,7 +380,7 @@ def policies(names: Names) -> dict[str, tuple[str, Policy]]:
                 f"service account berth-{name}",
                 on(f"{accounts}/{names.account(name)}", read_method="POST"),
             )
-            for name in ("build", "stranger", "verify")
+            for name in ("app-engine", "build", "stranger", "verify")
         },
     }
 
