@@ -70,7 +70,8 @@ POLICIES = (
         title="The organisation forbids services without Google's check",
         says=r"requireInvokerIam",
         status=403,
-        remedy='Ask for access {"mode": "iam"} instead of basic_auth.',
+        remedy='Ask for access {"mode": "iam"} or {"mode": "iap"} instead of basic_auth or '
+        "oauth2_proxy.",
     ),
     Remedy(
         kind="location-forbidden",

@@ -10,6 +10,9 @@ PLACEHOLDERS: dict[str, str] = {
     "flask_secret_version": "(known once the secret is made)",
     "db_password_version": "(known once the secret is made)",
     "image_version": "(known once the image is there)",
+    "proxy_config_version": "(known once the secret is made)",
+    "proxy_image_version": "(known once the image is there)",
+    "proxy_members_version": "(known once the secret is made)",
     "url": "(known once the server answers)",
 }
 """For a plan that nothing is made from: what would be known by then, said in words."""

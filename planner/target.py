@@ -8,7 +8,7 @@ from schemas.access import BasicAuth, Iap, IapAccess
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.platform import Platform, RegionOffer
 
-SECRETS = ("db-password", "admin-password", "flask-secret")
+SECRETS = ("db-password", "admin-password", "flask-secret", "proxy-config", "proxy-members")
 PACKAGE = "tracking-server"
 
 Uploads = Literal["http2", "signed_parts"]
@@ -166,11 +166,6 @@ class Target:
     def own_hosts(self) -> tuple[str, ...]:
         """Every host name that Cloud Run gives the server; of App Engine's see planner/hosts.py."""
         return tuple(self.service + suffix for suffix in self.offer.host_suffixes)
-
-    @property
-    def image(self) -> str:
-        """The image without tag or digest."""
-        return f"{self.offer.image_repository}/{PACKAGE}"
 
     @property
     def location(self) -> str:

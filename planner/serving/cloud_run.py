@@ -82,10 +82,16 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
     size = sizes.shape(target.request)
     serving = target.request.serving
     assert isinstance(serving, CloudRun)
+    mode = access.of(target)
+    front = mode.front(target, observed)
+    # Requests go to the one container that has a port.
+    ports = (
+        {} if front else {"ports": [{"name": PORT_NAMES[target.uploads], "containerPort": PORT}]}
+    )
     return {
         "description": f"MLflow tracking server of {target.name}",
         **_door(target, serving),
-        **access.of(target).service,
+        **mode.service(target),
         "template": {
             "labels": target.labels,
             "serviceAccount": target.service_account,
@@ -97,10 +103,11 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
                 "maxInstanceCount": sizes.max_instances(target.request),
             },
             "containers": [
+                *front,
                 {
                     **container.container(target, observed),
                     "args": ["serve"],
-                    "ports": [{"name": PORT_NAMES[target.uploads], "containerPort": PORT}],
+                    **ports,
                     "resources": {
                         "limits": {"cpu": size.cpu, "memory": size.memory},
                         # MLflow idles at 0 to 1 % with its job runner off: pay per request.
@@ -120,9 +127,9 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
                         "timeoutSeconds": 5,
                         "failureThreshold": 3,
                     },
-                }
+                },
             ],
-            "volumes": container.volumes(target, observed),
+            "volumes": [*container.volumes(target, observed), *mode.volumes(target, observed)],
             **private_access.vpc_access(target),
         },
         "traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}],
