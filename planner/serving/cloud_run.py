@@ -56,8 +56,24 @@ def _service(target: Target, observed: Observed) -> Resource:
         ready=Check(path=("terminalCondition", "state"), value="CONDITION_SUCCEEDED"),
         failed=(Check(path=("terminalCondition", "state"), value="CONDITION_FAILED"),),
         remove=(Request(method="DELETE", url=url),),
-        outputs={"url": ("uri",), "urls": ("urls",)},
+        # Without its own host it shows no address; the part load_balancer knows the domain.
+        outputs={} if target.request.load_balancer else {"url": ("uri",), "urls": ("urls",)},
     )
+
+
+def _door(target: Target) -> dict[str, Any]:
+    """Return how callers come in: by Google's own hosts, or through the load balancer alone."""
+    balancer = target.request.load_balancer
+    if balancer is None:
+        return {"ingress": "INGRESS_TRAFFIC_ALL"}
+    door: dict[str, Any] = {
+        "ingress": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+        "defaultUriDisabled": True,
+    }
+    if target.request.access.mode == "iam":
+        # ID tokens are made out for the address that people know; Cloud Run knows only its own.
+        door["customAudiences"] = [f"https://{balancer.domain}"]
+    return door
 
 
 def _body(target: Target, observed: Observed) -> dict[str, Any]:
@@ -66,7 +82,7 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
     assert isinstance(serving, CloudRun)
     return {
         "description": f"MLflow tracking server of {target.name}",
-        "ingress": "INGRESS_TRAFFIC_ALL",
+        **_door(target),
         **access.of(target).service,
         "template": {
             "labels": target.labels,
