@@ -100,10 +100,28 @@ def the_region_has_a_multi_region(
     ]
 
 
+def a_guarded_door_lets_the_proof_in(
+    request: DeploymentRequest, platform: Platform
+) -> list[FieldError]:
+    """Say how Berth would have to be installed to prove what lies behind allowed ranges."""
+    balancer = request.load_balancer
+    if balancer is None or not balancer.allowed_ranges or platform.verify_ranges:
+        return []
+    return [
+        FieldError(
+            pointer="/load_balancer/allowed_ranges",
+            message="load_balancer.allowed_ranges would keep out Berth's own proof, which calls "
+            "from addresses that Berth was not told of: have `python -m install apply` run with "
+            "--verify-range (the addresses of your Cloud NAT), or leave allowed_ranges out",
+        )
+    ]
+
+
 RULES = (
     the_region_has_a_multi_region,
     the_region_is_offered,
     the_version_is_offered,
     pooled_has_a_pool,
     the_database_has_connections_for_all_instances,
+    a_guarded_door_lets_the_proof_in,
 )
