@@ -137,6 +137,23 @@ def internal_servers_can_be_verified(
     ]
 
 
+def a_guarded_door_lets_the_proof_in(
+    request: DeploymentRequest, platform: Platform
+) -> list[FieldError]:
+    """Say how Berth would have to be installed to prove what lies behind allowed ranges."""
+    balancer = request.load_balancer
+    if balancer is None or not balancer.allowed_ranges or platform.verify_ranges:
+        return []
+    return [
+        FieldError(
+            pointer="/load_balancer/allowed_ranges",
+            message="load_balancer.allowed_ranges would keep out Berth's own proof, which calls "
+            "from addresses that Berth was not told of: have `python -m install apply` run with "
+            "--verify-range (the addresses of your Cloud NAT), or leave allowed_ranges out",
+        )
+    ]
+
+
 RULES = (
     the_region_has_a_multi_region,
     the_region_is_offered,
@@ -145,4 +162,5 @@ RULES = (
     the_database_has_connections_for_all_instances,
     app_engine_is_in_the_region,
     internal_servers_can_be_verified,
+    a_guarded_door_lets_the_proof_in,
 )

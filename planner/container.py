@@ -46,7 +46,9 @@ def volumes(target: Target, observed: Observed) -> list[dict[str, Any]]:
 
 def stored_secrets(target: Target, observed: Observed) -> dict[str, str]:
     """Return the variables that name each secret's version, for a platform that mounts none."""
-    return {f"{SECRETS[purpose]}_SECRET": _version(observed, purpose) for purpose in secrets(target)}
+    return {
+        f"{SECRETS[purpose]}_SECRET": _version(observed, purpose) for purpose in secrets(target)
+    }
 
 
 def _version(observed: Observed, purpose: str) -> str:

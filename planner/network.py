@@ -1,6 +1,6 @@
-"""network: what has to be there before all else: the way to a private database, the application."""
+"""network: what has to be there before all else: ways to a database, addresses, the application."""
 
-from planner import serving
+from planner import load_balancer, serving
 from planner.observed import Observed
 from planner.private_access import steps as private_access
 from planner.target import Target
@@ -18,4 +18,7 @@ def plan(target: Target, _observed: Observed) -> PartPlan:
     if prepared := serving.prepare(target):
         named.append("App Engine application")
         steps += prepared
+    if request.load_balancer is not None:
+        named.append(f"address of {request.load_balancer.domain}")
+        steps += tuple(load_balancer.address(target, request.load_balancer))
     return PartPlan(part="network", summary=" · ".join(named) or "nothing", steps=steps)

@@ -93,6 +93,12 @@ class Operations(Model):
         description="How it says that it is finished: done: true, or status: DONE.",
         examples=["done"],
     )
+    shown_late: Flag = Field(
+        default=False,
+        description="Whether the API shows a thing only once its operation is over. What an "
+        "execution that was cut off has begun is then waited for before it counts as absent.",
+        examples=[False],
+    )
 
 
 class Underway(Model):
@@ -222,6 +228,12 @@ class Resource(Model):
         description="It is shared by deployments: never claimed, never removed.",
         examples=[False],
     )
+    spare: Flag = Field(
+        default=False,
+        description="One that is there already, just as wanted, and was not claimed before is "
+        "somebody else's: it is used as it is, and spared when the deployment goes.",
+        examples=[False],
+    )
 
 
 class Grant(Model):
@@ -287,6 +299,12 @@ class PartPlan(Model):
     steps: tuple[Step, ...] = Field(
         description="The resources and grants, in order. Removing walks them backwards.",
         examples=[[]],
+    )
+    known: dict[str, str | tuple[str, ...]] = Field(
+        default={},
+        description="What is known without asking once the part is there; it joins the observed "
+        "values after the outputs of the steps.",
+        examples=[{"url": "https://mlflow.risk.example.com"}],
     )
 
 
