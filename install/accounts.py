@@ -21,6 +21,7 @@ PURPOSES = {
     "app-engine": "Berth: what the App Engine application and its first page run as",
 }
 DESCRIPTION = "managed-by=berth"
+REGISTRY = "roles/artifactregistry"
 
 SECRET_PERMISSIONS = (
     "secretmanager.secrets.delete",
@@ -146,15 +147,12 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "appengine.applications.create",
             "appengine.applications.get",
-            "appengine.applications.update",
             "appengine.operations.get",
             "appengine.services.delete",
             "appengine.services.get",
             "appengine.services.update",
             "appengine.versions.create",
-            "appengine.versions.delete",
             "appengine.versions.get",
-            "appengine.versions.update",
         ),
     ),
     "berthNetworks": (
@@ -163,7 +161,6 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "compute.globalAddresses.create",
             "compute.globalAddresses.get",
             "compute.globalOperations.get",
-            "compute.networks.get",
             "compute.networks.use",
             "servicenetworking.operations.get",
             "servicenetworking.services.addPeering",
@@ -290,17 +287,11 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("build", "roles/storage.objectViewer", "project", ("berth-uploads", uploads)),
         Right("build", "roles/artifactregistry.writer", "project", ("berth-functions", built)),
         Right("build", "roles/logging.logWriter", "project"),
-        # The service `default` of an application: Google builds even a page without a program, as
-        # the account it runs as, into a repository of its own.
+        # Google builds even a page without a program, as the account it runs as.
         Right("workflow", "roles/iam.serviceAccountUser", "app-engine"),
         Right("app-engine", "roles/storage.objectViewer", "source"),
         Right("app-engine", "roles/logging.logWriter", "project"),
-        Right(
-            "app-engine",
-            "roles/artifactregistry.createOnPushWriter",
-            "project",
-            ("berth-first-page", pages),
-        ),
+        Right("app-engine", f"{REGISTRY}.createOnPushWriter", "project", ("berth-pages", pages)),
     )
 
 
