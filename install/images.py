@@ -13,7 +13,14 @@ from install.names import Names
 from install.rows import Upload
 
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
-FILES = ("Dockerfile", "entrypoint.py", "server.py", "json_log.py", "log.json")
+FILES = (
+    "Dockerfile",
+    "entrypoint.py",
+    "stored_secrets.py",
+    "server.py",
+    "json_log.py",
+    "log.json",
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Start MLflow's tracking server (`serve`), or bring its database up to date (`migrate`).
 
-No shell takes part, so no password is ever quoted wrongly; secrets are read from mounted files, and
-the database URL goes to MLflow through the environment, since arguments show in process lists.
+No shell takes part, so no password is ever quoted wrongly; secrets are read from mounted files or from
+Secret Manager, and the database URL goes to MLflow through the environment, since arguments show in
+process lists.
 
 Facts about MLflow: every start migrates a schema in which a table is missing, and there is no way
 back, so `serve` refuses any schema but the one it was built for, and `migrate` runs once, before.
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from stored_secrets import UnreadableError, stored_secret
 
 SCHEMA_HEAD = Path(os.environ.get("SCHEMA_HEAD_FILE", "/app/schema_head"))
 LOG_CONFIG = os.environ.get("LOG_CONFIG", "/app/log.json")
@@ -38,10 +41,23 @@ def setting(name: str, default: str | None = None) -> str:
 
 
 def secret(name: str) -> str:
-    """Return the content of the file that *name*_FILE points to: a mounted secret version."""
-    path = Path(setting(f"{name}_FILE"))
+    """Return the secret *name*: from the mounted file that *name*_FILE points to, or from Secret Manager.
+
+    App Engine mounts no secrets, so there *name*_SECRET names the version to read.
+    """
+    path, version = os.environ.get(f"{name}_FILE"), os.environ.get(f"{name}_SECRET")
+    if bool(path) == bool(version):
+        problem = "not both" if path else "neither is set"
+        sys.exit(
+            f"entrypoint: {name} is read from {name}_FILE, a mounted file, or from {name}_SECRET, "
+            f"a version in Secret Manager: set one of them ({problem})"
+        )
     try:
-        return path.read_text().rstrip("\n")
+        if version:
+            return stored_secret(version)
+        return Path(str(path)).read_text().rstrip("\n")
+    except UnreadableError as error:
+        sys.exit(f"entrypoint: cannot read {name}_SECRET={version}: {error}")
     except OSError as error:
         sys.exit(f"entrypoint: cannot read {name}_FILE={path}: {error.strerror}")
 

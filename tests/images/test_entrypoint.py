@@ -112,9 +112,7 @@ def test_auth_config_is_for_this_process_only(entrypoint: ModuleType, tmp_path: 
     assert (tmp_path / "basic_auth.ini").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["DB_ENGINE", "DB_USER", "DB_NAME", "CLOUD_SQL_INSTANCE", "DB_PASSWORD_FILE"]
-)
+@pytest.mark.parametrize("name", ["DB_ENGINE", "DB_USER", "DB_NAME", "CLOUD_SQL_INSTANCE"])
 def test_missing_setting_is_named(
     entrypoint: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
