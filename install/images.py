@@ -20,6 +20,12 @@ FILES = (
     "server.py",
     "json_log.py",
     "log.json",
+    "artifacts/pyproject.toml",
+    "artifacts/berth_artifacts/__init__.py",
+    "artifacts/berth_artifacts/google_api.py",
+    "artifacts/berth_artifacts/multipart.py",
+    "artifacts/berth_artifacts/repository.py",
+    "artifacts/berth_artifacts/signing.py",
 )
 
 

@@ -28,6 +28,9 @@ LOCK_SECONDS = 600
 AUTH_SCHEMA = "mlflow_auth"
 """MLflow 2 names both version tables `alembic_version`, so users get a schema of their own."""
 
+UPLOADS = {"http2": "false", "signed_parts": "true"}
+"""The ways big artifacts come, and whether MLflow's multipart upload belongs to them."""
+
 SHUTDOWN_SECONDS = 7
 """Cloud Run sends SIGKILL ten seconds after SIGTERM; leave time for the parent process."""
 
@@ -152,6 +155,14 @@ def with_basic_auth() -> bool:
     return mode == "basic"
 
 
+def artifact_uploads() -> dict[str, str]:
+    """Return the variables that say how artifacts above 32 MiB come: whole, or in signed parts."""
+    way = setting("ARTIFACT_UPLOADS", "http2")
+    if way not in UPLOADS:
+        sys.exit(f"entrypoint: ARTIFACT_UPLOADS is {way!r}; known: {', '.join(UPLOADS)}")
+    return {"ARTIFACT_UPLOADS": way, "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": UPLOADS[way]}
+
+
 def migrate() -> None:
     """Bring the schema to the version of this image; two at once wait for each other."""
     import sqlalchemy
@@ -183,6 +194,7 @@ def migrate() -> None:
 
 def serve() -> None:
     """Become the tracking server, unless the database has another schema than this image."""
+    uploads = artifact_uploads()
     url = database_url()
     found, wanted = database_revision(url), SCHEMA_HEAD.read_text().strip()
     if found != wanted:
@@ -190,6 +202,16 @@ def serve() -> None:
             f"entrypoint: database schema is {found or 'empty'}, this image needs {wanted}; "
             "run the migrate job first"
         )
+    become_server(url, uploads)
+
+
+def become_server(url: str, uploads: dict[str, str]) -> None:
+    """Become the tracking server of this image's MLflow.
+
+    Args:
+        url: The backend store, whose schema is as it must be.
+        uploads: What says how big artifacts come.
+    """
     family = setting("MLFLOW_VERSION").split(".")[0]
     if family not in SERVERS:
         sys.exit(f"entrypoint: MLflow {family} is unknown; known: {', '.join(SERVERS)}")
@@ -197,7 +219,7 @@ def serve() -> None:
     basic = with_basic_auth()
     if basic:
         write_auth_config()
-    os.environ |= {
+    os.environ |= uploads | {
         "AUTH_MODE": "basic" if basic else "none",
         "MLFLOW_APPLICATION": "mlflow.server.auth:create_app" if basic else served.application,
         "MLFLOW_BACKEND_STORE_URI": url,
