@@ -196,6 +196,30 @@ def test_no_password_is_among_the_arguments(served: Callable[..., list[str]]) ->
     assert os.environ["_MLFLOW_SERVER_FILE_STORE"].startswith("postgresql+psycopg2://")
 
 
+@pytest.mark.parametrize(
+    ("given", "way", "parts"),
+    [
+        ({}, "http2", "false"),
+        ({"ARTIFACT_UPLOADS": "http2"}, "http2", "false"),
+        ({"ARTIFACT_UPLOADS": "signed_parts"}, "signed_parts", "true"),
+    ],
+)
+def test_big_artifacts_come_the_way_that_was_asked_for(
+    served: Callable[..., list[str]], given: dict[str, str], way: str, parts: str
+) -> None:
+    """Whole over HTTP/2 unless the platform speaks HTTP/1; MLflow's own switch agrees."""
+    served(MLFLOW_VERSION="3.17.2", **given)
+
+    assert os.environ["ARTIFACT_UPLOADS"] == way
+    assert os.environ["MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD"] == parts
+
+
+def test_an_unknown_way_for_big_artifacts_is_refused(served: Callable[..., list[str]]) -> None:
+    """A misspelt one would only show at the end of the first long training."""
+    with pytest.raises(SystemExit, match="'signed-parts'; known: http2, signed_parts"):
+        served(MLFLOW_VERSION="3.17.2", ARTIFACT_UPLOADS="signed-parts")
+
+
 def test_an_mlflow_of_another_family_is_refused(served: Callable[..., list[str]]) -> None:
     """What MLflow 4 wants is not known yet."""
     with pytest.raises(SystemExit, match="MLflow 4 is unknown; known: 2, 3"):

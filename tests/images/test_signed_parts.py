@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import OWNER, Cloud
 from tests.images.mlflow_of import IMAGE, interpreter, our_package
 from tests.images.wall import Wall, wall
 
@@ -58,7 +59,8 @@ class Served:
     @property
     def errors(self) -> list[str]:
         """What the server's log holds of errors."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        written = self.log.read_text().splitlines()
+        lines = [json.loads(line) for line in written if line.startswith("{")]
         return [line["message"] for line in lines if line["severity"] == "ERROR"]
 
 
@@ -122,6 +124,7 @@ def serve(
             "MLFLOW_VERSION": version,
             "PORT": str(port),
             "PYTHONPATH": f"{IMAGE}:{ours}",
+            "PYTHONWARNINGS": "ignore",
             "TMPDIR": str(folder),
             "UPLOAD_ROOM_MIB": "64",
         }
@@ -149,6 +152,16 @@ def serve(
     return run
 
 
+def begun(cloud: Cloud) -> list[str]:
+    """Return the multipart uploads that were begun and neither completed nor aborted."""
+    headers = {"authorization": f"Bearer {cloud.tokens.access_token(OWNER)}"}
+    answer = cloud.request(
+        "GET", f"https://storage.googleapis.com/{BUCKET}?uploads", headers=headers
+    )
+    assert answer.status == 200, answer.body
+    return re.findall(r"<UploadId>(.*?)</UploadId>", answer.body.decode())
+
+
 def _wait(port: int, log: Path) -> None:
     deadline = time.monotonic() + 60
     while True:
@@ -169,7 +182,7 @@ def served(serve: Callable[..., Any], request: pytest.FixtureRequest) -> Iterato
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_big_artifact_goes_past_the_wall_and_comes_back(served: Served) -> None:
+def test_a_big_artifact_goes_past_the_wall_and_comes_back(served: Served, cloud: Cloud) -> None:
     """Byte for byte, from a client that has no credentials; also for browsers."""
     found = served.client()
 
@@ -178,10 +191,11 @@ def test_a_big_artifact_goes_past_the_wall_and_comes_back(served: Served) -> Non
     assert found["shown"] == [200, True]
     assert served.wall.refused == []
     assert served.wall.largest < 1024 * 1024
+    assert begun(cloud) == []
 
 
 def test_without_the_right_to_sign_the_client_is_told(
-    served: Served, ask: Callable[..., Any], account: str
+    served: Served, cloud: Cloud, ask: Callable[..., Any], account: str
 ) -> None:
     """At once and in words, not after minutes of tries; the log says it too."""
     trust(ask, account, [])
@@ -194,14 +208,4 @@ def test_without_the_right_to_sign_the_client_is_told(
     assert SIGNER in found["refused"]
     assert found["seconds_up"] < 5
     assert any("may not sign for itself" in message for message in served.errors)
-    assert sum("/mpu/create/" in line for line in served.wall.passed) >= 1
-
-
-@pytest.mark.usefixtures("trusted")
-def test_with_http_2_a_client_is_told_to_send_it_whole(serve: Callable[..., Any]) -> None:
-    """MLflow 3 asks for parts from 500 MB on by itself; the answer leads it back."""
-    with serve("3.17.2", "http2") as served:
-        found = served.client()
-
-        assert "413" in found["refused"]
-        assert any(line.startswith("PUT ") for line in served.wall.refused)
+    assert begun(cloud) == []

@@ -1,7 +1,9 @@
 """Calls Google's APIs as the account this server runs as, and says in words what went wrong."""
 
+import json
 import threading
 from collections.abc import Mapping
+from xml.etree.ElementTree import ParseError, fromstring
 
 import google.auth
 import requests
@@ -78,18 +80,17 @@ class Account:
     def _call(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> requests.Response:
+        host = url.split("/")[2]
         known = {**headers, "Authorization": f"Bearer {self._token()}"}
         try:
             answer = self._session.request(
                 method, url, headers=known, data=body, timeout=TIMEOUT, allow_redirects=False
             )
         except requests.RequestException as error:
-            host = url.split("/")[2]
-            raise GoogleApiError(
-                UNAVAILABLE, f"{host} cannot be reached: {type(error).__name__}"
-            ) from error
+            message = f"{host} cannot be reached: {type(error).__name__}"
+            raise GoogleApiError(UNAVAILABLE, message) from error
         if not answer.ok:
-            raise GoogleApiError(answer.status_code, answer.text.strip()[:2000])
+            raise GoogleApiError(answer.status_code, f"{host} answered {_said(answer)}")
         return answer
 
     def _token(self) -> str:
@@ -101,3 +102,18 @@ class Account:
                     message = f"this server gets no token for its account: {error}"
                     raise GoogleApiError(UNAVAILABLE, message) from error
             return str(self._credentials.token)
+
+
+def _said(answer: requests.Response) -> str:
+    """Return the status and the sentence of a refusal: JSON of most APIs, XML of Cloud Storage's."""
+    try:
+        message = json.loads(answer.content)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        try:
+            found = fromstring(answer.content)  # noqa: S314 - Google's own answer
+            message = ": ".join(
+                found.findtext(f"{{*}}{name}") or "" for name in ("Code", "Message")
+            )
+        except ParseError:
+            message = answer.text[:300]
+    return f"{answer.status_code}: {message}"

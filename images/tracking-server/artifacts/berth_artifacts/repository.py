@@ -109,8 +109,8 @@ class SignedPartsRepository(GCSArtifactRepository):  # type: ignore[misc]  # MLf
 
     def _object(self, local_file: str, artifact_path: str | None) -> tuple[str, str]:
         """Return bucket and name for a file, of which a client tells the path it has over there."""
-        there = PurePosixPath if "/" in local_file else PureWindowsPath
-        file = there(local_file).name
+        windows = "\\" in local_file and "/" not in local_file
+        file = (PureWindowsPath if windows else PurePosixPath)(local_file).name
         if file in {"", ".", ".."}:
             raise MlflowException(f"{local_file!r} names no file", INVALID_PARAMETER_VALUE)
         bucket, root = self.parse_gcs_uri(self.artifact_uri)

@@ -56,8 +56,7 @@ class IamSigner(Signing):  # type: ignore[misc]  # google.auth ships no types
                 FORBIDDEN,
                 f"this server's account, {self._email}, may not sign for itself, so it cannot take "
                 "artifacts in parts. It needs roles/iam.serviceAccountTokenCreator on itself; if "
-                "that was given a moment ago, it takes Google some minutes to know. Google says: "
-                f"{_sentence(error)}",
+                f"that was given a moment ago, it takes Google some minutes to know. {error}",
             ) from error
         return base64.b64decode(answer.json()["signedBlob"])
 
@@ -85,10 +84,3 @@ def addresses_of_parts(signer: IamSigner, blob: Blob, upload: str, count: int) -
     first = address(1)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield from (first, *pool.map(address, range(2, count + 1)))
-
-
-def _sentence(error: GoogleApiError) -> str:
-    try:
-        return str(json.loads(str(error))["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return str(error)
