@@ -51,8 +51,8 @@ def _read(version: str) -> str:
             return base64.b64decode(payload["data"]).decode().rstrip("\n")
         except urllib.error.HTTPError as error:
             reason, hopeless = _said(error), error.code not in AGAIN
-        except (OSError, http.client.HTTPException) as error:
-            reason, hopeless = f"{type(error).__name__}: {error}", False
+        except OSError as error:
+            reason, hopeless = str(error), False
         except (ValueError, KeyError):
             # The error's own text could quote what was read.
             raise UnreadableError("Google's answer is not text in the expected form") from None
@@ -72,8 +72,14 @@ def _token() -> str:
 
 def _get(url: str, headers: dict[str, str]) -> Any:
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http or https, above
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - the same
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - the same
+            return json.load(answer)
+    except urllib.error.HTTPError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise OSError(f"{request.host} cannot be reached: {reason}") from error
 
 
 def _said(error: urllib.error.HTTPError) -> str:

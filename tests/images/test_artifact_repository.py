@@ -1,5 +1,6 @@
 """What MLflow's server gets from the image's repository when Google refuses, and how it signs."""
 
+import importlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from google.auth.compute_engine import Credentials
+from google.auth.transport.requests import Request
 from mlflow.entities.multipart_upload import MultipartUploadPart
 from mlflow.exceptions import MlflowException
 
@@ -40,7 +43,7 @@ def module(cloud: Cloud, trusted: str, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ARTIFACT_UPLOADS", "signed_parts")
     monkeypatch.syspath_prepend(str(IMAGE / "artifacts"))
-    from berth_artifacts import repository
+    repository = importlib.import_module("berth_artifacts.repository")
 
     yield repository
     repository._made_account.cache_clear()
@@ -68,6 +71,12 @@ def begun(cloud: Cloud) -> bytes:
     headers = {"authorization": f"Bearer {cloud.tokens.access_token(OWNER)}"}
     url = f"https://storage.googleapis.com/{BUCKET}?uploads"
     return cloud.request("GET", url, headers=headers).body
+
+
+def status(refused: pytest.ExceptionInfo[MlflowException]) -> int:
+    """Return what MLflow answers for an exception."""
+    known: Any = refused.value
+    return int(known.get_http_status_code())
 
 
 def content(cloud: Cloud, name: str) -> tuple[str, bytes]:
@@ -143,7 +152,7 @@ def test_an_account_that_may_not_sign_for_itself_is_named(
     with pytest.raises(MlflowException) as refused:
         repository.create_multipart_upload("w.bin", 400, "not/signed")
 
-    assert refused.value.get_http_status_code() == 403
+    assert status(refused) == 403
     assert f"{trusted}, may not sign for itself" in str(refused.value)
     assert SIGNER in str(refused.value)
     assert "answered 403: Permission 'iam.serviceAccounts.signBlob' denied" in str(refused.value)
@@ -167,7 +176,7 @@ def test_a_long_trouble_is_the_clients(cloud: Cloud, repository: Any) -> None:
     with pytest.raises(MlflowException) as refused:
         repository.create_multipart_upload("w.bin", 1, "long")
 
-    assert refused.value.get_http_status_code() == 503
+    assert status(refused) == 503
     assert b"long/w.bin" not in begun(cloud)
 
 
@@ -194,7 +203,7 @@ def test_what_cannot_be_an_upload_is_refused(
     with pytest.raises(MlflowException, match=words) as refused:
         repository.create_multipart_upload(path, count, "odd")
 
-    assert refused.value.get_http_status_code() == 400
+    assert status(refused) == 400
     assert b"odd/" not in begun(cloud)
 
 
@@ -207,7 +216,7 @@ def test_an_upload_that_nobody_began_is_not_found(repository: Any) -> None:
     ) as refused:
         repository.complete_multipart_upload("w.bin", "nobodys", parts, "x")
 
-    assert refused.value.get_http_status_code() == 404
+    assert status(refused) == 404
 
 
 def test_a_bucket_one_may_not_write_to_is_a_clear_refusal(
@@ -220,7 +229,7 @@ def test_a_bucket_one_may_not_write_to_is_a_clear_refusal(
     with pytest.raises(MlflowException, match="NoSuchBucket") as refused:
         foreign.create_multipart_upload("w.bin", 1, "x")
 
-    assert refused.value.get_http_status_code() == 404
+    assert status(refused) == 404
     assert cloud.unused_faults() == {}
 
 
@@ -233,7 +242,7 @@ def test_with_http_2_there_are_no_parts(
     with pytest.raises(MlflowException, match="Multipart upload is not supported") as refused:
         repository.create_multipart_upload("w.bin", 1, "whole")
 
-    assert refused.value.get_http_status_code() == 501
+    assert status(refused) == 501
     assert b"whole/" not in begun(cloud)
 
 
@@ -241,16 +250,14 @@ def test_one_token_is_fetched_however_many_sign(
     repository: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Threads that come at the same time wait for the one that fetches."""
-    from google.auth.compute_engine import Credentials
-
     fetched: list[int] = []
-    refresh = Credentials.refresh
+    refresh: Any = Credentials.refresh
 
     def counted(self: Any, request: Any) -> None:
         fetched.append(threading.get_ident())
         refresh(self, request)
 
-    repository.client._credentials.refresh(requests_transport())  # the storage library's own
+    repository.client._credentials.refresh(Request())  # the storage library's own
     monkeypatch.setattr(Credentials, "refresh", counted)
 
     with ThreadPoolExecutor(4) as pool:
@@ -263,10 +270,3 @@ def test_one_token_is_fetched_however_many_sign(
     assert [len(one.credentials) for one in made] == [5] * 4
     for name, one in zip(names, made, strict=True):
         repository.abort_multipart_upload(name, one.upload_id, "many")
-
-
-def requests_transport() -> Any:
-    """Return what google.auth calls with."""
-    from google.auth.transport.requests import Request
-
-    return Request()
