@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
 from functions import http, policy, problems
 from schemas import problem as shapes
-from schemas.access import MOST_MEMBERS, IamAccess
+from schemas.access import MOST_MEMBERS, BasicAuth, IamAccess, Iap, OAuth2Proxy
 from schemas.deployment import DeploymentRequest
 from schemas.problem import FieldError
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from functions.identity import Caller
     from schemas.platform import Platform
     from schemas.policy import Policy
+
+_Open = TypeVar("_Open", bound=IamAccess | Iap | OAuth2Proxy)
+"""Access modes whose requests say who may enter."""
 
 
 def admitted(
@@ -43,18 +46,34 @@ def admitted(
 
 
 def with_requester(request: DeploymentRequest, member: str) -> DeploymentRequest:
-    """Add the one who asked to those who may enter, where IAM decides who may."""
+    """Add the one who asked to those who may enter, where the request says who may."""
     access = request.access
-    if not isinstance(access, IamAccess) or member in access.members:
-        return request
+    if isinstance(access, BasicAuth):
+        if access.iap is None:
+            return request
+        iap = _with_member(access.iap, member, pointer="/access/iap/members")
+        return request.model_copy(update={"access": access.model_copy(update={"iap": iap})})
+    found = _with_member(access, member, pointer="/access/members")
+    return request.model_copy(update={"access": found})
+
+
+def _with_member(access: _Open, member: str, *, pointer: str) -> _Open:
+    if member in access.members or _is_kept_out(access, member):
+        return access
     if len(access.members) >= MOST_MEMBERS:
         raise problems.invalid(
             f"members has {len(access.members)} entries without the one who asks; "
             f"{MOST_MEMBERS} are the most, so name a group",
-            pointer="/access/members",
+            pointer=pointer,
         )
-    members = (*access.members, member)
-    return request.model_copy(update={"access": access.model_copy(update={"members": members})})
+    return access.model_copy(update={"members": (*access.members, member)})
+
+
+def _is_kept_out(access: _Open, member: str) -> bool:
+    """Tell whether the team's own limit keeps out the one who asks, an operator perhaps."""
+    domains = access.allowed_domains if isinstance(access, Iap) else ()
+    kind, _, address = member.partition(":")
+    return bool(domains) and kind == "user" and address.partition("@")[2] not in domains
 
 
 def differences(ours: DeploymentRequest, theirs: DeploymentRequest) -> tuple[FieldError, ...]:

@@ -18,8 +18,10 @@ PURPOSES = {
     "stranger": "Berth: may enter nowhere; verify proves with it that others cannot",
     "workflow": "Berth: makes and removes the resources of deployments",
     "build": "Berth: builds images and functions",
+    "app-engine": "Berth: what the App Engine application and its first page run as",
 }
 DESCRIPTION = "managed-by=berth"
+REGISTRY = "roles/artifactregistry"
 
 SECRET_PERMISSIONS = (
     "secretmanager.secrets.delete",
@@ -143,15 +145,12 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "appengine.applications.create",
             "appengine.applications.get",
-            "appengine.applications.update",
             "appengine.operations.get",
             "appengine.services.delete",
             "appengine.services.get",
             "appengine.services.update",
             "appengine.versions.create",
-            "appengine.versions.delete",
             "appengine.versions.get",
-            "appengine.versions.update",
         ),
     ),
     "berthNetworks": (
@@ -160,7 +159,6 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "compute.globalAddresses.create",
             "compute.globalAddresses.get",
             "compute.globalOperations.get",
-            "compute.networks.get",
             "compute.networks.use",
             "servicenetworking.operations.get",
             "servicenetworking.services.addPeering",
@@ -235,6 +233,7 @@ def rights(names: Names) -> tuple[Right, ...]:
     secrets = f"resource.name.startsWith('projects/{names.number}/secrets/mlflow-')"
     uploads = "resource.name.startsWith('projects/_/buckets/gcf-v2-')"
     # Google makes this repository with the first function, so nothing can be bound on it before.
+    pages = f"resource.name.startsWith('{names.location}/repositories/gae-standard')"
     built = f"resource.name.startsWith('{names.location}/repositories/gcf-artifacts')"
     roles_of_servers = ", ".join(f"'{role}'" for role in GRANTABLE)
     grantable = (
@@ -286,6 +285,11 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("build", "roles/storage.objectViewer", "project", ("berth-uploads", uploads)),
         Right("build", "roles/artifactregistry.writer", "project", ("berth-functions", built)),
         Right("build", "roles/logging.logWriter", "project"),
+        # Google builds even a page without a program, as the account it runs as.
+        Right("workflow", "roles/iam.serviceAccountUser", "app-engine"),
+        Right("app-engine", "roles/storage.objectViewer", "source"),
+        Right("app-engine", "roles/logging.logWriter", "project"),
+        Right("app-engine", f"{REGISTRY}.createOnPushWriter", "project", ("berth-pages", pages)),
     )
 
 
@@ -365,7 +369,7 @@ def policies(names: Names) -> dict[str, tuple[str, Policy]]:
                 f"service account berth-{name}",
                 on(f"{accounts}/{names.account(name)}", read_method="POST"),
             )
-            for name in ("build", "stranger", "verify")
+            for name in ("app-engine", "build", "stranger", "verify")
         },
     }
 
