@@ -86,7 +86,7 @@ def test_a_name_and_a_team_are_enough(ask: Ask) -> None:
         ),
         ({"serving": {"platform": "cloud_run", "min_instances": -1}}, "/serving/min_instances", ""),
         ({"serving": []}, "/serving", ""),
-        ({"access": {"mode": "iap"}}, "/access/mode", "iam"),
+        ({"access": {"mode": "kerberos"}}, "/access/mode", "iam"),
         ({"access": {"mode": "iam", "members": ["allUsers"]}}, "/access/members/0", ""),
         ({"access": {"mode": "iam", "members": "user:a@b.de"}}, "/access/members", ""),
         ({"access": {"mode": "basic_auth", "password": "x"}}, "/access/password", "not a field"),
