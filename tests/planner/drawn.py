@@ -19,6 +19,7 @@ from schemas.access import (
 from schemas.database import MySql, PostgreSql
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.model import RESERVED_NAMES
+from schemas.network import LoadBalancer
 from schemas.platform import (
     Accounts,
     Functions,
@@ -28,7 +29,6 @@ from schemas.platform import (
     RegionOffer,
     Workflows,
 )
-from schemas.network import LoadBalancer
 from schemas.serving import CloudRun
 
 LOWER = "abcdefghijklmnopqrstuvwxyz"
