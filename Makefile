@@ -29,7 +29,8 @@ $(ACTIVE): requirements.txt requirements-dev.txt examples/requirements.txt
 up: setup  ## start the local cloud and install Berth into it
 	@$(CLOUD) up --state $(STATE) --project $(PROJECT) --region $(REGION)
 	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \
-	  $(PY) -m install apply --project $(PROJECT) --region $(REGION) --policy examples/policy.yaml
+	  $(PY) -m install apply --project $(PROJECT) --region $(REGION) --policy examples/policy.yaml \
+	    --network default --verify-range 127.0.0.1/32
 
 demo: up  ## everything from nothing to a trained model on a running tracking server
 	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \

@@ -1,6 +1,7 @@
 """The command: python -m install apply --project P --region R."""
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import google.auth
 from google.auth.exceptions import GoogleAuthError
+from pydantic import TypeAdapter, ValidationError
 
 from install.accounts import accounts, bindings, roles
 from install.apis import Apis
@@ -16,33 +18,48 @@ from install.documents import PlatformDocument, PolicyDocument, checked
 from install.errors import InstallError
 from install.functions import archive, chain
 from install.ground import ground, pool
-from install.images import sources
+from install.identity import ServiceIdentity
+from install.images import first_page, proxy_source, sources
 from install.names import FUNCTIONS, Names
+from install.network import PrivateAccess
 from install.session import SCOPE, Session
 from install.workflows import workflows
+from schemas.network import RESOURCE_PATTERN, Network, Range
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def groups(names: Names, options: argparse.Namespace, policy: bytes | None) -> list[Group]:
     """Return everything an installation consists of, in the order of making it."""
-    offered = sources(ROOT)
+    offered, proxy = sources(ROOT), proxy_source(ROOT)
     packed = archive(ROOT)
-    slow = [chain(names, name, packed) for name in FUNCTIONS]
+    network = inside(options)
+    slow = [chain(names, name, packed, network=network) for name in FUNCTIONS]
+    paths = [] if network is None else [PrivateAccess(names=names, network=network)]
     if options.pool != "none":
         slow.append(list(pool(names)))
     return [
         Group("accounts and roles", [[*accounts(names), *roles(names)]]),
-        Group("ground", [list(ground(names))]),
+        Group("ground", [[*ground(names), ServiceIdentity(names=names), *paths]]),
         Group("rights", [list(bindings(names))]),
-        Group("image sources", [[source.upload(names) for source in offered]]),
+        Group(
+            "image sources",
+            [[*(source.upload(names) for source in (*offered, proxy)), first_page(names)]],
+        ),
         Group("workflows", [list(workflows(names))]),
         Group("functions" + (" and pool" if options.pool != "none" else ""), slow),
         Group(
             "registry",
             [
                 [
-                    PlatformDocument(names=names, sources=offered, pool=options.pool != "none"),
+                    PlatformDocument(
+                        names=names,
+                        sources=offered,
+                        proxy=proxy,
+                        pool=options.pool != "none",
+                        network=network,
+                        verify_ranges=tuple(options.verify_range),
+                    ),
                     PolicyDocument(names=names, content=policy, admin=options.admin),
                 ]
             ],
@@ -67,6 +84,13 @@ def install(session: Session, options: argparse.Namespace, *, at_once: bool = Tr
     return report
 
 
+def inside(options: argparse.Namespace) -> Network | None:
+    """Return the network that verify is put into, if one was named."""
+    if options.network is None:
+        return None
+    return Network(name=options.network, subnetwork=options.subnetwork)
+
+
 def _number(session: Session, project: str) -> str:
     found: Any = session.send(
         "GET", f"https://cloudresourcemanager.googleapis.com/v3/projects/{project}"
@@ -86,7 +110,8 @@ def parser() -> argparse.ArgumentParser:
         "apply",
         help="make what Berth needs, or bring it up to date",
         description="Make what Berth needs in a project: APIs, accounts and roles, buckets, topic, "
-        "image repository, the pool, workflows and functions.",
+        "image repository, the pool, workflows and functions. Every option says how it shall be "
+        "from now on; one that is left out takes back what it asked for the last time, but a pool.",
     )
     action.add_argument("--project", required=True, help="the project's id")
     action.add_argument("--region", required=True, help="where everything lies, e.g. europe-west1")
@@ -103,12 +128,58 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument(
         "--admin", metavar="EMAIL", help="the admin of a first policy, if there is none yet"
     )
+    action.add_argument(
+        "--network",
+        metavar="NAME",
+        type=_resource_name,
+        help="the VPC network of the project that verify is put into: needed for servers that only "
+        "insiders find (ingress internal); switches private Google access on in the subnetwork",
+    )
+    action.add_argument(
+        "--subnetwork",
+        metavar="NAME",
+        type=_resource_name,
+        help="the subnetwork of --network in the region; the one called like the network if left out",
+    )
+    action.add_argument(
+        "--verify-range",
+        metavar="CIDR",
+        action="append",
+        default=[],
+        type=_range,
+        help="from where verify calls, e.g. the address of the Cloud NAT of --network: let in by "
+        "every load balancer that lets in certain ranges only; may be repeated",
+    )
     return command
+
+
+def _resource_name(text: str) -> str:
+    if re.fullmatch(RESOURCE_PATTERN, text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name: small letters, digits and hyphens, beginning with a letter"
+        )
+    return text
+
+
+def _range(text: str) -> str:
+    try:
+        return TypeAdapter[str](Range).validate_python(text)
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(error.errors()[0]["msg"]) from error
+
+
+def understood(arguments: list[str] | None) -> argparse.Namespace:
+    """Return what was asked for on the command line; ends the program where that is nonsense."""
+    command = parser()
+    options = command.parse_args(arguments)
+    if options.subnetwork is not None and options.network is None:
+        command.error("--subnetwork needs --network: the network that it belongs to")
+    return options
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    options = parser().parse_args(arguments)
+    options = understood(arguments)
     started = time.monotonic()
     try:
         credentials, _project = google.auth.default(scopes=[SCOPE])

@@ -4,7 +4,7 @@ Wherever the API has policies on its resources, the role is bound there; what ha
 project is narrowed by a condition or by a role of our own. docs/operations.md has the same as a table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from install.names import ACCOUNTS, REPOSITORY, Names
@@ -15,10 +15,13 @@ PURPOSES = {
     "plan": "Berth: compiles the parts of a deployment",
     "credentials": "Berth: makes passwords and database users",
     "verify": "Berth: proves that a deployment works",
+    "stranger": "Berth: may enter nowhere; verify proves with it that others cannot",
     "workflow": "Berth: makes and removes the resources of deployments",
     "build": "Berth: builds images and functions",
+    "app-engine": "Berth: what the App Engine application and its first page run as",
 }
 DESCRIPTION = "managed-by=berth"
+REGISTRY = "roles/artifactregistry"
 
 SECRET_PERMISSIONS = (
     "secretmanager.secrets.delete",
@@ -29,6 +32,31 @@ SECRET_PERMISSIONS = (
     "secretmanager.versions.get",
 )
 """Everything about a secret but its value: `secretmanager.versions.access` is missing on purpose."""
+
+PARTS_OF_A_LOAD_BALANCER = {
+    "backendServices": ("create", "delete", "get", "setSecurityPolicy", "update", "use"),
+    "globalAddresses": ("create", "delete", "get", "use"),
+    "globalForwardingRules": ("create", "delete", "get", "setLabels"),
+    "globalOperations": ("get",),
+    "regionNetworkEndpointGroups": ("create", "delete", "get", "use"),
+    "regionOperations": ("get",),
+    "securityPolicies": ("create", "delete", "get", "setLabels", "update", "use"),
+    "targetHttpsProxies": ("create", "delete", "get", "use"),
+    "urlMaps": ("create", "delete", "get", "use"),
+}
+
+PARTS_OF_A_CERTIFICATE = {
+    "certmapentries": ("create", "delete", "get"),
+    "certmaps": ("create", "delete", "get", "use"),
+    "certs": ("create", "delete", "get", "use"),
+    "dnsauthorizations": ("create", "delete", "get", "use"),
+    "operations": ("get",),
+}
+
+
+def _each(api: str, table: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(f"{api}.{kind}.{verb}" for kind, verbs in table.items() for verb in verbs)
+
 
 CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "berthBuildCanceller": (
@@ -85,6 +113,78 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "iam.serviceAccounts.setIamPolicy",
         ),
     ),
+    "berthSigner": (
+        "Berth: sign tokens as one account, for IAP",
+        ("iam.serviceAccounts.signJwt",),
+    ),
+    "berthImagePolicies": (
+        "Berth: let a server's account pull the images",
+        (
+            "artifactregistry.repositories.getIamPolicy",
+            "artifactregistry.repositories.setIamPolicy",
+        ),
+    ),
+    "berthEntrances": (
+        "Berth: who may pass Identity-Aware Proxy, and the removal of its settings",
+        (
+            "iap.webServices.getIamPolicy",
+            "iap.webServices.getSettings",
+            "iap.webServices.setIamPolicy",
+            "iap.webServices.updateSettings",
+        ),
+    ),
+    "berthSignIn": (
+        "Berth: the OAuth client that Identity-Aware Proxy signs people in with",
+        (
+            "iap.webServices.getSettings",
+            "iap.webServices.updateSettings",
+        ),
+    ),
+    "berthApplications": (
+        "Berth: the App Engine application, its services and versions",
+        (
+            "appengine.applications.create",
+            "appengine.applications.get",
+            "appengine.operations.get",
+            "appengine.services.delete",
+            "appengine.services.get",
+            "appengine.services.update",
+            "appengine.versions.create",
+            "appengine.versions.get",
+        ),
+    ),
+    "berthNetworks": (
+        "Berth: the way to databases with private addresses",
+        (
+            "compute.globalAddresses.create",
+            "compute.globalAddresses.get",
+            "compute.globalOperations.get",
+            "compute.networks.use",
+            "servicenetworking.operations.get",
+            "servicenetworking.services.addPeering",
+            "servicenetworking.services.get",
+        ),
+    ),
+    "berthLoadBalancers": (
+        "Berth: load balancers and their certificates",
+        (
+            *_each("compute", PARTS_OF_A_LOAD_BALANCER),
+            *_each("certificatemanager", PARTS_OF_A_CERTIFICATE),
+        ),
+    ),
+    "berthRecords": (
+        "Berth: DNS records",
+        (
+            "dns.changes.create",
+            "dns.changes.get",
+            "dns.managedZones.get",
+            "dns.resourceRecordSets.create",
+            "dns.resourceRecordSets.delete",
+            "dns.resourceRecordSets.get",
+            "dns.resourceRecordSets.list",
+            "dns.resourceRecordSets.update",
+        ),
+    ),
     "berthCreator": (
         "Berth: create buckets and secrets",
         ("secretmanager.secrets.create", "storage.buckets.create"),
@@ -111,6 +211,11 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+GRANTABLE = ("roles/cloudsql.client", "roles/logging.logWriter")
+"""What the workflow may grant on the project, to the accounts of tracking servers: neither can be
+bound on anything smaller."""
+
+
 @dataclass(frozen=True)
 class Right:
     """One role of one account; `on` names one of the policies below."""
@@ -128,10 +233,12 @@ def rights(names: Names) -> tuple[Right, ...]:
     secrets = f"resource.name.startsWith('projects/{names.number}/secrets/mlflow-')"
     uploads = "resource.name.startsWith('projects/_/buckets/gcf-v2-')"
     # Google makes this repository with the first function, so nothing can be bound on it before.
+    pages = f"resource.name.startsWith('{names.location}/repositories/gae-standard')"
     built = f"resource.name.startsWith('{names.location}/repositories/gcf-artifacts')"
+    roles_of_servers = ", ".join(f"'{role}'" for role in GRANTABLE)
     grantable = (
         "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', [])"
-        ".hasOnly(['roles/cloudsql.client'])"
+        f".hasOnly([{roles_of_servers}])"
     )
     return (
         Right("api", "roles/storage.objectUser", "registry"),
@@ -141,10 +248,17 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("plan", "roles/storage.objectViewer", "registry"),
         Right("credentials", "roles/storage.objectViewer", "registry"),
         Right("credentials", f"{own}/berthDatabaseUsers", "project"),
+        Right("credentials", f"{own}/berthSignIn", "project"),
         Right("verify", "roles/storage.objectViewer", "registry"),
+        # IAP lets in whoever signs for himself; so verify does, once as a member and once as the
+        # stranger. Where Google's own tokens are asked for, it needs one of the stranger's.
+        Right("verify", f"{own}/berthSigner", "verify"),
+        Right("verify", f"{own}/berthSigner", "stranger"),
+        Right("verify", "roles/iam.serviceAccountOpenIdTokenCreator", "stranger"),
         Right("workflow", "roles/storage.objectUser", "registry"),
         Right("workflow", "roles/pubsub.publisher", "topic"),
         Right("workflow", "roles/artifactregistry.reader", "images"),
+        Right("workflow", f"{own}/berthImagePolicies", "images"),
         Right("workflow", "roles/iam.serviceAccountUser", "build"),
         Right("workflow", "roles/cloudbuild.builds.editor", "project"),
         Right("workflow", "roles/logging.logWriter", "project"),
@@ -153,6 +267,11 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("workflow", f"{own}/berthDatabases", "project"),
         Right("workflow", f"{own}/berthServiceAccounts", "project"),
         Right("workflow", f"{own}/berthCreator", "project"),
+        Right("workflow", f"{own}/berthEntrances", "project"),
+        Right("workflow", f"{own}/berthApplications", "project"),
+        Right("workflow", f"{own}/berthNetworks", "project"),
+        Right("workflow", f"{own}/berthLoadBalancers", "project"),
+        Right("workflow", f"{own}/berthRecords", "project"),
         Right("workflow", "roles/storage.admin", "project", ("berth-buckets", buckets)),
         Right("workflow", f"{own}/berthSecrets", "project", ("berth-secrets", secrets)),
         Right(
@@ -166,6 +285,11 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("build", "roles/storage.objectViewer", "project", ("berth-uploads", uploads)),
         Right("build", "roles/artifactregistry.writer", "project", ("berth-functions", built)),
         Right("build", "roles/logging.logWriter", "project"),
+        # Google builds even a page without a program, as the account it runs as.
+        Right("workflow", "roles/iam.serviceAccountUser", "app-engine"),
+        Right("app-engine", "roles/storage.objectViewer", "source"),
+        Right("app-engine", "roles/logging.logWriter", "project"),
+        Right("app-engine", f"{REGISTRY}.createOnPushWriter", "project", ("berth-pages", pages)),
     )
 
 
@@ -224,10 +348,7 @@ def policies(names: Names) -> dict[str, tuple[str, Policy]]:
     repository = (
         f"https://artifactregistry.googleapis.com/v1/{names.location}/repositories/{REPOSITORY}"
     )
-    account = (
-        f"https://iam.googleapis.com/v1/projects/{names.project}"
-        f"/serviceAccounts/{names.account('build')}"
-    )
+    accounts = f"https://iam.googleapis.com/v1/projects/{names.project}/serviceAccounts"
     return {
         "project": (
             "the project",
@@ -243,7 +364,13 @@ def policies(names: Names) -> dict[str, tuple[str, Policy]]:
         "source": (f"bucket {names.source}", _bucket(names.source)),
         "topic": ("the topic", on(f"https://pubsub.googleapis.com/v1/{names.topic}")),
         "images": ("the image repository", on(repository)),
-        "build": ("service account berth-build", on(account, read_method="POST")),
+        **{
+            name: (
+                f"service account berth-{name}",
+                on(f"{accounts}/{names.account(name)}", read_method="POST"),
+            )
+            for name in ("app-engine", "build", "stranger", "verify")
+        },
     }
 
 

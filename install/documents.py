@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from install.errors import InstallError
 from install.ground import SQL
 from install.images import Source
-from install.names import ACCOUNTS, POOL, WORKFLOWS, Names
+from install.names import POOL, WORKFLOWS, Names
 from install.rows import State, Upload
 from install.session import Session
-from schemas.platform import Platform
+from schemas.network import Network
+from schemas.platform import Accounts, Platform
 from schemas.policy import Policy
 
 
@@ -25,7 +26,10 @@ class PlatformDocument:
 
     names: Names
     sources: list[Source] = field(repr=False)
+    proxy: Source = field(repr=False)
     pool: bool
+    network: Network | None
+    verify_ranges: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -66,18 +70,13 @@ class PlatformDocument:
                 "default_region": names.region,
                 "registry_bucket": names.registry,
                 "topic": names.topic,
-                "accounts": {name: names.account(name) for name in ACCOUNTS},
+                "accounts": {name: names.account(name) for name in Accounts.model_fields},
                 "functions": {name: names.url(name) for name in ("plan", "credentials", "verify")},
                 "workflows": {name: names.workflow(name) for name in WORKFLOWS},
-                "images": {
-                    source.version: {
-                        "digest": source.digest,
-                        "bucket": names.source,
-                        "object": source.object,
-                        "generation": self._generation(session, source),
-                    }
-                    for source in self.sources
-                },
+                "images": {source.version: self._image(session, source) for source in self.sources},
+                "proxy_image": self._image(session, self.proxy),
+                "network": None if self.network is None else self.network.document(),
+                "verify_ranges": self.verify_ranges,
             }
         )
 
@@ -97,9 +96,14 @@ class PlatformDocument:
         there = f"{self.names.project}:{self.names.region}:{POOL}"
         return {"instance": POOL, "connection_name": found.get("connectionName", there)}
 
-    def _generation(self, session: Session, source: Source) -> str:
+    def _image(self, session: Session, source: Source) -> dict[str, str]:
         found = session.get(source.upload(self.names).url) or {}
-        return str(found.get("generation", "0"))
+        return {
+            "digest": source.digest,
+            "bucket": self.names.source,
+            "object": source.object,
+            "generation": str(found.get("generation", "0")),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

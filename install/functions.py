@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import pathspec
 from install.accounts import on
 from install.errors import InstallError, refused
 from install.names import MARK, Names
+from install.network import egress
 from install.rows import CONFLICTS, Binding, Resource, Row, State, differences, settled
 from install.session import Session
+from schemas.network import Network
 
 BASE = "https://cloudfunctions.googleapis.com/v2"
 RUN = "https://run.googleapis.com/v2"
@@ -65,6 +67,8 @@ class Function:
     names: Names
     name: str
     zip: bytes = field(repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What its serviceConfig says besides."""
 
     @property
     def title(self) -> str:
@@ -89,6 +93,7 @@ class Function:
                 "maxInstanceCount": 20,
                 "ingressSettings": "ALLOW_ALL",
                 "environmentVariables": {"BERTH_REGISTRY": self.names.registry},
+                **self.settings,
             },
             "labels": {**MARK, "berth-zip": hashlib.sha256(self.zip).hexdigest()[:40]},
         }
@@ -133,8 +138,10 @@ class Function:
         session.wait(self.title, answer, f"{BASE}/")
 
 
-def chain(names: Names, name: str, packed: bytes) -> list[Row]:
+def chain(names: Names, name: str, packed: bytes, *, network: Network | None) -> list[Row]:
     """Return a function and the door to it: what has to happen one after the other."""
+    # verify alone visits tracking servers, some of which only a network's own callers find.
+    settings = egress(network) if name == "verify" else {}
     service = f"{RUN}/{names.service(name)}"
     if name == "api":
         # The api verifies callers itself, so Cloud Run shall let everybody reach it. A binding
@@ -155,4 +162,4 @@ def chain(names: Names, name: str, packed: bytes) -> list[Row]:
             role="roles/run.invoker",
             member=names.member("workflow"),
         )
-    return [Function(names=names, name=name, zip=packed), door]
+    return [Function(names=names, name=name, zip=packed, settings=settings), door]

@@ -1,4 +1,4 @@
-"""What the tracking server's images are built from: one archive per offered MLflow version."""
+"""What images are built from: one archive per offered MLflow version, and one of oauth2-proxy."""
 
 import gzip
 import hashlib
@@ -13,7 +13,29 @@ from install.names import Names
 from install.rows import Upload
 
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
-FILES = ("Dockerfile", "entrypoint.py", "server.py", "json_log.py", "log.json")
+FILES = (
+    "Dockerfile",
+    "entrypoint.py",
+    "stored_secrets.py",
+    "database_check.py",
+    "server.py",
+    "json_log.py",
+    "log.json",
+    "artifacts/pyproject.toml",
+    "artifacts/berth_artifacts/__init__.py",
+    "artifacts/berth_artifacts/google_api.py",
+    "artifacts/berth_artifacts/multipart.py",
+    "artifacts/berth_artifacts/repository.py",
+    "artifacts/berth_artifacts/signing.py",
+)
+PROXY = "oauth2-proxy"
+PROXY_VERSION = re.compile(r"^FROM \S+:v([0-9]+\.[0-9]+\.[0-9]+)\b", re.MULTILINE)
+
+FIRST_PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>Berth</title>
+<p>The MLflow tracking servers of this project have addresses of their own.</p>
+"""
 
 
 @dataclass(frozen=True)
@@ -22,6 +44,7 @@ class Source:
 
     version: str
     files: dict[str, bytes]
+    package: str = "tracking-server"
 
     @property
     def digest(self) -> str:
@@ -35,7 +58,7 @@ class Source:
     @property
     def object(self) -> str:
         """Return the name of the archive in the source bucket."""
-        return f"images/tracking-server-{self.digest}.tar.gz"
+        return f"images/{self.package}-{self.digest}.tar.gz"
 
     def archive(self) -> bytes:
         """Return the .tar.gz, the same bytes for the same files."""
@@ -89,3 +112,34 @@ def sources(root: Path) -> list[Source]:
         )
         for version in versions
     ]
+
+
+def proxy_source(root: Path) -> Source:
+    """Return the source of oauth2-proxy's image: every file in its folder under `root`.
+
+    Raises:
+        InstallError: There is none, or it does not say of which release it is.
+    """
+    folder = root / "images" / PROXY
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix not in {".md", ".pyc"}
+    }
+    found = PROXY_VERSION.search(files.get("Dockerfile", b"").decode())
+    if found is None:
+        raise InstallError(f"no Dockerfile in {folder} that names a release: FROM IMAGE:vX.Y.Z")
+    return Source(found[1], files, PROXY)
+
+
+def first_page(names: Names) -> Upload:
+    """Return the row that puts the page of the application's first service into the bucket.
+
+    App Engine wants a service `default` before any other; this page is all that it has to show.
+    """
+    return Upload(
+        bucket=names.source,
+        name="app-engine/index.html",
+        content=FIRST_PAGE.encode(),
+        content_type="text/html",
+    )

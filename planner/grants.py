@@ -42,6 +42,20 @@ def of_account(target: Target, email: str) -> Policy:
     )
 
 
+def of_image_repository(target: Target) -> Policy:
+    """Return the policy of the repository that the images lie in."""
+    host, project, repository = target.offer.image_repository.split("/")
+    location = host.removesuffix("-docker.pkg.dev")
+    url = (
+        f"https://artifactregistry.googleapis.com/v1/projects/{project}"
+        f"/locations/{location}/repositories/{repository}"
+    )
+    return Policy(
+        Request(method="GET", url=f"{url}:getIamPolicy?{VERSION}"),
+        Address(method="POST", url=f"{url}:setIamPolicy"),
+    )
+
+
 def of_secret(target: Target, purpose: str) -> Policy:
     """Return the policy of one secret."""
     url = (

@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 Observed = Mapping[str, str | Sequence[str] | None]
 
 PLACEHOLDERS: dict[str, str] = {
+    "app_engine_host": "(known once the application is there)",
+    "address": "(known once the address is reserved)",
+    "dns_record_name": "(known once the domain's authorisation is asked for)",
+    "dns_record_data": "(known once the domain's authorisation is asked for)",
     "admin_password_version": "(known once the secret is made)",
     "flask_secret_version": "(known once the secret is made)",
     "db_password_version": "(known once the secret is made)",

@@ -108,6 +108,11 @@ class Target:
         return f"mlflow-{self.name}-train@{self.project}.iam.gserviceaccount.com"
 
     @property
+    def app_engine_account(self) -> str:
+        """The e-mail address that the App Engine application itself has; install makes it."""
+        return f"berth-app-engine@{self.project}.iam.gserviceaccount.com"
+
+    @property
     def bucket(self) -> str:
         """The bucket of the artifacts; bucket names are global, so the project is in it."""
         return f"{self.project}-mlflow-{self.name}"
@@ -159,7 +164,7 @@ class Target:
 
     @property
     def own_hosts(self) -> tuple[str, ...]:
-        """Every host name that the platform gives the server."""
+        """Every host name that Cloud Run gives the server; of App Engine's see planner/hosts.py."""
         return tuple(self.service + suffix for suffix in self.offer.host_suffixes)
 
     @property

@@ -30,6 +30,7 @@ Placement = Literal["pooled", "dedicated"]
 ArtifactLocation = Literal["region", "multi_region"]
 OnFailure = Literal["ROLLBACK", "KEEP"]
 State = Literal["PENDING", "PROVISIONING", "READY", "FAILED", "DELETING", "DELETED"]
+CertificateState = Literal["PROVISIONING", "ACTIVE", "FAILED"]
 PartState = Literal["PENDING", "RUNNING", "DONE", "FAILED", "REMOVED"]
 Part = Literal[
     "identity",
@@ -209,6 +210,16 @@ class PartStatus(Model):
     )
 
 
+class DnsRecord(Model):
+    """A record for whoever looks after the domain to make."""
+
+    name: str = Field(
+        description="The name, which ends with a dot.", examples=["mlflow.risk.example.com."]
+    )
+    type: Literal["A", "CNAME"] = Field(description="The type.", examples=["A"])
+    data: str = Field(description="What it leads to.", examples=["203.0.113.10"])
+
+
 class Status(Model):
     """deployments/NAME/status.json: what is. Only the workflow writes it."""
 
@@ -236,13 +247,22 @@ class Status(Model):
         description="How far each part is.",
         examples=[{"identity": {"state": "DONE"}}],
     )
+    certificate: CertificateState | None = Field(
+        default=None,
+        description="How far the domain is; null without a load balancer. PROVISIONING: not proved "
+        "to work yet. ACTIVE: the certificate is issued and the way through the domain was proved. "
+        "FAILED: somebody has to do what `problem` says.",
+        examples=[None, "PROVISIONING"],
+    )
     observed: dict[str, str | list[str] | None] = Field(
         default={},
         description="What earlier parts learned and later parts need.",
         examples=[{"url": "https://mlflow-fraud-123456789012.europe-west1.run.app"}],
     )
     problem: Problem | None = Field(
-        default=None, description="Why it failed; null unless it did.", examples=[None]
+        default=None,
+        description="Why it failed, or what keeps its domain from working; null otherwise.",
+        examples=[None],
     )
     updated: datetime = Field(
         description="When this was written.", examples=["2026-11-20T07:26:00Z"]
@@ -268,6 +288,19 @@ class Deployment(Model):
         description="Every address it answers at.",
         examples=[["https://mlflow-fraud-123456789012.europe-west1.run.app"]],
     )
+    certificate: CertificateState | None = Field(
+        default=None,
+        description="How far the domain is; null without a load balancer. PROVISIONING: not proved "
+        "to work yet. ACTIVE: the certificate is issued and the way through the domain was proved. "
+        "FAILED: somebody has to do what `problem` says.",
+        examples=[None, "PROVISIONING"],
+    )
+    dns_records: tuple[DnsRecord, ...] = Field(
+        default=(),
+        description="The records that the domain needs and that are not in a zone of this "
+        "project: make them where the domain is kept.",
+        examples=[[{"name": "mlflow.risk.example.com.", "type": "A", "data": "203.0.113.10"}]],
+    )
     request: DeploymentRequest = Field(
         description="What was asked for, with every default filled in.",
         examples=[{"name": "fraud", "team": "risk"}],
@@ -276,7 +309,9 @@ class Deployment(Model):
         default={}, description="How far each part is.", examples=[{"identity": {"state": "DONE"}}]
     )
     problem: Problem | None = Field(
-        default=None, description="Why it failed; null unless it did.", examples=[None]
+        default=None,
+        description="Why it failed, or what keeps its domain from working; null otherwise.",
+        examples=[None],
     )
     execution: str | None = Field(
         default=None,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from schemas.deployment import Part, PartState, State
+from schemas.deployment import CertificateState, Part, PartState, State
 from schemas.model import Generation, Model, Name, Team
 from schemas.problem import Problem
 
@@ -14,7 +14,7 @@ class StatusEvent(Model):
 
     id: str = Field(
         description="The same change always has the same id, so a repeat can be told.",
-        examples=["fraud/1/READY"],
+        examples=["fraud/1/READY", "fraud/1/READY/certificate-ACTIVE"],
     )
     deployment: Name = Field(description="The deployment's name.", examples=["fraud"])
     team: Team = Field(description="The team it belongs to.", examples=["risk"])
@@ -39,8 +39,15 @@ class StatusEvent(Model):
         description="Where the tracking server answers, once it is known.",
         examples=["https://mlflow-fraud-123456789012.europe-west1.run.app"],
     )
+    certificate: CertificateState | None = Field(
+        default=None,
+        description="How far its domain is; null without a load balancer.",
+        examples=[None, "ACTIVE"],
+    )
     problem: Problem | None = Field(
-        default=None, description="Why it failed; null unless it did.", examples=[None]
+        default=None,
+        description="Why it failed, or what keeps its domain from working; null otherwise.",
+        examples=[None],
     )
     execution: str | None = Field(
         default=None,

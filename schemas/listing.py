@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from schemas.deployment import State
+from schemas.deployment import CertificateState, State
 from schemas.event import StatusEvent
 from schemas.model import Generation, Model, Name, Team
 
@@ -22,6 +22,11 @@ class DeploymentSummary(Model):
         default=None,
         description="Where the tracking server answers, once it is known.",
         examples=["https://mlflow-fraud-123456789012.europe-west1.run.app"],
+    )
+    certificate: CertificateState | None = Field(
+        default=None,
+        description="How far its domain is; null without a load balancer.",
+        examples=[None, "ACTIVE"],
     )
     updated: datetime = Field(
         description="When anything about it last changed.", examples=["2026-11-20T07:26:00Z"]

@@ -63,6 +63,10 @@ def _do_not_overlap(ranges: tuple[str, ...]) -> tuple[str, ...]:
     return ranges
 
 
+Range = Annotated[str, AfterValidator(_is_a_range)]
+"""A range of addresses, not too wide."""
+
+
 class LoadBalancer(Model):
     """A global load balancer with Cloud Armor and a certificate; nothing else leads in."""
 
@@ -77,7 +81,7 @@ class LoadBalancer(Model):
         examples=["risk-example-com", None],
     )
     allowed_ranges: Annotated[
-        tuple[Annotated[str, AfterValidator(_is_a_range)], ...],
+        tuple[Range, ...],
         Field(max_length=MOST_RANGES),
         AfterValidator(_do_not_overlap),
     ] = Field(

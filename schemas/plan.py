@@ -55,6 +55,32 @@ class Check(Model):
     )
 
 
+class Demand(Check):
+    """What something that is there already must show, or it cannot be used."""
+
+    otherwise: str = Field(
+        description="What to say when it does not; {found} stands for what it shows instead.",
+        examples=["the application is in {found}, and a deployment in europe-west needs it there"],
+    )
+
+
+class Share(Model):
+    """One entry of a list that others write, too: added to what is there, never in its place."""
+
+    items: str = Field(
+        description="The key, in what GET answers, of the things that have such a list; the first "
+        "one counts, and none means that nothing is there.",
+        examples=["connections"],
+    )
+    field: str = Field(
+        description="The list's key, in that thing and in the body of the update.",
+        examples=["reservedPeeringRanges"],
+    )
+    value: str = Field(
+        description="The entry that is ours.", examples=["google-managed-services-default"]
+    )
+
+
 class Operations(Model):
     """How the API's long-running operations are polled."""
 
@@ -66,6 +92,12 @@ class Operations(Model):
     dialect: Literal["done", "status"] = Field(
         description="How it says that it is finished: done: true, or status: DONE.",
         examples=["done"],
+    )
+    shown_late: Flag = Field(
+        default=False,
+        description="Whether the API shows a thing only once its operation is over. What an "
+        "execution that was cut off has begun is then waited for before it counts as absent.",
+        examples=[False],
     )
 
 
@@ -124,6 +156,19 @@ class Resource(Model):
         description="What it shows while it is as planned; when it differs, it is updated.",
         examples=[{"path": ["labels", "berth-digest"], "value": "0a1b2c3d4e5f"}],
     )
+    demands: tuple[Demand, ...] = Field(
+        default=(),
+        description="What one that is there already must show; when it does not, the part fails "
+        "with the words of the first that is not met, before anything is touched. For what "
+        "cannot be changed, and for what is not ours to change.",
+        examples=[[{"path": ["locationId"], "value": "europe-west", "otherwise": "elsewhere"}]],
+    )
+    share: Share | None = Field(
+        default=None,
+        description="It is an entry in a list that others write, too; an update sends the whole "
+        "list, ours added. Goes with keep.",
+        examples=[None],
+    )
     create: Request = Field(
         description="Makes it. What one of Berth's own functions answers is never an operation.",
         examples=[{"method": "POST", "url": "https://storage.googleapis.com/storage/v1/b"}],
@@ -181,6 +226,12 @@ class Resource(Model):
     keep: Flag = Field(
         default=False,
         description="It is shared by deployments: never claimed, never removed.",
+        examples=[False],
+    )
+    spare: Flag = Field(
+        default=False,
+        description="One that is there already, just as wanted, and was not claimed before is "
+        "somebody else's: it is used as it is, and spared when the deployment goes.",
         examples=[False],
     )
 
@@ -248,6 +299,12 @@ class PartPlan(Model):
     steps: tuple[Step, ...] = Field(
         description="The resources and grants, in order. Removing walks them backwards.",
         examples=[[]],
+    )
+    known: dict[str, str | tuple[str, ...]] = Field(
+        default={},
+        description="What is known without asking once the part is there; it joins the observed "
+        "values after the outputs of the steps.",
+        examples=[{"url": "https://mlflow.risk.example.com"}],
     )
 
 

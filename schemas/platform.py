@@ -3,7 +3,7 @@
 from pydantic import Field, model_validator
 
 from schemas.model import Email, Model, Region, Version
-from schemas.network import Network
+from schemas.network import Network, Range
 
 
 class Pool(Model):
@@ -177,7 +177,7 @@ class Platform(Model):
         "null: verify is outside of every network.",
         examples=[None, {"name": "default"}],
     )
-    verify_ranges: tuple[str, ...] = Field(
+    verify_ranges: tuple[Range, ...] = Field(
         default=(),
         description="From where verify calls, so that load balancers let it come to the door.",
         examples=[["203.0.113.7/32"]],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from planner import access, container, marks, sizes
+from planner import access, container, marks, private_access, sizes
 from planner.observed import Observed
 from planner.target import Target
 from schemas.plan import Check, Operations, PartPlan, Request, Resource
@@ -13,6 +13,8 @@ PORT = 8080
 PORT_NAMES = {"http2": "h2c", "signed_parts": "http1"}
 """HTTP/2 up to the container lifts the limit of 32 MiB for a request. Probes come over HTTP/1 all
 the same, and the image's server speaks both."""
+
+INGRESS = {"all": "INGRESS_TRAFFIC_ALL", "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY"}
 
 PROBE_SECONDS = 2
 PROBE_FAILURES = 120
@@ -56,8 +58,24 @@ def _service(target: Target, observed: Observed) -> Resource:
         ready=Check(path=("terminalCondition", "state"), value="CONDITION_SUCCEEDED"),
         failed=(Check(path=("terminalCondition", "state"), value="CONDITION_FAILED"),),
         remove=(Request(method="DELETE", url=url),),
-        outputs={"url": ("uri",), "urls": ("urls",)},
+        # Without its own host it shows no address; the part load_balancer knows the domain.
+        outputs={} if target.request.load_balancer else {"url": ("uri",), "urls": ("urls",)},
     )
+
+
+def _door(target: Target, serving: CloudRun) -> dict[str, Any]:
+    """Return how callers come in: by Google's own hosts, or through the load balancer alone."""
+    balancer = target.request.load_balancer
+    if balancer is None:
+        return {"ingress": INGRESS[serving.ingress]}
+    door: dict[str, Any] = {
+        "ingress": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+        "defaultUriDisabled": True,
+    }
+    if target.request.access.mode == "iam":
+        # ID tokens are made out for the address that people know; Cloud Run knows only its own.
+        door["customAudiences"] = [f"https://{balancer.domain}"]
+    return door
 
 
 def _body(target: Target, observed: Observed) -> dict[str, Any]:
@@ -72,7 +90,7 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
     )
     return {
         "description": f"MLflow tracking server of {target.name}",
-        "ingress": "INGRESS_TRAFFIC_ALL",
+        **_door(target, serving),
         **mode.service(target),
         "template": {
             "labels": target.labels,
@@ -112,6 +130,7 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
                 },
             ],
             "volumes": [*container.volumes(target, observed), *mode.volumes(target, observed)],
+            **private_access.vpc_access(target),
         },
         "traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}],
     }

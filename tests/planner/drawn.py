@@ -19,6 +19,7 @@ from schemas.access import (
 from schemas.database import MySql, PostgreSql
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.model import RESERVED_NAMES
+from schemas.network import LoadBalancer
 from schemas.platform import (
     Accounts,
     Functions,
@@ -73,6 +74,12 @@ labels = st.dictionaries(
     st.text(LOWER + "0123456789_-", max_size=20),
     max_size=8,
 )
+
+
+ranges = st.lists(st.integers(0, 255), max_size=255, unique=True).map(
+    lambda found: tuple(f"198.18.{number}.0/24" for number in found[:200])
+)
+domains = st.builds("mlflow.{}.example.com".format, words(30))
 
 
 @st.composite
@@ -136,6 +143,7 @@ def platforms(draw: st.DrawFn) -> Platform:
             object="images/oauth2-proxy.tar.gz",
             generation="1731400000000000",
         ),
+        verify_ranges=draw(st.sampled_from([(), ("203.0.113.7/32",)])),
     )
 
 
@@ -213,6 +221,15 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
             if trains
             else st.none()
         ),
+        load_balancer=draw(
+            st.none()
+            | st.builds(
+                LoadBalancer,
+                domain=domains,
+                dns_zone=st.none() | words(60).filter(lambda name: name[0].isalpha()),
+                allowed_ranges=ranges if platform.verify_ranges else st.just(()),
+            )
+        ),
         on_failure=draw(st.sampled_from(["ROLLBACK", "KEEP"])),
         labels=draw(labels),
     )
@@ -258,4 +275,7 @@ def observed(platform: Platform) -> dict[str, str]:
         "proxy_image_version": image.format("oauth2-proxy"),
         "proxy_members_version": version.format(platform.project_number, "m"),
         "url": "https://mlflow.example.run.app",
+        "address": "203.0.113.10",
+        "dns_record_name": "_acme-challenge.mlflow.risk.example.com.",
+        "dns_record_data": "0a1b2c3d.5.authorize.certificatemanager.goog.",
     }

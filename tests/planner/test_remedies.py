@@ -283,6 +283,16 @@ KNOWN = [
     ),
     (
         {
+            "tags": ["NotAsNeeded"],
+            "part": "network",
+            "step": "application",
+            "message": "App Engine application of p - the application is in us-central for ever",
+            "cause": None,
+        },
+        "not-as-needed",
+    ),
+    (
+        {
             "tags": ["VerifyFailed"],
             "part": "verify",
             "step": "verify",
