@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from functions.identity import Caller
     from schemas.platform import Platform
     from schemas.policy import Policy
-
-_Open = TypeVar("_Open", bound=IamAccess | Iap | OAuth2Proxy)
-"""Access modes whose requests say who may enter."""
 
 
 def admitted(
@@ -51,29 +48,37 @@ def with_requester(request: DeploymentRequest, member: str) -> DeploymentRequest
     if isinstance(access, BasicAuth):
         if access.iap is None:
             return request
-        iap = _with_member(access.iap, member, pointer="/access/iap/members")
+        members = _members(access.iap, member, pointer="/access/iap/members")
+        iap = access.iap.model_copy(update={"members": members})
         return request.model_copy(update={"access": access.model_copy(update={"iap": iap})})
-    found = _with_member(access, member, pointer="/access/members")
-    return request.model_copy(update={"access": found})
+    members = _members(access, member, pointer="/access/members")
+    return request.model_copy(update={"access": access.model_copy(update={"members": members})})
 
 
-def _with_member(access: _Open, member: str, *, pointer: str) -> _Open:
+def _members(
+    access: IamAccess | Iap | OAuth2Proxy, member: str, *, pointer: str
+) -> tuple[str, ...]:
+    """Return the members and the one who asks.
+
+    Raises:
+        ProblemError: 400 when they are too many.
+    """
     if member in access.members or _is_kept_out(access, member):
-        return access
+        return access.members
     if len(access.members) >= MOST_MEMBERS:
         raise problems.invalid(
             f"members has {len(access.members)} entries without the one who asks; "
             f"{MOST_MEMBERS} are the most, so name a group",
             pointer=pointer,
         )
-    return access.model_copy(update={"members": (*access.members, member)})
+    return (*access.members, member)
 
 
-def _is_kept_out(access: _Open, member: str) -> bool:
+def _is_kept_out(access: IamAccess | Iap | OAuth2Proxy, member: str) -> bool:
     """Tell whether the team's own limit keeps out the one who asks, an operator perhaps."""
     domains = access.allowed_domains if isinstance(access, Iap) else ()
     kind, _, address = member.partition(":")
-    return bool(domains) and kind == "user" and address.partition("@")[2] not in domains
+    return bool(domains) and kind == "user" and address.partition("@")[2].lower() not in domains
 
 
 def differences(ours: DeploymentRequest, theirs: DeploymentRequest) -> tuple[FieldError, ...]:

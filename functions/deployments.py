@@ -13,9 +13,10 @@ from schemas.listing import DeploymentSummary
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from schemas.deployment import Spec, State, Status
+    from schemas.deployment import DnsRecord, Spec, State, Status
     from schemas.platform import Platform
 
+NOT_PROVED: frozenset[str] = frozenset({"PROVISIONING", "FAILED"})
 AT_WORK: frozenset[str] = frozenset({"PENDING", "PROVISIONING", "DELETING"})
 
 
@@ -38,6 +39,21 @@ class Known:
         if self.status is not None and self.is_begun:
             return self.status.state
         return "PENDING" if self.spec.desired == "present" else "DELETING"
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether an execution ought to be watching the domain of what is made already."""
+        status = self.status
+        return (
+            status is not None
+            and self.is_begun
+            and self.spec.desired == "present"
+            and status.execution is not None
+            and (
+                (status.state == "READY" and status.certificate in NOT_PROVED)
+                or (status.state == "FAILED" and status.certificate is not None)
+            )
+        )
 
 
 def find(name: str) -> Known | None:
@@ -64,6 +80,8 @@ def shown(known: Known, platform: Platform) -> Deployment:
         generation=spec.generation,
         url=None if status is None or gone else status.url,
         urls=() if status is None or gone else status.urls,
+        certificate=None if status is None or gone else status.certificate,
+        dns_records=() if status is None or gone else _records(spec, status),
         request=spec.request,
         parts={} if status is None else status.parts,
         problem=None if status is None else status.problem,
@@ -73,6 +91,20 @@ def shown(known: Known, platform: Platform) -> Deployment:
         created=spec.created,
         updated=spec.updated if status is None else max(spec.updated, status.updated),
     )
+
+
+def _records(spec: Spec, status: Status) -> tuple[DnsRecord, ...]:
+    """Return the records that are for the team to make, once it is known what they are."""
+    from planner.load_balancer import records
+    from planner.observed import NotObservedError
+
+    balancer = spec.request.load_balancer
+    if balancer is None or balancer.dns_zone is not None:
+        return ()
+    try:
+        return records.wanted(balancer.domain, status.observed)
+    except NotObservedError:
+        return ()
 
 
 def summaries(*, after: str = "") -> Iterator[DeploymentSummary]:
@@ -92,6 +124,7 @@ def summaries(*, after: str = "") -> Iterator[DeploymentSummary]:
                 "state": current.state,
                 "generation": spec.generation,
                 "url": current.url,
+                "certificate": current.certificate,
                 "updated": max(entry.written for entry in found.values()),
             }
         )

@@ -26,6 +26,8 @@ _MESSAGES: dict[str, str] = {
     "DELETED": "removed",
 }
 
+_CONCLUDED = frozenset({"READY", "FAILED"})
+
 
 def announce(spec: Spec, state: State, platform: Platform, *, by: str) -> None:
     """Publish that a deployment was asked for, or its removal; never fail because of it."""
@@ -44,9 +46,9 @@ def announce(spec: Spec, state: State, platform: Platform, *, by: str) -> None:
         logs.write("WARNING", "the event was not published", event=event.id, cause=str(error)[:500])
 
 
-def event_id(name: str, generation: int, state: str) -> str:
-    """Name an event so that a repeat of it has the same name."""
-    return f"{name}/{generation}/{state}"
+def event_id(name: str, generation: int, state: str, about: str = "") -> str:
+    """Name an event so that a repeat of it has the same name; `about` what the state leaves open."""
+    return f"{name}/{generation}/{state}{about}"
 
 
 def history(name: str) -> list[StatusEvent]:
@@ -61,33 +63,49 @@ def history(name: str) -> list[StatusEvent]:
     seen: set[str] = set()
     for before, entry in pairwise(versions):
         assert entry is not None
-        same = before is not None and (before.generation, before.state) == (
-            entry.generation,
-            entry.state,
-        )
-        event = None if same else _event(entry)
+        same = before is not None and _said(before) == _said(entry)
+        event = None if same else _event(entry, _about(before, entry))
         if event is not None and event.id not in seen:
             seen.add(event.id)
             found.append(event)
     return found
 
 
-def _event(entry: registry.Entry) -> StatusEvent:
+def _said(entry: registry.Entry) -> tuple[int, str, str | None]:
+    """Return what an event tells of; while it is being made nothing is told of its domain."""
+    concluded = entry.state in _CONCLUDED
+    return entry.generation, entry.state, entry.certificate if concluded else None
+
+
+def _about(before: registry.Entry | None, entry: registry.Entry) -> str:
+    """Return what tells an event about the domain from the one that said how it was made."""
+    if before is None or before.generation != entry.generation:
+        return ""
+    if before.state not in _CONCLUDED or entry.certificate is None:
+        return ""
+    return f"/certificate-{entry.certificate}"
+
+
+def _event(entry: registry.Entry, about: str) -> StatusEvent:
     status = None
-    if entry.kind == "status" and entry.state == "FAILED":
+    if entry.kind == "status" and "FAILED" in {entry.state, entry.certificate}:
         stored = registry.read_status(entry.name, version=entry.object_generation)
         status = None if stored is None else stored.document
     problem = None if status is None else status.problem
     words = _MESSAGES.get(entry.state, "") if problem is None else problem.detail
+    certificate = entry.certificate if entry.state in _CONCLUDED else None
+    if certificate is not None:
+        words = f"certificate {certificate} - {words}"
     return StatusEvent.model_validate(
         {
-            "id": event_id(entry.name, entry.generation, entry.state),
+            "id": event_id(entry.name, entry.generation, entry.state, about),
             "deployment": entry.name,
             "team": entry.team,
             "generation": entry.generation,
             "state": entry.state,
             "message": f"{entry.state}: {words}",
             "url": entry.url,
+            "certificate": certificate,
             "problem": problem,
             "execution": None if status is None else status.execution,
             "time": entry.written,

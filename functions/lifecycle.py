@@ -51,8 +51,9 @@ def want(asked: DeploymentRequest, caller: Caller, *, platform: Platform, rules:
             spec = _next_spec(known, asked, caller, rules)
             replacing = known.spec_generation
             logs.write("INFO", f"begins again: {reason}", generation=spec.generation)
+        before = known if known is not None and known.is_watched else None
         try:
-            return _written(spec, platform, replacing=replacing, by=caller.email)
+            return _written(spec, platform, replacing=replacing, by=caller.email, before=before)
         except registry.OvertakenError:
             logs.write("INFO", "somebody else was first; reading again")
     raise problems.unavailable(f"the deployment {asked.name} changes faster than it can be read")
@@ -186,9 +187,16 @@ def _is_stuck(known: Known) -> bool:
 
 
 def _ensure_started(known: Known, platform: Platform) -> Known:
-    """Start an execution if none has taken the lease; the one before may have been lost."""
-    logs.bind(execution=None if known.status is None else known.status.execution)
-    if not known.is_begun:
+    """Start an execution if none has taken the lease, or none watches the domain any more."""
+    execution = None if known.status is None else known.status.execution
+    logs.bind(execution=execution)
+    nobody_watches = (
+        known.is_watched
+        and known.state == "READY"
+        and execution is not None
+        and not launch.is_running(execution)
+    )
+    if not known.is_begun or nobody_watches:
         _start(known.spec, platform)
     return known
 
@@ -228,10 +236,13 @@ def _stop_what_runs(known: Known, platform: Platform) -> None:
     from google.api_core.exceptions import GoogleAPICallError
 
     status = known.status
-    if status is None or status.execution is None or known.state not in deployments.AT_WORK:
+    if status is None or status.execution is None:
+        return
+    if known.state not in deployments.AT_WORK and not known.is_watched:
         return
     try:
         launch.cancel(status.execution)
-        launch.cancel_builds(known.spec.name, platform)
+        if known.state in deployments.AT_WORK:
+            launch.cancel_builds(known.spec.name, platform)
     except GoogleAPICallError as error:
         logs.write("WARNING", "could not cancel all that runs", cause=str(error)[:500])

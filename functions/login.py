@@ -131,9 +131,8 @@ def _signed_jwt(door: _Door) -> str:
     claims = f'{{{who},"iat":%d,"exp":%d}}'
     begin = "$(date +%s)"
     return (
-        f"$(printf '{claims}' {begin} $(({begin} + 3600)) > claims.json && "
-        f"gcloud iam service-accounts sign-jwt --iam-account={door.account} claims.json token.jwt "
-        "&& cat token.jwt)"
+        f"$(printf '{claims}' {begin} $(({begin} + 3600)) | "
+        f"gcloud iam service-accounts sign-jwt --iam-account={door.account} /dev/stdin -)"
     )
 
 

@@ -54,6 +54,7 @@ class Entry:
     team: str
     generation: int
     url: str | None
+    certificate: str | None
 
 
 def read_spec(name: str) -> Stored[Spec] | None:
@@ -185,4 +186,5 @@ def _entries(blobs: Iterator[Blob]) -> Iterator[Entry]:
             team=metadata["team"],
             generation=int(metadata["generation"]),
             url=metadata.get("url") or None,
+            certificate=metadata.get("certificate") or None,
         )

@@ -125,12 +125,12 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "berthEntrances": (
-        "Berth: who may pass Identity-Aware Proxy",
+        "Berth: who may pass Identity-Aware Proxy, and the removal of its settings",
         (
             "iap.webServices.getIamPolicy",
+            "iap.webServices.getSettings",
             "iap.webServices.setIamPolicy",
-            "iap.webTypes.getIamPolicy",
-            "iap.webTypes.setIamPolicy",
+            "iap.webServices.updateSettings",
         ),
     ),
     "berthSignIn": (
@@ -138,8 +138,6 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "iap.webServices.getSettings",
             "iap.webServices.updateSettings",
-            "iap.webTypes.getSettings",
-            "iap.webTypes.updateSettings",
         ),
     ),
     "berthApplications": (

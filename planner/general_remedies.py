@@ -4,6 +4,17 @@ from planner.remedy import AGAIN, INSTALL, Remedy
 
 OWN = (
     Remedy(
+        kind="dns-record-taken",
+        title="A DNS record leads elsewhere",
+        tags=("NotOurs",),
+        says=r"dns\.googleapis\.com",
+        status=409,
+        resumable=True,
+        remedy="Berth overwrites no record. Remove it from the zone if nobody needs it, choose "
+        "another domain, or leave load_balancer.dns_zone out and make the records yourself. "
+        + AGAIN,
+    ),
+    Remedy(
         kind="not-ours",
         title="A resource that is not ours is in the way",
         tags=("NotOurs",),
@@ -27,6 +38,41 @@ OWN = (
         resumable=True,
         remedy="The server runs, but a check from outside failed. Look at its log for the time "
         "of the failure. " + AGAIN,
+    ),
+    Remedy(
+        kind="certificate-forbidden",
+        title="The domain forbids its certificate",
+        tags=("CertificateFailed",),
+        says=r"\bCAA\b",
+        remedy="A CAA record of the domain, or of one above it, names other authorities. Add "
+        '0 issue "pki.goog" to it; Google then tries again by itself, and Berth goes on watching.',
+    ),
+    Remedy(
+        kind="certificate-rate",
+        title="Too many certificates for the domain",
+        tags=("CertificateFailed",),
+        says=r"RATE_LIMITED",
+        status=503,
+        remedy="Authorities issue only so many certificates for a registered domain in a week. "
+        "Google tries again by itself, and Berth goes on watching.",
+    ),
+    Remedy(
+        kind="certificate-failed",
+        title="The certificate is not issued",
+        tags=("CertificateFailed",),
+        resumable=True,
+        remedy="Compare the domain's CNAME with the one that GET shows in dns_records; where the "
+        "zone is in this project, see that the domain's parent delegates to its name servers. "
+        "Berth goes on watching for 30 days; after that send the same request again.",
+    ),
+    Remedy(
+        kind="domain-not-working",
+        title="The domain does not lead to the server",
+        tags=("DomainNotProved",),
+        resumable=True,
+        remedy="See that the domain's A record is the one that GET shows in dns_records, that no "
+        "AAAA record leads elsewhere, and that the load balancer lets verify come. Nothing was "
+        "removed; Berth goes on trying, and says READY when the domain works.",
     ),
     Remedy(
         kind="superseded",

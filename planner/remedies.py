@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from planner.access_remedies import ACCESS
 from planner.general_remedies import ANY_API, LAST, OWN, POLICIES
 from planner.remedy import UNKNOWN, Remedy
-from planner.service_remedies import BUILD, DATABASE, NAMES, SERVER
+from planner.service_remedies import BUILD, DATABASE, DOMAIN, NAMES, SERVER
 from schemas.problem import Problem
 
 REMEDIES: tuple[Remedy, ...] = (
@@ -18,6 +18,7 @@ REMEDIES: tuple[Remedy, ...] = (
     *DATABASE,
     *BUILD,
     *SERVER,
+    *DOMAIN,
     *NAMES,
     *LAST,
 )

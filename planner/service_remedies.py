@@ -182,6 +182,47 @@ SERVER = (
     ),
 )
 
+DOMAIN = (
+    Remedy(
+        kind="domain-taken",
+        title="Another deployment has this domain",
+        api=r"^certificatemanager\.",
+        codes=(409,),
+        says=r"fixed record exists|already exists",
+        status=409,
+        remedy="A domain leads to one deployment. Choose another domain, or DELETE the deployment "
+        "that has this one.",
+    ),
+    Remedy(
+        kind="dns-zone-missing",
+        title="The DNS zone is not there",
+        api=r"^dns\.",
+        codes=(404,),
+        remedy="load_balancer.dns_zone is the name of a public managed zone of this project (gcloud "
+        "dns managed-zones list), not the domain. Correct it, or leave it out and make the records "
+        "yourself.",
+        status=400,
+    ),
+    Remedy(
+        kind="dns-record-refused",
+        title="The zone cannot hold the record",
+        api=r"^dns\.",
+        codes=(400,),
+        status=400,
+        remedy="The domain must lie below the zone's own name, and must not have a CNAME record. "
+        "Correct load_balancer.domain or dns_zone.",
+    ),
+    Remedy(
+        kind="address-quota",
+        title="The project may not have more load balancers",
+        api=r"^compute\.",
+        says=r"QUOTA_EXCEEDED|quotaExceeded|Quota '",
+        status=503,
+        resumable=True,
+        remedy="The cause names the quota; Google raises it on request. " + AGAIN,
+    ),
+)
+
 NAMES = (
     Remedy(
         kind="bucket-name-taken",

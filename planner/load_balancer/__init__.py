@@ -1,6 +1,5 @@
 """load_balancer: the only way in, where one was asked for."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from planner.load_balancer import armor, certificate, compute, records
@@ -82,7 +81,7 @@ def _group(target: Target) -> Resource:
 def _backend(target: Target) -> Resource:
     # No health check, port or timeout: a serverless group has none of them.
     group = compute.link(target, "networkEndpointGroups", target.service, regional=True)
-    body: Mapping[str, Any] = {
+    body: dict[str, Any] = {
         "protocol": "HTTPS",
         "loadBalancingScheme": SCHEME,
         "backends": [{"group": group}],
@@ -90,7 +89,7 @@ def _backend(target: Target) -> Resource:
         "logConfig": {"enable": True, "sampleRate": 1.0},
     }
     if target.iap is not None and target.iap.guard == "load_balancer":
-        body = {**body, "iap": {"enabled": True}}
+        body["iap"] = {"enabled": True}
     return compute.resource(
         target,
         "backend_service",

@@ -40,7 +40,7 @@ def owned(target: Target) -> Check:
     return Check(path=("description",), value=target.description)
 
 
-def resource(  # noqa: PLR0913 - each says one thing about it
+def resource(
     target: Target,
     name: str,
     *,

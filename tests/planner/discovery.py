@@ -20,6 +20,7 @@ APIS = {
     "compute.googleapis.com": "compute.v1",
     "dns.googleapis.com": "dns.v1",
     "iam.googleapis.com": "iam.v1",
+    "iap.googleapis.com": "iap.v1",
     "run.googleapis.com": "run.v2",
     "secretmanager.googleapis.com": "secretmanager.v1",
     "servicenetworking.googleapis.com": "servicenetworking.v1",
