@@ -10,7 +10,7 @@ ACCESS = (
         finds=r"what helps: `([^`]+)`",
         status=400,
         resumable=True,
-        remedy="Let the owner of the secret run: {found} - a grant takes a few minutes to be "
+        remedy="Let the owner of the secret run {found} - a grant takes a few minutes to be "
         f"known. {AGAIN}",
     ),
     Remedy(

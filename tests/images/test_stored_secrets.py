@@ -167,7 +167,7 @@ def test_where_there_is_no_metadata_server_it_says_so(
     monkeypatch.setenv("GCE_METADATA_HOST", "127.0.0.1:9")
     monkeypatch.setenv("DB_PASSWORD_SECRET", version)
 
-    with pytest.raises(SystemExit, match="127.0.0.1:9 cannot be reached: .*Connection refused"):
+    with pytest.raises(SystemExit, match=r"127\.0\.0\.1:9 cannot be reached: .*Connection refused"):
         entrypoint.secret("DB_PASSWORD")
 
     assert len(pauses) == 6
