@@ -65,7 +65,8 @@ def of_backend_store() -> DatabaseCheck:
     engine = sqlalchemy.create_engine(
         url,
         poolclass=sqlalchemy.pool.NullPool,
-        connect_args=DRIVERS[sqlalchemy.make_url(url).get_backend_name()],
+        # Others than the entrypoint's engines answer in no time, or were never asked for.
+        connect_args=DRIVERS.get(sqlalchemy.make_url(url).get_backend_name(), {}),
     )
 
     def ask() -> None:

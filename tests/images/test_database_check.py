@@ -1,10 +1,19 @@
 """/health/database says whether the database answers, and cannot be used to wear it out."""
 
 import asyncio
+import importlib
+from types import ModuleType
 from typing import Any
 
 import pytest
-from database_check import PATH, SECONDS, DatabaseCheck, checked_asgi, checked_wsgi
+
+PATH = "/health/database"
+
+
+@pytest.fixture(scope="module")
+def checks() -> ModuleType:
+    """The image's module."""
+    return importlib.import_module("database_check")
 
 
 class Database:
@@ -38,42 +47,44 @@ def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [environ["PATH_INFO"].encode()]
 
 
-def test_a_database_that_answers_is_healthy() -> None:
+def test_a_database_that_answers_is_healthy(checks: ModuleType) -> None:
     """200, and nothing about it."""
-    assert DatabaseCheck(Database().ask).answer() == ("200 OK", b"OK")
+    assert checks.DatabaseCheck(Database().ask).answer() == ("200 OK", b"OK")
 
 
-def test_a_database_that_does_not_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_database_that_does_not_is_not(
+    checks: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     """503, and neither the answer nor the log repeats words that may name user or address."""
     database = Database()
     database.broken = OSError('password authentication failed for user "demo"')
 
-    status, body = DatabaseCheck(database.ask).answer()
+    status, body = checks.DatabaseCheck(database.ask).answer()
 
     assert status.startswith("503")
     assert b"demo" not in body
     assert "demo" not in capsys.readouterr().out
 
 
-def test_it_is_asked_at_most_every_other_second() -> None:
+def test_it_is_asked_at_most_every_other_second(checks: ModuleType) -> None:
     """Anybody may ask as often as he likes; the database does not notice."""
     database, clock = Database(), Clock()
-    check = DatabaseCheck(database.ask, clock=clock)
+    check = checks.DatabaseCheck(database.ask, clock=clock)
 
     for _ in range(50):
         check.answer()
     assert database.asked == 1
 
-    clock.now += SECONDS
+    clock.now += checks.SECONDS
     database.broken = OSError("gone")
     assert check.answer()[0].startswith("503")
     assert database.asked == 2
 
 
-def test_mlflow_sees_every_other_path() -> None:
+def test_mlflow_sees_every_other_path(checks: ModuleType) -> None:
     """Only this one is answered here; MLflow's /health stays MLflow's."""
     said: list[str] = []
-    served = checked_wsgi(application, DatabaseCheck(Database().ask))
+    served = checks.checked_wsgi(application, checks.DatabaseCheck(Database().ask))
 
     def start(status: str, _headers: Any) -> None:
         said.append(status)
@@ -84,7 +95,7 @@ def test_mlflow_sees_every_other_path() -> None:
 
 
 @pytest.mark.parametrize(("path", "wanted"), [(PATH, 503), ("/health", 204), (f"{PATH}/x", 204)])
-def test_the_same_for_asgi(path: str, wanted: int) -> None:
+def test_the_same_for_asgi(checks: ModuleType, path: str, wanted: int) -> None:
     """MLflow 3 is served so."""
     database = Database()
     database.broken = OSError("gone")
@@ -96,7 +107,7 @@ def test_the_same_for_asgi(path: str, wanted: int) -> None:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    served = checked_asgi(mlflow, DatabaseCheck(database.ask))
+    served = checks.checked_asgi(mlflow, checks.DatabaseCheck(database.ask))
     asyncio.run(served({"type": "http", "path": path}, None, send))
 
     assert sent[0]["status"] == wanted
