@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from functions.verification.check import Check
     from functions.verification.entrances.entrance import Entrance
+    from planner.observed import Observed
     from planner.target import Target
 
 # What people read about a proof that succeeded; the other checks are details of these.
@@ -38,7 +39,7 @@ def prove(request: Request) -> Answer:
     target = Target(calls.wanted(call), place)
     certified = call.observed.get("certificate") == "ACTIVE"
     way_in = entrances.of(target)
-    checks, retry = _checked(target, way_in, _urls(target, call), certified=certified)
+    checks, retry = _checked(target, call.observed, way_in, certified=certified)
     ok = all(check.ok for check in checks)
     unseen = [*way_in.unseen, *standpoint.unseen(target, certified=certified)]
     answer: dict[str, Any] = {
@@ -53,29 +54,30 @@ def prove(request: Request) -> Answer:
 
 
 def _checked(
-    target: Target, way_in: Entrance, urls: list[str], *, certified: bool
+    target: Target, observed: Observed, way_in: Entrance, *, certified: bool
 ) -> tuple[list[Check], bool]:
     """Make one check after the other; the first that fails ends the proof."""
     checks: list[Check] = []
     try:
-        checks.extend(_checks(target, way_in, urls, certified=certified))
+        checks.extend(_checks(target, observed, way_in, certified=certified))
     except CheckFailedError as error:
         return [*checks, standpoint.with_hint(target, error.check)], error.check.retry
     return checks, False
 
 
 def _checks(
-    target: Target, way_in: Entrance, urls: list[str], *, certified: bool
+    target: Target, observed: Observed, way_in: Entrance, *, certified: bool
 ) -> Iterator[Check]:
     inside = standpoint.can_reach(target)
     if inside is not None:
         yield inside
     if target.request.load_balancer is not None:
         if side_doors.visible(target):
-            yield side_doors.shut(target, way_in)
+            yield side_doors.shut(target, observed, way_in)
         if not certified:
             # Until the domain has its certificate nobody comes in by it, and verify neither.
             return
+    urls = _urls(target, observed)
     for url in urls:
         yield refuses_strangers(url, way_in)
         if way_in.greets is not None:
@@ -90,12 +92,14 @@ def _checks(
     yield from tracking.keeps_runs_and_artifacts(first, target.uploads)
 
 
-def _urls(target: Target, call: VerifyCall) -> list[str]:
+def _urls(target: Target, observed: Observed) -> list[str]:
     """Return every address of the server: what the platform reports, else what was planned."""
-    seen = call.observed.get("urls")
+    from planner import hosts
+
+    seen = observed.get("urls")
     if isinstance(seen, list) and seen:
         return seen
-    return [f"https://{host}" for host in target.hosts]
+    return [f"https://{host}" for host in hosts.of(target, observed)]
 
 
 def _summary(checks: list[Check], unseen: Sequence[str]) -> str:

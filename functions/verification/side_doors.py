@@ -13,7 +13,10 @@ from functions.verification.entrances.entrance import SEARCH, nobody
 from functions.verification.visitor import Visitor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.verification.entrances.entrance import Entrance
+    from planner.observed import Observed
     from planner.target import Target
 
 NAME = "side doors shut"
@@ -42,14 +45,15 @@ _PLATFORMS = {
 }
 
 
-def shut(target: Target, way_in: Entrance) -> Check:
+def shut(target: Target, observed: Observed, way_in: Entrance) -> Check:
     """Prove that neither a stranger nor a member finds the server beside its load balancer.
 
     Raises:
         CheckFailedError: Something answers there.
     """
     platform = _PLATFORMS[target.request.serving.platform]
-    for host in target.own_hosts:
+    hosts = _hosts(target, observed)
+    for host in hosts:
         url = f"https://{host}"
         for who, headers in (("a stranger", nobody), ("a member", way_in.member)):
             answer = Visitor(url, partial(headers, url)).call(NAME, "GET", SEARCH)
@@ -60,7 +64,15 @@ def shut(target: Target, way_in: Entrance) -> Check:
                     # What is closed a moment ago may still be open in places.
                     retry=True,
                 )
-    return Check(NAME, ok=True, detail=", ".join(target.own_hosts))
+    return Check(NAME, ok=True, detail=", ".join(hosts))
+
+
+def _hosts(target: Target, observed: Observed) -> Sequence[str]:
+    from planner import hosts
+
+    if target.request.serving.platform == "app_engine":
+        return (hosts.own_of_app_engine(target, observed),)
+    return target.own_hosts
 
 
 def visible(target: Target) -> bool:
