@@ -1,6 +1,6 @@
 """Admission: does this platform have what the request asks for? The schemas cannot know."""
 
-from planner import sizes
+from planner import artifact_root, sizes
 from schemas.deployment import DeploymentRequest
 from schemas.platform import Platform
 from schemas.problem import FieldError
@@ -72,15 +72,36 @@ def the_database_has_connections_for_all_instances(
     )
     if request.size != "large":
         message += ", or a larger size"
-    asked = request.serving.max_instances
-    place = "/serving/min_instances" if asked is None else "/serving/max_instances"
+    place = "/serving/min_instances"
+    if request.serving.max_instances is not None:
+        place = "/serving/max_instances"
+    elif request.serving.platform == "app_engine" and request.serving.instances is not None:
+        place = "/serving/instances"
     return [
         FieldError(pointer=place, message=message),
         FieldError(pointer="/size", message=message),
     ]
 
 
+def the_region_has_a_multi_region(
+    request: DeploymentRequest, platform: Platform
+) -> list[FieldError]:
+    """Name the two ways out: artifacts in the region, or another region."""
+    region = request.region or platform.default_region
+    if request.artifact_location == "region" or artifact_root.multi_region(region) is not None:
+        return []
+    message = (
+        f"artifact_location multi_region and region {region} contradict each other: no multi-region "
+        "of Cloud Storage holds it; use artifact_location region, or a region in the US, the EU or Asia"
+    )
+    return [
+        FieldError(pointer="/artifact_location", message=message, allowed=("region",)),
+        FieldError(pointer="/region", message=message),
+    ]
+
+
 RULES = (
+    the_region_has_a_multi_region,
     the_region_is_offered,
     the_version_is_offered,
     pooled_has_a_pool,

@@ -4,11 +4,25 @@ from typing import Any
 
 from planner import grants, marks
 from planner.observed import Observed
-from planner.target import Target
+from planner.target import NotOfferedError, Target
 from schemas.plan import PartPlan, Request, Resource
 
 SOFT_DELETE_SECONDS = 7 * 24 * 3600
 """How long a deleted object or bucket can be brought back."""
+
+
+MULTI_REGIONS = {"europe": "EU", "us": "US", "asia": "ASIA"}
+"""The multi-region of a continent, by how the names of its regions begin."""
+
+OUTSIDE_THE_EU = ("europe-west2", "europe-west6")
+"""London and Zurich: what lies there may not be meant to leave the country for the EU."""
+
+
+def multi_region(region: str) -> str | None:
+    """Return the multi-region that `region` lies in; None where Cloud Storage has none."""
+    if region in OUTSIDE_THE_EU:
+        return None
+    return MULTI_REGIONS.get(region.split("-", maxsplit=1)[0])
 
 
 def plan(target: Target, _observed: Observed) -> PartPlan:
@@ -30,10 +44,19 @@ def plan(target: Target, _observed: Observed) -> PartPlan:
     )
 
 
+def _location(target: Target) -> str:
+    if target.request.artifact_location == "region":
+        return target.region.upper()
+    found = multi_region(target.region)
+    if found is None:
+        raise NotOfferedError(f"no multi-region of Cloud Storage holds {target.region}")
+    return found
+
+
 def _bucket(target: Target) -> Resource:
     buckets = "https://storage.googleapis.com/storage/v1/b"
     url = f"{buckets}/{target.bucket}"
-    fixed = {"name": target.bucket, "location": target.region.upper()}
+    fixed = {"name": target.bucket, "location": _location(target)}
     changeable: dict[str, Any] = {
         "storageClass": "STANDARD",
         "iamConfiguration": {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from planner import image, sizes
+from planner import access, image, sizes
 from planner.observed import Observed, last_segment
 from planner.target import Target
 
@@ -18,7 +18,7 @@ MOUNTS = {
 
 def secrets(target: Target) -> tuple[str, ...]:
     """Return the secrets that the containers read."""
-    return tuple(MOUNTS) if target.basic_auth else ("db-password",)
+    return ("db-password", *access.of(target).secrets)
 
 
 def container(target: Target, observed: Observed) -> dict[str, Any]:
@@ -65,7 +65,6 @@ def volumes(target: Target, observed: Observed) -> list[dict[str, Any]]:
 
 def _settings(target: Target) -> dict[str, str]:
     size = sizes.shape(target.request)
-    access = target.request.access
     settings = {
         "AUTH_MODE": "none",
         "CLOUD_SQL_INSTANCE": target.connection_name,
@@ -82,10 +81,8 @@ def _settings(target: Target) -> dict[str, str]:
         "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(sizes.POOL_SIZE),
         "MLFLOW_WORKERS": str(size.workers),
         "UPLOAD_ROOM_MIB": str(size.upload_room_mib),
+        **access.of(target).settings(target),
     }
-    if access.mode == "basic_auth":
-        settings["AUTH_MODE"] = "basic"
-        settings["MLFLOW_AUTH_ADMIN_USERNAME"] = access.admin_username
     for name in secrets(target):
         settings[MOUNTS[name]] = f"/secrets/{name}/value"
     return settings

@@ -1,26 +1,21 @@
-"""identity: the account the server runs as, and the login of its first administrator."""
+"""identity: the account the server runs as, and the secrets it starts with."""
 
-from planner import grants, secret
+from planner import access, grants
 from planner.observed import Observed
 from planner.target import Target, account, escaped
 from schemas.plan import Check, PartPlan, Request, Resource, Step
 
 
 def plan(target: Target, _observed: Observed) -> PartPlan:
-    """Return the service account and, for basic_auth, the secrets that MLflow starts with.
-
-    The secrets come this early because the migration reads them, and because a binding made
-    now has minutes to spread before the first server needs it.
-    """
-    logins: tuple[Step, ...] = ()
-    summary = f"service account {target.account_id}"
-    if target.basic_auth:
-        logins = (*secret.steps(target, "admin-password"), *secret.steps(target, "flask-secret"))
-        summary += ", admin login"
+    """Return the service account, and what the access mode must have before a server starts."""
     return PartPlan(
         part="identity",
-        summary=summary,
-        steps=(_account(target), _workflow_may_deploy_as_it(target), *logins),
+        summary=f"service account {target.account_id}",
+        steps=(
+            _account(target),
+            _workflow_may_deploy_as_it(target),
+            *access.of(target).prepare(target),
+        ),
     )
 
 

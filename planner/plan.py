@@ -8,8 +8,10 @@ from planner import (
     backend_store,
     identity,
     image,
+    load_balancer,
+    network,
     schema,
-    tracking_server,
+    serving,
 )
 from planner.observed import PLACEHOLDERS, Observed
 from planner.target import Target
@@ -19,11 +21,13 @@ from schemas.platform import Platform
 
 PARTS: Mapping[str, Callable[[Target, Observed], PartPlan]] = {
     "identity": identity.plan,
+    "network": network.plan,
     "image": image.plan,
     "backend_store": backend_store.plan,
     "artifact_root": artifact_root.plan,
     "schema": schema.plan,
-    "tracking_server": tracking_server.plan,
+    "tracking_server": serving.plan,
+    "load_balancer": load_balancer.plan,
     "access": access.plan,
 }
 """The parts in the order of making them. image, backend_store and artifact_root need nothing of

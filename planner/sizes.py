@@ -90,13 +90,23 @@ def shape(request: DeploymentRequest) -> Shape:
     return SHAPES[request.size]
 
 
+def min_instances(request: DeploymentRequest) -> int:
+    """Return the least instances at once; App Engine flexible has no fewer than one."""
+    serving = request.serving
+    if serving.platform == "app_engine":
+        return serving.instances or serving.min_instances or 1
+    return serving.min_instances
+
+
 def max_instances(request: DeploymentRequest) -> int:
     """Return the most instances at once: what was asked for, else what the size gives."""
-    asked = request.serving.max_instances
-    if asked is not None:
-        return asked
+    serving = request.serving
+    if serving.platform == "app_engine" and serving.instances is not None:
+        return serving.instances
+    if serving.max_instances is not None:
+        return serving.max_instances
     # A warm floor above the size's ceiling is a wish for more, not a mistake.
-    return max(shape(request).max_instances, request.serving.min_instances)
+    return max(shape(request).max_instances, min_instances(request))
 
 
 def connections_per_instance(request: DeploymentRequest) -> int:

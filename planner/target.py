@@ -1,13 +1,17 @@
 """Target: one deployment on one platform, and the name of everything it is made of."""
 
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote
 
+from schemas.access import BasicAuth, Iap, IapAccess
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.platform import Platform, RegionOffer
 
 SECRETS = ("db-password", "admin-password", "flask-secret")
 PACKAGE = "tracking-server"
+
+Uploads = Literal["http2", "signed_parts"]
 
 
 class NotOfferedError(ValueError):
@@ -56,9 +60,27 @@ class Target:
         return self.request.placement == "pooled"
 
     @property
-    def basic_auth(self) -> bool:
-        """Whether MLflow itself asks for name and password."""
-        return self.request.access.mode == "basic_auth"
+    def iap(self) -> Iap | None:
+        """Whom Identity-Aware Proxy lets in, alone or before MLflow's login; None without it."""
+        access = self.request.access
+        if isinstance(access, IapAccess):
+            return access
+        return access.iap if isinstance(access, BasicAuth) else None
+
+    @property
+    def uploads(self) -> Uploads:
+        """How artifacts above 32 MiB get in: MLflow's client as it is, or in signed parts.
+
+        Only Cloud Run speaks HTTP/2 to the server, and not with IAP or a proxy in between.
+        """
+        request = self.request
+        if (
+            request.serving.platform == "cloud_run"
+            and request.access.mode != "oauth2_proxy"
+            and self.iap is None
+        ):
+            return "http2"
+        return "signed_parts"
 
     @property
     def service(self) -> str:
@@ -79,6 +101,11 @@ class Target:
     def service_account(self) -> str:
         """The e-mail address the server runs as."""
         return f"{self.account_id}@{self.project}.iam.gserviceaccount.com"
+
+    @property
+    def training_account(self) -> str:
+        """The e-mail address of the account that trainings come as, where there is one."""
+        return f"mlflow-{self.name}-train@{self.project}.iam.gserviceaccount.com"
 
     @property
     def bucket(self) -> str:
@@ -122,7 +149,17 @@ class Target:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Every host name the service answers at, known before it is deployed."""
+        """Every host name the server answers at, known before it is deployed.
+
+        With a load balancer in front it answers at the domain and nowhere else.
+        """
+        if self.request.load_balancer is not None:
+            return (self.request.load_balancer.domain,)
+        return self.own_hosts
+
+    @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """Every host name that the platform gives the server."""
         return tuple(self.service + suffix for suffix in self.offer.host_suffixes)
 
     @property

@@ -28,8 +28,8 @@ class Contradiction:
 
 
 def _too_few_at_most(request: DeploymentRequest) -> bool:
-    most = request.serving.max_instances
-    return most is not None and request.serving.min_instances > most
+    least, most = request.serving.min_instances, request.serving.max_instances
+    return least is not None and most is not None and least > most
 
 
 TABLE = (

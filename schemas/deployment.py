@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas import contradictions
-from schemas.access import Access, IamAccess
+from schemas.access import Access, IamAccess, TrainingAccount
 from schemas.database import Database, PostgreSql
 from schemas.model import (
     Email,
@@ -21,21 +21,25 @@ from schemas.model import (
     Team,
     Version,
 )
+from schemas.network import LoadBalancer, Network
 from schemas.problem import Problem
 from schemas.serving import CloudRun, Serving
 
 Size = Literal["small", "medium", "large"]
 Placement = Literal["pooled", "dedicated"]
+ArtifactLocation = Literal["region", "multi_region"]
 OnFailure = Literal["ROLLBACK", "KEEP"]
 State = Literal["PENDING", "PROVISIONING", "READY", "FAILED", "DELETING", "DELETED"]
 PartState = Literal["PENDING", "RUNNING", "DONE", "FAILED", "REMOVED"]
 Part = Literal[
     "identity",
+    "network",
     "image",
     "backend_store",
     "artifact_root",
     "schema",
     "tracking_server",
+    "load_balancer",
     "access",
     "verify",
 ]
@@ -83,6 +87,12 @@ class DeploymentRequest(Model):
         "The shared instance runs PostgreSQL 18; anything else needs placement dedicated.",
         examples=[{"engine": "postgresql", "version": "18"}, {"engine": "mysql"}],
     )
+    artifact_location: ArtifactLocation = Field(
+        default="region",
+        description="Where artifacts lie. region: beside the server, cheapest. multi_region: spread "
+        "over the continent (US, EU or ASIA), there also when a region is not.",
+        examples=["region"],
+    )
     mlflow_version: Version = Field(
         default="3.17.2",
         description="The MLflow version; it must be one that the platform offers.",
@@ -99,7 +109,26 @@ class DeploymentRequest(Model):
         examples=[
             {"mode": "iam", "members": ["group:risk@example.com"]},
             {"mode": "basic_auth", "admin_username": "admin"},
+            {"mode": "iap", "members": ["domain:example.com"]},
         ],
+    )
+    training_account: TrainingAccount | None = Field(
+        default=None,
+        description="A service account for trainings, let in like a member; "
+        "null: trainings come as one of the members.",
+        examples=[None, {"impersonated_by": ["group:risk@example.com"]}],
+    )
+    network: Network | None = Field(
+        default=None,
+        description="The VPC network that the database is reachable in; null: it has a public "
+        "address that only Google's connectors get through to.",
+        examples=[None, {"name": "default"}],
+    )
+    load_balancer: LoadBalancer | None = Field(
+        default=None,
+        description="A load balancer with a domain, a certificate and ranges of addresses; "
+        "null: the server answers at Google's own address of it.",
+        examples=[None, {"domain": "mlflow.risk.example.com"}],
     )
     on_failure: OnFailure = Field(
         default="ROLLBACK",

@@ -3,6 +3,7 @@
 from pydantic import Field, model_validator
 
 from schemas.model import Email, Model, Region, Version
+from schemas.network import Network
 
 
 class Pool(Model):
@@ -56,6 +57,10 @@ class Accounts(Model):
     verify: Email = Field(
         description="Runs verify: a member of every deployment, for the proof.",
         examples=["berth-verify@acme.iam.gserviceaccount.com"],
+    )
+    stranger: Email = Field(
+        description="Member of nothing: verify proves with it that a valid token is not enough.",
+        examples=["berth-stranger@acme.iam.gserviceaccount.com"],
     )
     workflow: Email = Field(
         description="Runs the workflows: makes and removes the resources.",
@@ -161,6 +166,21 @@ class Platform(Model):
         min_length=1,
         description="What is offered to run, by MLflow version.",
         examples=[{"3.17.2": {"digest": "0a1b2c3d4e5f"}}],
+    )
+    proxy_image: ImageSource = Field(
+        description="What the image of oauth2-proxy is built from.",
+        examples=[{"digest": "0a1b2c3d4e5f"}],
+    )
+    network: Network | None = Field(
+        default=None,
+        description="The VPC network that verify is in, for servers that only insiders find; "
+        "null: verify is outside of every network.",
+        examples=[None, {"name": "default"}],
+    )
+    verify_ranges: tuple[str, ...] = Field(
+        default=(),
+        description="From where verify calls, so that load balancers let it come to the door.",
+        examples=[["203.0.113.7/32"]],
     )
 
     @model_validator(mode="after")

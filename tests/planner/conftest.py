@@ -35,7 +35,7 @@ def platform_of(**changes: Any) -> Platform:
         "topic": "projects/acme-mlflow/topics/berth-events",
         "accounts": {
             role: f"berth-{role}@acme-mlflow.iam.gserviceaccount.com"
-            for role in ("api", "plan", "credentials", "verify", "workflow", "build")
+            for role in ("api", "plan", "credentials", "verify", "stranger", "workflow", "build")
         },
         "functions": {
             name: f"https://berth-{name}-{NUMBER}.europe-west1.run.app"
@@ -55,6 +55,12 @@ def platform_of(**changes: Any) -> Platform:
                 "object": "images/5f4e3d2c1b0a.tar.gz",
                 "generation": "1731400000000001",
             },
+        },
+        "proxy_image": {
+            "digest": "1a2b3c4d5e6f",
+            "bucket": "acme-mlflow-berth-source",
+            "object": "images/1a2b3c4d5e6f.tar.gz",
+            "generation": "1731400000000002",
         },
     }
     return Platform.model_validate({**document, **changes})

@@ -111,6 +111,12 @@ def platforms(draw: st.DrawFn) -> Platform:
             )
             for version in versions
         },
+        proxy_image=ImageSource(
+            digest="0a1b2c3d4e5f",
+            bucket=f"{project}-berth-source",
+            object="images/oauth2-proxy.tar.gz",
+            generation="1731400000000000",
+        ),
     )
 
 

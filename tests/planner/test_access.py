@@ -36,5 +36,5 @@ def test_behind_a_login_nobody_is_bound_on_the_service(platform: Platform) -> No
 
 def test_a_part_that_does_not_exist_is_refused(platform: Platform) -> None:
     """The error names the parts that do."""
-    with pytest.raises(UnknownPartError, match="no part roof; the parts are identity, image"):
+    with pytest.raises(UnknownPartError, match="no part roof; the parts are identity, network"):
         part(platform, "roof")

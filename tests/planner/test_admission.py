@@ -26,6 +26,11 @@ REFUSED = [
     ({"region": "us-central1"}, "/placement", "use placement dedicated, or region europe-west1"),
     ({"region": "us-central1"}, "/region", "contradict each other"),
     (
+        {"region": "australia-southeast1", "artifact_location": "multi_region"},
+        "/artifact_location",
+        "use artifact_location region, or a region in the US, the EU or Asia",
+    ),
+    (
         {"serving": {"platform": "cloud_run", "max_instances": 6}},
         "/serving/max_instances",
         "use at most 5 instances, or a larger size",

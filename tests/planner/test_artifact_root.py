@@ -1,5 +1,8 @@
 """artifact_root: a closed bucket that only the server uses."""
 
+import pytest
+
+from planner.artifact_root import multi_region
 from schemas.platform import Platform
 from tests.planner.compiled import body, grant, part, resource
 
@@ -38,3 +41,18 @@ def test_the_location_stays_as_it_was_made(platform: Platform) -> None:
     assert bucket.update is not None
     assert bucket.update.body is not None
     assert not bucket.update.body.keys() & {"name", "location"}
+
+
+@pytest.mark.parametrize(("region", "location"), [("europe-west1", "EU"), ("us-central1", "US")])
+def test_a_multi_region_is_that_of_the_server_s_continent(
+    platform: Platform, region: str, location: str
+) -> None:
+    """Nothing leaves the continent that the team chose."""
+    asked = {"region": region, "placement": "dedicated", "artifact_location": "multi_region"}
+    assert body(part(platform, "artifact_root", **asked), "bucket")["location"] == location
+
+
+@pytest.mark.parametrize("region", ["europe-west2", "europe-west6", "australia-southeast1"])
+def test_where_no_multi_region_is_none_is_taken(region: str) -> None:
+    """London and Zurich lie in Europe and not in the multi-region EU."""
+    assert multi_region(region) is None

@@ -117,8 +117,8 @@ REFUSED = [
     ),
     ({"access": {"mode": "iam", "admin_username": "x"}}, "/access/admin_username", "mode, members"),
     ({"access": {"mode": "basic_auth", "password": "x"}}, "/access/password", "not a field here"),
-    ({"serving": {"platform": "app_engine"}}, "/serving/platform", "cloud_run"),
-    ({"serving": {}}, "/serving/platform", "required"),
+    ({"serving": {"platform": "gke"}}, "/serving/platform", "cloud_run, app_engine"),
+    ({"serving": {}}, "/serving/platform", "must be one of"),
     (
         {"serving": {"platform": "cloud_run", "min_instances": -1}},
         "/serving/min_instances",
@@ -150,7 +150,12 @@ def test_a_wrong_value_is_refused_at_its_place_with_what_would_work(
 def test_few_allowed_values_are_listed() -> None:
     """A program can offer them."""
     assert refusals(size="huge")["/size"][1] == ("small", "medium", "large")
-    assert refusals(access={"mode": "open"})["/access/mode"][1] == ("iam", "basic_auth")
+    assert refusals(access={"mode": "open"})["/access/mode"][1] == (
+        "iam",
+        "basic_auth",
+        "iap",
+        "oauth2_proxy",
+    )
 
 
 CONTRADICTIONS = [

@@ -1,16 +1,18 @@
-"""tracking_server: the Cloud Run service that people and trainings talk to."""
+"""cloud_run: the tracking server as a Cloud Run service."""
 
 from typing import Any
 
-from planner import container, marks, sizes
+from planner import access, container, marks, sizes
 from planner.observed import Observed
 from planner.target import Target
 from schemas.plan import Check, Operations, PartPlan, Request, Resource
+from schemas.serving import CloudRun
 
 RUN = "https://run.googleapis.com/v2"
 PORT = 8080
-TIMEOUT = "900s"
-"""A big artifact that goes through the server takes longer than the default of 300 s."""
+PORT_NAMES = {"http2": "h2c", "signed_parts": "http1"}
+"""HTTP/2 up to the container lifts the limit of 32 MiB for a request. Probes come over HTTP/1 all
+the same, and the image's server speaks both."""
 
 PROBE_SECONDS = 2
 PROBE_FAILURES = 120
@@ -60,33 +62,31 @@ def _service(target: Target, observed: Observed) -> Resource:
 
 def _body(target: Target, observed: Observed) -> dict[str, Any]:
     size = sizes.shape(target.request)
+    serving = target.request.serving
+    assert isinstance(serving, CloudRun)
     return {
         "description": f"MLflow tracking server of {target.name}",
         "ingress": "INGRESS_TRAFFIC_ALL",
-        # MLflow asks for the password itself; a binding for allUsers would do the same, but
-        # organisations with domain-restricted sharing refuse it.
-        "invokerIamDisabled": target.basic_auth,
+        **access.of(target).service,
         "template": {
             "labels": target.labels,
             "serviceAccount": target.service_account,
             "executionEnvironment": "EXECUTION_ENVIRONMENT_GEN2",
-            "timeout": TIMEOUT,
-            "maxInstanceRequestConcurrency": size.concurrency,
+            "timeout": f"{serving.timeout_seconds}s",
+            "maxInstanceRequestConcurrency": serving.concurrency or size.concurrency,
             "scaling": {
-                "minInstanceCount": target.request.serving.min_instances,
+                "minInstanceCount": serving.min_instances,
                 "maxInstanceCount": sizes.max_instances(target.request),
             },
             "containers": [
                 {
                     **container.container(target, observed),
                     "args": ["serve"],
-                    # HTTP/2 up to the container lifts the limit of 32 MiB for a request. Probes
-                    # come over HTTP/1 all the same, and the image's server speaks both.
-                    "ports": [{"name": "h2c", "containerPort": PORT}],
+                    "ports": [{"name": PORT_NAMES[target.uploads], "containerPort": PORT}],
                     "resources": {
                         "limits": {"cpu": size.cpu, "memory": size.memory},
                         # MLflow idles at 0 to 1 % with its job runner off: pay per request.
-                        "cpuIdle": True,
+                        "cpuIdle": not serving.cpu_always_allocated,
                         "startupCpuBoost": True,
                     },
                     "startupProbe": {

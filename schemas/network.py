@@ -1,0 +1,88 @@
+"""What a deployment has to do with networks: a private database, and a load balancer in front."""
+
+from ipaddress import ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from schemas.access import Domain
+from schemas.model import Model
+
+RESOURCE_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
+MOST_RANGES = 200
+
+
+class Network(Model):
+    """A VPC network of this project, in which the database has its only address."""
+
+    name: str = Field(
+        default="default",
+        pattern=RESOURCE_PATTERN,
+        description="The network's name.",
+        examples=["default"],
+    )
+    subnetwork: str | None = Field(
+        default=None,
+        pattern=RESOURCE_PATTERN,
+        description="The subnetwork in the deployment's region, from which the server reaches "
+        "the database; null: the one that is called like the network.",
+        examples=[None],
+    )
+
+
+def _is_a_range(text: str) -> str:
+    try:
+        network = ip_network(text)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "range",
+            "{text} is no range of addresses: {reason}; write it like 203.0.113.0/24",
+            {"text": text, "reason": str(error)},
+        ) from error
+    if network.prefixlen < 8:  # noqa: PLR2004 - no organisation has more
+        raise PydanticCustomError(
+            "range_too_wide",
+            "{text} is wider than /8; name the networks your people come from, "
+            "or leave allowed_ranges out to let everybody come to the login",
+            {"text": text},
+        )
+    return str(network)
+
+
+def _do_not_overlap(ranges: tuple[str, ...]) -> tuple[str, ...]:
+    networks = [ip_network(one) for one in ranges]
+    for index, one in enumerate(networks):
+        for other in networks[:index]:
+            if one.version == other.version and one.overlaps(other):
+                raise PydanticCustomError(
+                    "ranges_overlap",
+                    "{one} and {other} overlap; name each address once",
+                    {"one": str(other), "other": str(one)},
+                )
+    return ranges
+
+
+class LoadBalancer(Model):
+    """A global load balancer with Cloud Armor and a certificate; nothing else leads in."""
+
+    domain: Domain = Field(
+        description="The name it answers at.", examples=["mlflow.risk.example.com"]
+    )
+    dns_zone: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$",
+        description="The Cloud DNS zone of this project that the records go into; null: Berth "
+        "shows which records to make.",
+        examples=["risk-example-com", None],
+    )
+    allowed_ranges: Annotated[
+        tuple[Annotated[str, AfterValidator(_is_a_range)], ...],
+        Field(max_length=MOST_RANGES),
+        AfterValidator(_do_not_overlap),
+    ] = Field(
+        default=(),
+        description="From where callers may come; none given: from everywhere. "
+        "Whoever comes is still asked who he is.",
+        examples=[["203.0.113.0/24", "198.51.100.7/32"]],
+    )
