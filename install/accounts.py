@@ -157,6 +157,7 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Berth: the way to databases with private addresses",
         (
             "compute.globalAddresses.create",
+            "compute.globalAddresses.createInternal",
             "compute.globalAddresses.get",
             "compute.globalOperations.get",
             "compute.networks.use",
