@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions import passwords
 from localcloud.cloud import Cloud
 from localcloud.oauth2_proxy import options as program
 from localcloud.services import iap, run, secretmanager, storage
@@ -366,56 +365,3 @@ def test_no_value_is_in_any_answer_or_log(berth: Berth) -> None:
     for text in hidden:
         assert text not in answers
         assert text not in log
-
-
-class SlowVault:
-    """Stands for Google's client of Secret Manager: "latest" is an old version for three looks."""
-
-    def __init__(self) -> None:
-        self.looks = 0
-        self.texts = ["old"]
-
-    def projects(self) -> SlowVault:
-        """Give the same thing at each turn of the path."""
-        return self
-
-    secrets = versions = projects
-
-    def access(self, name: str) -> Answered:
-        """Show what "latest" is at this look."""
-        assert name == "projects/p/secrets/s/versions/latest"
-        self.looks += 1
-        shown = 1 if self.looks <= 3 else len(self.texts)
-        data = base64.b64encode(self.texts[shown - 1].encode()).decode()
-        return Answered(
-            {"name": f"projects/1/secrets/s/versions/{shown}", "payload": {"data": data}}
-        )
-
-    def addVersion(self, parent: str, body: dict[str, Any]) -> Answered:  # noqa: N802 - Google's
-        """Keep another version."""
-        assert parent == "projects/p/secrets/s"
-        self.texts.append(base64.b64decode(body["payload"]["data"]).decode())
-        return Answered({"name": f"projects/1/secrets/s/versions/{len(self.texts)}"})
-
-
-class Answered:
-    """A call that only has to be executed."""
-
-    def __init__(self, answer: dict[str, Any]) -> None:
-        self.answer = answer
-
-    def execute(self, *, num_retries: int = 0) -> dict[str, Any]:
-        """Return the answer."""
-        assert num_retries >= 0
-        return self.answer
-
-
-def test_a_new_version_is_the_newest_before_anybody_deploys_it() -> None:
-    """Google shows it as "latest" some moments later; the plan pins what "latest" says."""
-    vault = SlowVault()
-
-    name = passwords.replaced(vault, "projects/p/secrets/s", "new")
-
-    assert name == "projects/1/secrets/s/versions/2"
-    assert passwords.newest(vault, "projects/p/secrets/s") == (name, "new")
-    assert vault.looks > 3
