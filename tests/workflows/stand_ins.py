@@ -15,6 +15,7 @@ from urllib.parse import quote
 import google_crc32c
 
 from localcloud.cloud import Cloud
+from planner.access import iap
 from planner.plan import plan_part
 from planner.remedies import diagnosis
 from planner.target import Target
@@ -80,6 +81,8 @@ class Functions:
 
     def _credentials(self, call: dict[str, Any]) -> Any:
         target = Target(self._spec(call), self._platform("credentials"))
+        if call["credential"] == "iap_settings":
+            return self._sign_in(target)
         purpose = call["credential"].replace("_", "-").replace("db-user", "db-password")
         secret = f"projects/{target.project}/secrets/{target.secret(purpose)}"
         version = self._version(secret)
@@ -93,6 +96,29 @@ class Functions:
                 {"name": target.database_user, "password": PASSWORD},
             )
         return {"secretVersion": version}
+
+    def _sign_in(self, target: Target) -> Any:
+        settings: dict[str, Any] = {}
+        assert target.iap is not None
+        client = target.iap.oauth_client
+        if client is not None:
+            settings["oauthSettings"] = {
+                "clientId": self._brought(target, client.id_secret),
+                "clientSecret": self._brought(target, client.secret_secret),
+            }
+        domains = iap.allowed_domains(target)
+        if domains:
+            settings["allowedDomainsSettings"] = {"enable": True, "domains": list(domains)}
+        url = iap.settings_url(target)
+        self._send("credentials", "GET", url)
+        body = {"accessSettings": settings}
+        self._send("credentials", "PATCH", f"{url}?updateMask=accessSettings", body)
+        return {"name": iap.resource(target)}
+
+    def _brought(self, target: Target, name: str) -> str:
+        secret = f"https://secretmanager.googleapis.com/v1/projects/{target.project}/secrets/{name}"
+        found = self._send("credentials", "GET", f"{secret}/versions/latest:access")
+        return base64.b64decode(found["payload"]["data"]).decode()
 
     def _version(self, secret: str) -> str:
         base = f"https://secretmanager.googleapis.com/v1/{secret}"

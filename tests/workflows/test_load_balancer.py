@@ -17,7 +17,9 @@ def rights(berth: Berth) -> None:
     for api in ("compute", "certificatemanager", "dns"):
         berth.cloud.enable(f"{api}.googleapis.com")
     for role in ("compute.admin", "certificatemanager.owner", "dns.admin"):
-        berth.cloud.grant("serviceAccount:berth-workflow@berth-local.iam.gserviceaccount.com", f"roles/{role}")
+        berth.cloud.grant(
+            "serviceAccount:berth-workflow@berth-local.iam.gserviceaccount.com", f"roles/{role}"
+        )
 
 
 def test_the_whole_way_with_a_zone_of_the_project(berth: Berth) -> None:
@@ -38,7 +40,11 @@ def test_the_whole_way_with_a_zone_of_the_project(berth: Berth) -> None:
     assert made.status["url"] == f"https://{DOMAIN}"
     assert made.status["urls"] == [f"https://{DOMAIN}"]
     assert records(berth)[f"{DOMAIN}. A"] == [made.status["observed"]["address"]]
-    assert [body["observed"].get("certificate") for name, body in berth.functions.calls if name == "verify"] == ["PROVISIONING", "ACTIVE"]
+    assert [
+        body["observed"].get("certificate")
+        for name, body in berth.functions.calls
+        if name == "verify"
+    ] == ["PROVISIONING", "ACTIVE"]
     removed = berth.tear_down()
     assert removed.state == "DELETED", removed.error
     assert berth.resources() == before
