@@ -55,9 +55,10 @@ bench: setup  ## after make demo: a second run beside a bare MLflow, as a ratio
 format: setup  ## let the formatter decide
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
 
-schemas: setup  ## write schemas/json/, docs/problems.md and docs/combinations.md from the code
+schemas: setup  ## write schemas/json/, docs/problems.md, docs/permissions.md and docs/combinations.md from the code
 	@$(PY) -m schemas
 	@$(PY) -m tests.repository.problems_page
+	@$(PY) -m tests.repository.permissions_page
 	@$(PY) -m tests.repository.combinations_page
 
 conformance: setup  ## run a folder of workflow cases: make conformance CASES=dir

@@ -14,6 +14,11 @@ import pytest
 
 from install.accounts import CUSTOM_ROLES, Right, rights
 from install.names import Names
+from planner.plan import plan
+from schemas.deployment import DeploymentRequest
+from schemas.plan import Grant
+from tests.planner.conftest import platform_of
+from tests.planner.drawn import observed, spec_of
 from tests.workflows.berth import LIMIT, Berth, Outcome
 from tests.workflows.lives import LIVES, begin, bring, change
 
@@ -57,6 +62,15 @@ OF_INSTALLING = {"berth-uploads", "berth-functions"}
 
 OF_A_RACE = "berthSuccession"
 """Needed only where two executions meet."""
+
+OF_A_REAL_SERVER = {
+    "server_may_connect",
+    "server_may_use_bucket",
+    "server_may_sign_as_itself",
+    "server_may_log",
+}
+"""What a server lacks only when it works, and here none does: tests/end_to_end takes these away, but
+for the last: what App Engine's machines print is not kept without it, and nothing else is missing."""
 
 NOT_SEEN = {
     "dns.changes.create": "Google asks for it with every record; the local cloud for the record only",
@@ -114,6 +128,17 @@ def take_away(berth: Berth, right: Right) -> None:
 def words(outcome: Outcome) -> str:
     """Return everything that was said about a failure."""
     return json.dumps([outcome.error, outcome.status.get("problem")])
+
+
+def granted(life: str) -> Iterator[Grant]:
+    """Yield what a deployment grants to the account that its server runs as."""
+    platform = platform_of()
+    wish = {"name": "demo", "team": "risk", **LIVES[life]}
+    spec = spec_of(DeploymentRequest.model_validate(wish))
+    for part in plan(spec, platform, observed(platform)).parts:
+        for step in part.steps:
+            if isinstance(step, Grant) and step.member.startswith("serviceAccount:mlflow-demo@"):
+                yield step
 
 
 def short(right: Right) -> str:
@@ -204,6 +229,25 @@ def test_every_permission_of_our_own_roles_is_asked_for(equipped: Berth) -> None
         if permission not in used
     }
     assert idle == set(NOT_SEEN)
+
+
+OF_THE_SERVER = [
+    (life, step.name) for life in ("login", "proxy", "engine") for step in granted(life)
+]
+
+
+@pytest.mark.parametrize(("life", "step"), OF_THE_SERVER, ids=str)
+def test_without_a_grant_of_its_own_no_server_starts(equipped: Berth, life: str, step: str) -> None:
+    """The deployment fails and names what the server's account lacks."""
+    equipped.functions.without = step
+
+    outcome = begin(equipped, life)
+
+    if step in OF_A_REAL_SERVER:
+        assert outcome.state == "READY"
+    else:
+        assert outcome.status.get("state") != "READY"
+        assert "ermission denied on secret" in words(outcome) or "pulling" in words(outcome)
 
 
 def test_the_custom_roles_are_all_bound() -> None:
