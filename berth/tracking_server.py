@@ -1,0 +1,96 @@
+"""A tracking server as its visitor sees it: which token it wants, and what it says to one."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from berth.access import IAP_HEADER, AccessMode, access_mode
+from berth.errors import BerthError
+from berth.identity import ServiceAccount, service_account
+from berth.renewal import RenewedToken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
+_LONGEST_QUOTE = 200
+
+
+class TrackingServer:
+    """Gives the tokens for one origin, all for the same account and by the same access mode."""
+
+    def __init__(self, origin: str, *, clock: Callable[[], float]) -> None:
+        """Ask nobody yet; everything is found out when the first token is needed."""
+        self.origin = origin
+        self._clock = clock
+        self._token = RenewedToken(self._make, clock=clock)
+
+    def token(self) -> str:
+        """Return a token that this server takes; BerthError if there is none."""
+        return self._token.text()
+
+    def heed(self, answer: requests.Response, **_: object) -> None:
+        """Raise BerthError for an answer of whoever guards the door; MLflow's own pass.
+
+        MLflow would follow a redirect to the sign-in page and complain that it is no JSON.
+        """
+        status = answer.status_code
+        if answer.is_redirect and not self._signs_in(answer):
+            return
+        if not answer.is_redirect and (
+            status not in {_UNAUTHORIZED, _FORBIDDEN} or _mlflows(answer)
+        ):
+            return
+        said = f"{self.origin} refuses {self._account.email} ({status}): {_words(answer)}"
+        if status == _FORBIDDEN:
+            raise BerthError(
+                f"{said} Ask whoever looks after the deployment to name"
+                f" serviceAccount:{self._account.email} among its members; a change takes minutes."
+            )
+        raise BerthError(
+            f"{said} Is MLFLOW_TRACKING_URI the URL that the deployment tells, and its access mode"
+            f" {self._mode.name}?"
+        )
+
+    def _signs_in(self, answer: requests.Response) -> bool:
+        where = urlsplit(answer.headers["location"])
+        return (
+            IAP_HEADER in answer.headers
+            or where.hostname == "accounts.google.com"
+            or where.path.startswith("/oauth2/")
+        )
+
+    def _make(self) -> str:
+        token = self._mode.token(self._account, self.origin, self._clock())
+        self._mode.prepare_uploads()
+        return token
+
+    @cached_property
+    def _mode(self) -> AccessMode:
+        return access_mode(self.origin)
+
+    @cached_property
+    def _account(self) -> ServiceAccount:
+        return service_account()
+
+
+def _mlflows(answer: requests.Response) -> bool:
+    """Tell whether MLflow itself answers: its refusals have a code of its own."""
+    try:
+        return "error_code" in answer.json()
+    except (ValueError, TypeError):
+        return False
+
+
+def _words(answer: requests.Response) -> str:
+    """Give what an answer says, without its tags."""
+    if answer.is_redirect:
+        return "it shows its sign-in page, so it does not take the token."
+    text = re.sub(r"(?s)<(head|style|script)\b.*?</\1>|<[^>]*>", " ", answer.text)
+    quoted = " ".join(text.split())[:_LONGEST_QUOTE]
+    return f'it says "{quoted}".'
