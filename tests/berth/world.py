@@ -1,0 +1,107 @@
+"""A tracking server behind each of the doors of the local cloud, and a training that uses it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlflow import MlflowClient
+
+from berth.mlflow_auth import BerthAuthProvider
+from localcloud.cloud import Cloud
+from localcloud.services import iam, iamcredentials, iap, run, secretmanager, serviceusage
+from localcloud.services import logging as cloudlogging
+from tests.berth.mini_tracking import PARTS, MiniTracking
+from tests.localcloud.iap.guarded import AGENT, HOST, admit
+from tests.localcloud.run.echo import ACCOUNT, PARENT, Caller, add_account, build, service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from localcloud.clock import Clock, VirtualClock
+
+URL = f"https://{HOST}"
+TRAINER = "trainer@berth-local.iam.gserviceaccount.com"
+STRANGER = "stranger@berth-local.iam.gserviceaccount.com"
+ANA = "ana@example.com"
+PROVIDER = "berth-virtual"
+_SERVICE = f"//run.googleapis.com/{PARENT}/services/hello"
+_CREATOR = "roles/iam.serviceAccountTokenCreator"
+
+
+class VirtualProvider(BerthAuthProvider):
+    """The plugin on the test's clock, by another name than the one that is installed."""
+
+    def get_name(self) -> str:
+        """Return what MLFLOW_TRACKING_AUTH says in these tests."""
+        return PROVIDER
+
+
+def open_cloud(folder: Path, clock: Clock) -> Cloud:
+    """Open a cloud on paper with the APIs these tests need, and three accounts."""
+    modules = (cloudlogging, iam, iamcredentials, iap, run, secretmanager, serviceusage)
+    apis = [module.SERVICE for module in modules]
+    apis += [iap.SERVICE_V1BETA1, serviceusage.SERVICE_V1BETA1]
+    cloud = Cloud(folder / "state", clock=clock, only=apis, machines="paper")
+    cloud.enable("run.googleapis.com", "iap.googleapis.com", "iamcredentials.googleapis.com")
+    for email in (ACCOUNT, TRAINER, STRANGER):
+        add_account(cloud, email)
+    build(cloud, folder)
+    return cloud
+
+
+def trust(cloud: Cloud, member: str, account: str = TRAINER) -> None:
+    """Let somebody make tokens of an account."""
+    full = f"//iam.googleapis.com/projects/berth-local/serviceAccounts/{account}"
+    cloud.grant(member, _CREATOR, on=full)
+
+
+def _put_up(cloud: Cloud, **more: object) -> None:
+    answer = Caller(cloud)("POST", f"{PARENT}/services?serviceId=hello", {**service(), **more})
+    assert answer.status == 200, answer.text
+
+
+def behind_iam(cloud: Cloud, clock: VirtualClock) -> None:
+    """Put the service behind Cloud Run's own check; the trainer is a member."""
+    _put_up(cloud)
+    clock.run_until_idle()
+    cloud.grant(f"serviceAccount:{TRAINER}", "roles/run.invoker", on=_SERVICE)
+
+
+def behind_iap(cloud: Cloud, clock: VirtualClock) -> None:
+    """Put the service behind IAP with Google's own client; the trainer is a member."""
+    _put_up(cloud, iapEnabled=True)
+    clock.run_until_idle()
+    owner = Caller(cloud)
+    owner(
+        "POST",
+        "https://serviceusage.googleapis.com/v1beta1/projects/123456789012/services/"
+        "iap.googleapis.com:generateServiceIdentity",
+    )
+    clock.run_until_idle()
+    cloud.grant(f"serviceAccount:{AGENT}", "roles/run.invoker", on=_SERVICE)
+    assert admit(owner, f"serviceAccount:{TRAINER}").status == 200
+
+
+@dataclass
+class World:
+    """What a test has: the cloud, its clock, the server behind the door, MLflow's client."""
+
+    cloud: Cloud
+    clock: VirtualClock
+    server: MiniTracking
+    become: Callable[[str], None]
+    """Be on a machine whose metadata server speaks for this account; empty: on none of Google's."""
+
+    def client(self, url: str = URL) -> MlflowClient:
+        """Return MLflow's client, as a program that begins now would have it."""
+        os.environ["MLFLOW_TRACKING_URI"] = url
+        return MlflowClient()
+
+    def stand(self, door: Callable[[Cloud, VirtualClock], None]) -> None:
+        """Put the tracking server behind a door, and the bucket beside it."""
+        door(self.cloud, self.clock)
+        self.cloud.ingress.mount(HOST, self.server)
+        self.cloud.ingress.mount(PARTS.removeprefix("https://"), self.server.take_part)
