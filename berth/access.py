@@ -13,7 +13,7 @@ from urllib3.util import Retry
 from berth.errors import BerthError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from berth.identity import ServiceAccount
 
@@ -49,12 +49,23 @@ class AccessMode:
     """Gives a token of an account for an origin, at a time."""
     signed_parts: bool
     """Whether large artifacts go to the bucket in parts with signed URLs, or through HTTP/2."""
+    second_header: str = "Authorization"
+    """The header for the token where the user has given MLflow a name and a password, too."""
+
+    def header(self, headers: Mapping[str, str]) -> str:
+        """Return the header that the token goes into, given what MLflow has put there itself."""
+        return self.second_header if has_password(headers) else "Authorization"
 
     def prepare_uploads(self) -> None:
         """Tell MLflow's client how to bring large artifacts; what the user has set stays."""
         if self.signed_parts:
             for name, value in UPLOADS.items():
                 os.environ.setdefault(name, value)
+
+
+def has_password(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request carries a name and a password for MLflow's own login."""
+    return headers.get("Authorization", "").startswith("Basic ")
 
 
 def _id_token(account: ServiceAccount, origin: str, _: float) -> str:
@@ -69,7 +80,8 @@ ACCESS_MODES = {
     mode.name: mode
     for mode in (
         AccessMode("iam", _id_token, signed_parts=False),
-        AccessMode("iap", _signed_jwt, signed_parts=True),
+        # IAP leaves Authorization to the application then (iap/docs/authentication-howto)
+        AccessMode("iap", _signed_jwt, signed_parts=True, second_header="Proxy-Authorization"),
         AccessMode("oauth2_proxy", _id_token, signed_parts=True),
     )
 }

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from berth.access import IAP_HEADER, AccessMode, access_mode
+from berth.access import IAP_HEADER, AccessMode, access_mode, has_password
 from berth.errors import BerthError
 from berth.identity import ServiceAccount, service_account
 from berth.renewal import RenewedToken
@@ -30,9 +30,11 @@ class TrackingServer:
         self._clock = clock
         self._token = RenewedToken(self._make, clock=clock)
 
-    def token(self) -> str:
-        """Return a token that this server takes; BerthError if there is none."""
-        return self._token.text()
+    def admit(self, request: requests.PreparedRequest) -> None:
+        """Give a request a token that this server takes; BerthError if there is none."""
+        token = self._token.text()
+        request.headers[self._mode.header(request.headers)] = f"Bearer {token}"
+        request.register_hook("response", self.heed)  # type: ignore[no-untyped-call]  # stubs
 
     def heed(self, answer: requests.Response, **_: object) -> None:
         """Raise BerthError for an answer of whoever guards the door; MLflow's own pass.
@@ -40,11 +42,8 @@ class TrackingServer:
         MLflow would follow a redirect to the sign-in page and complain that it is no JSON.
         """
         status = answer.status_code
-        if answer.is_redirect and not self._signs_in(answer):
-            return
-        if not answer.is_redirect and (
-            status not in {_UNAUTHORIZED, _FORBIDDEN} or _mlflows(answer)
-        ):
+        refused = status in {_UNAUTHORIZED, _FORBIDDEN} and not _mlflows(answer)
+        if not refused and not _signs_in(answer):
             return
         said = f"{self.origin} refuses {self._account.email} ({status}): {_words(answer)}"
         if status == _FORBIDDEN:
@@ -55,14 +54,6 @@ class TrackingServer:
         raise BerthError(
             f"{said} Is MLFLOW_TRACKING_URI the URL that the deployment tells, and its access mode"
             f" {self._mode.name}?"
-        )
-
-    def _signs_in(self, answer: requests.Response) -> bool:
-        where = urlsplit(answer.headers["location"])
-        return (
-            IAP_HEADER in answer.headers
-            or where.hostname == "accounts.google.com"
-            or where.path.startswith("/oauth2/")
         )
 
     def _make(self) -> str:
@@ -79,8 +70,21 @@ class TrackingServer:
         return service_account()
 
 
+def _signs_in(answer: requests.Response) -> bool:
+    """Tell whether an answer leads to a sign-in page."""
+    if not answer.is_redirect:
+        return False
+    where = urlsplit(answer.headers["location"])
+    guarded = IAP_HEADER in answer.headers or where.hostname == "accounts.google.com"
+    return guarded or where.path.startswith("/oauth2/")
+
+
 def _mlflows(answer: requests.Response) -> bool:
-    """Tell whether MLflow itself answers: its refusals have a code of its own."""
+    """Tell whether MLflow itself refuses: with a code of its own, or what its own login says."""
+    if IAP_HEADER in answer.headers:
+        return False
+    if has_password(answer.request.headers):
+        return True
     try:
         return "error_code" in answer.json()
     except (ValueError, TypeError):

@@ -40,9 +40,7 @@ class MiniTracking:
         self.tokens: list[str] = []
         self._lock = threading.Lock()
 
-    def __call__(
-        self, environ: dict[str, Any], start: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         path, token = environ["PATH_INFO"], environ.get("HTTP_AUTHORIZATION", "")
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

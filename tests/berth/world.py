@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from berth.mlflow_auth import BerthAuthProvider
 from localcloud.cloud import Cloud
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcloud.clock import Clock, VirtualClock
+
+    Door = Callable[[Cloud, VirtualClock], None]
 
 URL = f"https://{HOST}"
 TRAINER = "trainer@berth-local.iam.gserviceaccount.com"
@@ -96,11 +100,18 @@ class World:
     """Be on a machine whose metadata server speaks for this account; empty: on none of Google's."""
 
     def client(self, url: str = URL) -> MlflowClient:
-        """Return MLflow's client, as a program that begins now would have it."""
+        """Return MLflow's client, as a program has it that was told this URL."""
         os.environ["MLFLOW_TRACKING_URI"] = url
         return MlflowClient()
 
-    def stand(self, door: Callable[[Cloud, VirtualClock], None]) -> None:
+    def refusal(self, url: str = URL) -> str:
+        """Return why MLflow's client cannot begin a run; the server has heard nothing of it."""
+        with pytest.raises(MlflowException) as caught:
+            self.client(url).create_run("0")
+        assert self.server.tokens == []
+        return str(caught.value)
+
+    def stand(self, door: Door) -> None:
         """Put the tracking server behind a door, and the bucket beside it."""
         door(self.cloud, self.clock)
         self.cloud.ingress.mount(HOST, self.server)
