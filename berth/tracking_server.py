@@ -45,15 +45,17 @@ class TrackingServer:
         refused = status in {_UNAUTHORIZED, _FORBIDDEN} and not _mlflows(answer)
         if not refused and not _signs_in(answer):
             return
-        said = f"{self.origin} refuses {self._account.email} ({status}): {_words(answer)}"
-        if status == _FORBIDDEN:
-            raise BerthError(
-                f"{said} Ask whoever looks after the deployment to name"
-                f" serviceAccount:{self._account.email} among its members; a change takes minutes."
-            )
+        words = _words(answer)
+        answer.close()  # the body of a redirect has not been read
+        member = f"serviceAccount:{self._account.email}"
+        asked = [
+            f"Is {member} among the deployment's members (a change takes minutes)?",
+            "Is MLFLOW_TRACKING_URI the URL that the deployment tells, and its access mode"
+            f" {self._mode.name}?",
+        ]
         raise BerthError(
-            f"{said} Is MLFLOW_TRACKING_URI the URL that the deployment tells, and its access mode"
-            f" {self._mode.name}?"
+            f"{self.origin} refuses {self._account.email} ({status}): {words} "
+            + " ".join(asked[status != _FORBIDDEN :])
         )
 
     def _make(self) -> str:

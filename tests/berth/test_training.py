@@ -191,7 +191,7 @@ def test_one_who_is_no_member_hears_whom_to_ask(world: World) -> None:
 
     assert f"refuses {STRANGER} (403)" in why
     assert "does not have permission to get URL" in why
-    assert f"name serviceAccount:{STRANGER} among its members" in why
+    assert f"Is serviceAccount:{STRANGER} among the deployment's members" in why
 
 
 def test_one_whom_iap_does_not_know_hears_whom_to_ask(world: World) -> None:

@@ -44,16 +44,27 @@ class VirtualProvider(BerthAuthProvider):
 
 
 def open_cloud(folder: Path, clock: Clock) -> Cloud:
-    """Open a cloud on paper with the APIs these tests need, and three accounts."""
+    """Open a cloud on paper with the APIs these tests need."""
     modules = (cloudlogging, iam, iamcredentials, iap, run, secretmanager, serviceusage)
     apis = [module.SERVICE for module in modules]
     apis += [iap.SERVICE_V1BETA1, serviceusage.SERVICE_V1BETA1]
-    cloud = Cloud(folder / "state", clock=clock, only=apis, machines="paper")
+    return Cloud(folder / "state", clock=clock, only=apis, machines="paper")
+
+
+def found(folder: Path, clock: Clock) -> None:
+    """Make a project with three accounts and an image, and all the keys it takes."""
+    cloud = open_cloud(folder, clock)
     cloud.enable("run.googleapis.com", "iap.googleapis.com", "iamcredentials.googleapis.com")
     for email in (ACCOUNT, TRAINER, STRANGER):
         add_account(cloud, email)
+        cloud.tokens.accounts.sign_jwt(email, {})
     build(cloud, folder)
-    return cloud
+    cloud.tokens.id_token(TRAINER, URL)
+    with cloud.serve() as serving:
+        assert serving.bundle.exists()
+        for host in (HOST, "iamcredentials.googleapis.com"):
+            serving.authority.context(host)
+    cloud.close()
 
 
 def trust(cloud: Cloud, member: str, account: str = TRAINER) -> None:
