@@ -47,15 +47,14 @@ class TrackingServer:
             return
         words = _words(answer)
         answer.close()  # the body of a redirect has not been read
-        member = f"serviceAccount:{self._account.email}"
-        asked = [
-            f"Is {member} among the deployment's members (a change takes minutes)?",
-            "Is MLFLOW_TRACKING_URI the URL that the deployment tells, and its access mode"
-            f" {self._mode.name}?",
-        ]
+        email = self._account.email
+        member = (
+            f" Is serviceAccount:{email} among the deployment's members (a change takes minutes)?"
+        )
         raise BerthError(
-            f"{self.origin} refuses {self._account.email} ({status}): {words} "
-            + " ".join(asked[status != _FORBIDDEN :])
+            f"{self.origin} refuses {email} ({status}): {words}"
+            f"{member if status == _FORBIDDEN else ''} Is MLFLOW_TRACKING_URI the URL that the"
+            f" deployment tells, and its access mode {self._mode.name}?"
         )
 
     def _make(self) -> str:

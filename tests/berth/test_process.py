@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 MIB = 2**20
 LIFETIME = 3
-SECONDS = 7
+SECONDS = 5
 PROGRAM = """
 import os, sys, time
 import mlflow
