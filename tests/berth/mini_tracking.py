@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,7 +46,7 @@ class MiniTracking:
         with self._lock:
             if token not in self.tokens:
                 self.tokens.append(token)
-            status, answer = self._answer(environ["REQUEST_METHOD"], path, environ, body)
+            status, answer = self._answer(environ["REQUEST_METHOD"], path, body)
         start(status, [("content-type", "application/json")])
         return [json.dumps(answer).encode()]
 
@@ -59,9 +58,7 @@ class MiniTracking:
         start("200 OK", [("etag", f'"{len(self.parts)}"')])
         return [b""]
 
-    def _answer(
-        self, method: str, path: str, environ: dict[str, Any], body: bytes
-    ) -> tuple[str, dict[str, Any]]:
+    def _answer(self, method: str, path: str, body: bytes) -> tuple[str, dict[str, Any]]:
         if path in {f"{_API}/runs/create", f"{_API}/runs/get", f"{_API}/runs/update"}:
             return "200 OK", {"run": {"info": _INFO, "data": {}}, "run_info": _INFO}
         if path == f"{_API}/runs/log-metric":
@@ -78,5 +75,4 @@ class MiniTracking:
         if path.startswith(f"{_API}-artifacts/mpu/complete/"):
             self.artifacts[json.loads(body)["path"].rpartition("/")[2]] = sum(self.parts)
             return "200 OK", {}
-        wanted = parse_qs(environ["QUERY_STRING"]).get("status", ["404"])[0]
-        return f"{wanted} Said", {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": path}
+        return "404 Not Found", {"error_code": "ENDPOINT_NOT_FOUND", "message": path}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
-import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
@@ -109,7 +109,7 @@ def test_a_server_that_proves_nothing_gets_none(
 def test_a_certificate_of_nobody_ends_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first question is asked with the certificates that MLflow is told to trust."""
     world.stand(behind_iam)
-    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", requests.certs.where())
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", certifi.where())
     monkeypatch.setenv("BERTH_ACCESS", "")
 
     assert "could not be asked" in world.refusal()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from berth.identity import IMPERSONATE
 from tests.berth.world import ANA, STRANGER, TRAINER, behind_iam, behind_iap, trust
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.berth.world import Door, World
@@ -241,3 +242,33 @@ def test_the_wrong_access_mode_is_pointed_out_the_other_way(
 
     assert f"refuses {TRAINER} (401)" in why
     assert "its access mode iap?" in why
+
+
+@pytest.mark.parametrize(
+    ("guarded", "said"),
+    [
+        ([], b'{"error_code": "PERMISSION_DENIED", "message": "not yours"}'),
+        ([("x-goog-iap-generated-response", "true")], b"You are not authenticated: not yours"),
+    ],
+)
+def test_what_mlflow_refuses_itself_is_its_own_affair(
+    world: World, monkeypatch: pytest.MonkeyPatch, guarded: list[tuple[str, str]], said: bytes
+) -> None:
+    """Behind the door MLflow has errors of its own, and a login of its own behind IAP."""
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        asked = environ["PATH_INFO"] == "/oauth2/auth"
+        start("403 Forbidden", guarded if asked else [("content-type", "application/json")])
+        return [b"no" if asked else said]
+
+    host = "inner-123456789012.europe-west1.run.app"
+    world.cloud.ingress.mount(host, answer)
+    trust(world.cloud, f"serviceAccount:{TRAINER}")
+    if guarded:
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ana")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
+
+    why = world.refusal(f"https://{host}")
+
+    assert "not yours" in why
+    assert "refuses" not in why
