@@ -13,7 +13,20 @@ from install.names import Names
 from install.rows import Upload
 
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
-FILES = ("Dockerfile", "entrypoint.py", "server.py", "json_log.py", "log.json")
+FILES = (
+    "Dockerfile",
+    "entrypoint.py",
+    "stored_secrets.py",
+    "server.py",
+    "json_log.py",
+    "log.json",
+    "artifacts/pyproject.toml",
+    "artifacts/berth_artifacts/__init__.py",
+    "artifacts/berth_artifacts/google_api.py",
+    "artifacts/berth_artifacts/multipart.py",
+    "artifacts/berth_artifacts/repository.py",
+    "artifacts/berth_artifacts/signing.py",
+)
 
 
 @dataclass(frozen=True)
