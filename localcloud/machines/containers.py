@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud import box
-from localcloud.machines import container_images, log_lines, secret_values, volumes
+from localcloud.machines import (
+    container_images,
+    log_lines,
+    private_networks,
+    secret_values,
+    volumes,
+)
 from localcloud.machines.container_ports import free_port
 from localcloud.machines.memory import MemoryWatch
 from localcloud.machines.probes import Probe, listens_on_loopback_only
@@ -229,8 +235,11 @@ class BoxContainers:
             made = volumes.make(self._cloud, workload, folder)
             specs = workload.template["containers"]
             serves = _serving(specs) if serving else None
+            network, warning = private_networks.inside(self._cloud, workload)
+            identity = self._cloud.environment(workload.account, network=network)
             containers = [
-                self._container(workload, spec, made, name, serves=spec is serves) for spec in specs
+                self._container(workload, spec, made, name, identity, serves=spec is serves)
+                for spec in specs
             ]
         except secret_values.SecretError as error:
             container_images.discard(folder)
@@ -244,19 +253,25 @@ class BoxContainers:
             for key in gone:
                 del self._instances[key]
             self._instances[f"{workload.name}#{name}"] = instance
-        for warning in made.warnings:
-            self._heard(workload, name)("stderr", warning)
+        for said in [*made.warnings, *([warning] if warning else [])]:
+            self._heard(workload, name)("stderr", said)
         return instance
 
     def _container(
-        self, workload: Workload, spec: Mapping[str, Any], made: Volumes, name: str, *, serves: bool
+        self,
+        workload: Workload,
+        spec: Mapping[str, Any],
+        made: Volumes,
+        name: str,
+        identity: Mapping[str, str],
+        *,
+        serves: bool,
     ) -> Container:
         files = container_images.find(self._cloud, spec["image"])
         if files is None:
             raise ContainerError(f"Image '{spec['image']}' not found.", reason="CONTAINER_MISSING")
         wanted = _container_port(spec)
         ports = {wanted: free_port()} if serves else {}
-        identity = self._cloud.environment(workload.account)
         env = self._env(workload, spec, files, identity)
         if serves:
             env["PORT"] = str(ports[wanted])

@@ -115,6 +115,7 @@ def complete_task(template: Resource, default_account: str) -> Resource:
 def _complete(template: Resource, default_account: str, where: str) -> Resource:
     check_marks(template, where)
     refuse_unmet(template, _UNMET, where)
+    check_vpc_access(template.get("vpcAccess", {}), f"{where}.vpc_access")
     made = dict(template)
     made["serviceAccount"] = made.get("serviceAccount") or default_account
     containers = [dict(item) for item in made.get("containers", [])]
@@ -132,6 +133,18 @@ def _complete(template: Resource, default_account: str, where: str) -> Resource:
         _fill_resources(item)
     _check_order(containers, where)
     return made
+
+
+def check_vpc_access(access: Resource, at: str) -> None:
+    """Refuse VPC access that contradicts itself."""
+    interfaces = access.get("networkInterfaces", [])
+    if access.get("connector") and interfaces:
+        raise invalid(f"{at}: connector and network_interfaces exclude each other")
+    if len(interfaces) > 1:
+        raise invalid(f"{at}.network_interfaces: only a single one is supported")
+    for one in interfaces:
+        if not (one.get("network") or one.get("subnetwork")):
+            raise invalid(f"{at}.network_interfaces[0]: needs a network or a subnetwork")
 
 
 def _check_volumes(volumes: list[Resource], where: str) -> None:
