@@ -19,6 +19,14 @@ from websockets.sync.client import connect
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services.logging import entries
 from tests.localcloud import network_clients
+from tests.localcloud.appengine.application import (
+    APP,
+    DEFAULT,
+    HOST,
+    application,
+    settled,
+    version,
+)
 from tests.localcloud.patience import eventually
 from tests.localcloud.run.echo import (
     ACCOUNT,
@@ -97,11 +105,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, environments: Path) -> Itera
     """A project with an internal service, and a program that asks it."""
     folder: Path = tmp_path_factory.mktemp("networks")
     made = Cloud(folder / "state")
-    made.enable(*(f"{api}.googleapis.com" for api in ("compute", "run", "cloudfunctions")))
+    apis = ("appengine", "appengineflex", "cloudfunctions", "compute", "run")
+    made.enable(*(f"{api}.googleapis.com" for api in apis))
     for email in (ACCOUNT, BUILDER):
         add_account(made, email)
     for role in BUILDER_ROLES:
         made.grant(f"serviceAccount:{BUILDER}", role)
+    made.grant(f"serviceAccount:{ACCOUNT}", "roles/artifactregistry.reader")
     (made.state / "functions").mkdir()
     (made.state / "functions" / "environments").symlink_to(environments)
     build(made, folder)
@@ -354,7 +364,9 @@ class TestFunctions:
         """What was asked for is shown, and is the service's; then it gets through."""
         owner = Caller(cloud)
         source = uploaded(owner, {"main.py": MAIN, "requirements.txt": REQUIREMENTS})
-        access = {"directVpcNetworkInterface": [{"network": "default", "subnetwork": "default"}]}
+        access: dict[str, Any] = {
+            "directVpcNetworkInterface": [{"network": "default", "subnetwork": "default"}]
+        }
         made = deployed(owner, "asks", function(source, **access))["response"]
         assert made["serviceConfig"]["directVpcEgress"] == "VPC_EGRESS_PRIVATE_RANGES_ONLY"
         path = f"https://run.googleapis.com/v2/{made['serviceConfig']['service']}"
@@ -397,6 +409,44 @@ class TestFunctions:
         assert answer.status == 400, answer.text
         assert words in answer.json()["error"]["message"]
         assert owner("GET", f"{url}/never").status == 404
+
+
+class TestAppEngine:
+    """Versions by the network of their machines; services by who may come to them."""
+
+    def test_machines_are_inside(self, cloud: Cloud) -> None:
+        """In `default` unless told; those without an address need Private Google Access."""
+        owner = Caller(cloud)
+        settled(owner, owner("POST", APP.rpartition("/")[0], application()))
+        container = {"deployment": {"container": {"image": f"{FETCH}:latest"}}}
+
+        def asked(short: str, **more: Any) -> str:
+            body = version(short, **container, **more)
+            assert "response" in settled(owner, owner("POST", f"{DEFAULT}/versions", body))
+            split = {"split": {"allocations": {short: 1}}}
+            settled(owner, owner("PATCH", f"{DEFAULT}?updateMask=split", split))
+            return cloud.request("GET", f"https://{HOST}/").text
+
+        inner = {"name": "default", "instanceIpMode": "INTERNAL"}
+        assert asked("v1") == "200"
+        assert asked("v2", network=inner) == "200"
+        private_access(cloud, on=False)
+        try:
+            assert asked("v3", network=inner) == "404"
+            assert asked("v4", network={"name": "default"}) == "200"
+        finally:
+            private_access(cloud, on=True)
+
+    @pytest.mark.parametrize("allowed", ["INTERNAL_ONLY", "INTERNAL_AND_LB"])
+    def test_a_service_for_internal_traffic(self, cloud: Cloud, allowed: str) -> None:
+        """It is open to the networks, and to nobody else."""
+        owner = Caller(cloud)
+        settings = {"ingressTrafficAllowed": f"INGRESS_TRAFFIC_ALLOWED_{allowed}"}
+        url = f"{DEFAULT}?updateMask=networkSettings"
+        settled(owner, owner("PATCH", url, {"networkSettings": settings}))
+
+        assert cloud.request("GET", f"https://{HOST}/").status == 403
+        assert cloud.request("GET", f"https://{HOST}/", network="default").status == 200
 
 
 @pytest.mark.parametrize("network", ["other", "", "default/x"])
