@@ -89,7 +89,7 @@ class Cloud(Trouble):
         self.region = region
         self.clock = clock if clock is not None else RealClock()
         virtual = isinstance(self.clock, VirtualClock)
-        self.latency: dict[str, float] = dict(latency.TYPICAL) if virtual else {}
+        self.latency: dict[str, float] = dict(latency.TYPICAL if virtual else latency.REAL)
         self.propagation = {"policies": 0.0, "services": 0.0, "constraints": 0.0}
         self.quotas: dict[str, int] = {"iam.serviceAccounts": 100}
         state.mkdir(parents=True, exist_ok=True)

@@ -114,7 +114,8 @@ def deploy(cloud: Cloud, function: Resource, image: str, actor: str) -> Resource
             f"Healthcheck failed. {error.message}",
         ) from error
     revision = done["latestReadyRevision"].rpartition("/")[2]
-    return {"service": name, "uri": done["uri"], "revision": revision}
+    made = {"service": name, "revision": revision}
+    return {**made, "uri": done["uri"]} if "uri" in done else made
 
 
 def remove(cloud: Cloud, function: Resource) -> None:
