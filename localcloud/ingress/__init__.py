@@ -154,7 +154,7 @@ class Ingress:
         sized = {**headers, "content-length": str(len(body))} if body else headers
         app = self._app(host, client)
         known = isinstance(client, Balanced) or self.hosts.find(host, target.partition("?")[0])
-        if app is not None and not known:
+        if app is not None and not known and not self.hosts.is_closed(host):
             return _call_wsgi(app, method, host, target, sized, body), None
         visit = self.reception.enter(
             host, target, list(sized.items()), client=client, method=method, inside=inside
