@@ -189,7 +189,9 @@ def _check_container(item: Resource, at: str, names: list[str], volumes: set[str
         raise invalid(f"{at}.image: must be set")
     refuse_unmet(item, _UNMET_OF_CONTAINERS, at)
     refuse_unmet(item.get("resources", {}).get("limits", {}), ("nvidia.com/gpu",), at)
-    _check_env(item.get("env", []), at)
+    # a sidecar is given no PORT, and may be told one
+    own = _RESERVED_ENV if item.get("ports") or len(names) == 1 else _RESERVED_ENV - {"PORT"}
+    _check_env(item.get("env", []), at, own)
     taken: set[str] = set()
     for mount in item.get("volumeMounts", []):
         if mount.get("name") not in volumes:
@@ -209,7 +211,7 @@ def _check_container(item: Resource, at: str, names: list[str], volumes: set[str
             _check_probe(item[kind], f"{at}.{kind}", most)
 
 
-def _check_env(env: list[Resource], at: str) -> None:
+def _check_env(env: list[Resource], at: str, own: frozenset[str]) -> None:
     seen: set[str] = set()
     for index, variable in enumerate(env):
         name = variable.get("name", "")
@@ -217,7 +219,7 @@ def _check_env(env: list[Resource], at: str) -> None:
         if not name or "=" in name or name in seen:
             raise invalid(f"{place}.name: must be set, without '=', and only once: {name!r}")
         seen.add(name)
-        if name in _RESERVED_ENV:
+        if name in own:
             raise invalid(
                 f"The following reserved env names were provided: {name}. These values are "
                 "automatically set by the system."
