@@ -7,7 +7,6 @@ network of its own, as on Cloud Run, and a pod (see ``pod``) leads in and out of
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _POD = Path(__file__).with_name("pod.py")
+_OWN = Path("/proc/self/ns/net")
 _SQL_PROXY = 3307
 _START_SECONDS = 20.0
 _PROBES = ("startupProbe", "livenessProbe")
@@ -114,7 +114,7 @@ class Own:
 
     def _is_ready(self) -> bool:
         with suppress(OSError):
-            away = os.readlink(f"/proc/{self.holder}/ns/net") != os.readlink("/proc/self/ns/net")
+            away = Path(f"/proc/{self.holder}/ns/net").readlink() != _OWN.readlink()
             return (
                 away
                 and all(listening(port, self._tables) for port in self._outward)
