@@ -272,3 +272,29 @@ def test_googles_own_client_makes_an_address(desk: Desk, cloud: Cloud) -> None:
     assert done["status"] == "DONE"
     found = client.globalAddresses().get(project="berth-local", address="ip").execute()
     assert found["addressType"] == "EXTERNAL"
+
+
+def test_an_internal_range_needs_a_right_of_its_own(desk: Desk, cloud: Cloud, ask: Ask) -> None:
+    """Besides the right to make addresses, and to use the network."""
+    held = ["compute.globalAddresses.create", "compute.networks.use"]
+    url = f"iam.googleapis.com/v1/{PROJECT}/roles"
+    role = {"roleId": "ranger", "role": {"includedPermissions": held}}
+    assert ask("POST", url, role).status == 200
+    cloud.grant("user:ana@example.com", f"{PROJECT}/roles/ranger")
+    path = f"{COMPUTE}/global/addresses"
+    wanted = {
+        "name": "range",
+        "addressType": "INTERNAL",
+        "purpose": "VPC_PEERING",
+        "prefixLength": 24,
+        "network": "global/networks/default",
+    }
+
+    refusal = ask("POST", path, wanted, who="ana@example.com")
+    assert refused(refusal)[0] == 403
+    assert "'compute.globalAddresses.createInternal'" in refused(refusal)[2]
+    assert ask("POST", path, {"name": "ip"}, who="ana@example.com").status == 200
+
+    more = {"includedPermissions": [*held, "compute.globalAddresses.createInternal"]}
+    assert ask("PATCH", f"{url}/ranger?updateMask=includedPermissions", more).status == 200
+    desk.done(ask("POST", path, wanted, who="ana@example.com"))
