@@ -14,18 +14,11 @@ from localcloud import box
 from localcloud.machines import (
     container_images,
     log_lines,
-<<<<<<< HEAD
-=======
     loopbacks,
->>>>>>> i4-local
     private_networks,
     secret_values,
     volumes,
 )
-<<<<<<< HEAD
-from localcloud.machines.container_ports import free_port
-=======
->>>>>>> i4-local
 from localcloud.machines.memory import MemoryWatch
 from localcloud.machines.probes import Probe
 from localcloud.machines.workload import ContainerError, Ended
@@ -254,10 +247,6 @@ class BoxContainers:
             serves = _serving(specs) if serving else None
             network, warning = private_networks.inside(self._cloud, workload)
             identity = self._cloud.environment(workload.account, network=network)
-<<<<<<< HEAD
-            containers = [
-                self._container(workload, spec, made, name, identity, serves=spec is serves)
-=======
             loopback = loopbacks.made(
                 specs,
                 None if serves is None else _container_port(serves),
@@ -266,7 +255,6 @@ class BoxContainers:
             )
             containers = [
                 self._container(workload, spec, made, name, identity, loopback, spec is serves)
->>>>>>> i4-local
                 for spec in specs
             ]
         except BaseException as error:
@@ -295,21 +283,12 @@ class BoxContainers:
         made: Volumes,
         name: str,
         identity: Mapping[str, str],
-<<<<<<< HEAD
-        *,
-=======
         loopback: Loopback,
->>>>>>> i4-local
         serves: bool,
     ) -> Container:
         files = container_images.find(self._cloud, spec["image"])
         if files is None:
             raise ContainerError(f"Image '{spec['image']}' not found.", reason="CONTAINER_MISSING")
-<<<<<<< HEAD
-        wanted = _container_port(spec)
-        ports = {wanted: free_port()} if serves else {}
-=======
->>>>>>> i4-local
         env = self._env(workload, spec, files, identity)
         if serves:
             env["PORT"] = str(loopback.told(_container_port(spec)))

@@ -2,6 +2,7 @@
 
 import importlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -270,3 +271,18 @@ def test_one_token_is_fetched_however_many_sign(
     assert [len(one.credentials) for one in made] == [5] * 4
     for name, one in zip(names, made, strict=True):
         repository.abort_multipart_upload(name, one.upload_id, "many")
+
+
+def test_many_parts_are_signed_at_once(cloud: Cloud, repository: Any) -> None:
+    """IAM signs one at a time, and the client waits no longer than two minutes for all of them."""
+    parts, seconds = 200, 0.05
+    cloud.faults.plan(Fault(SIGN, delay=seconds), parts)
+
+    began = time.monotonic()
+    made = repository.create_multipart_upload("w.bin", parts, "slow")
+    took = time.monotonic() - began
+
+    print(f"{parts} parts, {seconds} s each: {took:.1f} s")  # noqa: T201 - docs/decisions/0008
+    assert took < parts * seconds / 2
+    assert len({one.url for one in made.credentials}) == parts
+    repository.abort_multipart_upload("w.bin", made.upload_id, "slow")

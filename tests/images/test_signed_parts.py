@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("signed-parts")]
 class Served:
     """A tracking server behind a wall, and its client."""
 
+    version: str
     python: Path
     wall: Wall
     log: Path
@@ -144,7 +145,7 @@ def serve(
                 "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"
             }
             with wall(port) as front:
-                yield Served(python, front, log, plain | client)
+                yield Served(version, python, front, log, plain | client)
         finally:
             server.terminate()
             assert server.wait(timeout=20) == 0
@@ -186,6 +187,7 @@ def test_a_big_artifact_goes_past_the_wall_and_comes_back(served: Served, cloud:
     """Byte for byte, from a client that has no credentials; also for browsers."""
     found = served.client()
 
+    print(f"{served.version}: {found}")  # noqa: T201 - figures of docs/decisions/0008
     assert found.get("same"), found
     assert found["shown"] == [200, True]
     assert served.wall.refused == []
@@ -205,6 +207,6 @@ def test_without_the_right_to_sign_the_client_is_told(
 
     assert f"{account}, may not sign for itself" in found["refused"]
     assert SIGNER in found["refused"]
-    assert found["seconds_up"] < 5
+    assert found["seconds_up"] < 10
     assert any("may not sign for itself" in message for message in served.errors)
     assert begun(cloud) == []

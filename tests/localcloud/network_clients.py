@@ -33,12 +33,8 @@ def by_urllib(url: str) -> int:
 
 def by_google(url: str) -> int:
     """Ask as google-auth's sessions do."""
-<<<<<<< HEAD
-    with google.auth.transport.requests.AuthorizedSession(Credentials()) as session:
-=======
     credentials = Credentials()  # type: ignore[no-untyped-call]  # google-auth's own
     with google.auth.transport.requests.AuthorizedSession(credentials) as session:  # type: ignore[no-untyped-call]
->>>>>>> i4-local
         return int(session.get(url).status_code)
 
 
