@@ -84,7 +84,7 @@ def _demands(target: Target) -> tuple[Demand, ...]:
         Demand(
             path=(field,),
             value=value,
-            otherwise=f"it has {field} {{found}}, and the request asks for {value}, which cannot be "
+            otherwise=f"it has {field} <found>, and the request asks for {value}, which cannot be "
             "changed. Ask for what it has, or POST a deployment with another name",
         )
         for field, value in wanted.items()

@@ -61,13 +61,13 @@ def _range(target: Target, network: Network) -> Resource:
             Demand(
                 path=("purpose",),
                 value="VPC_PEERING",
-                otherwise="it is an address for another purpose ({found}). Give it another name, "
+                otherwise="it is an address for another purpose (<found>). Give it another name, "
                 "or ask for another network",
             ),
             Demand(
                 path=("network",),
                 value=f"{LINKS}/{link(target, network)}",
-                otherwise=f"it belongs to {{found}}, not to {network.name}. Give it another name, "
+                otherwise=f"it belongs to <found>, not to {network.name}. Give it another name, "
                 "or ask for another network",
             ),
         ),

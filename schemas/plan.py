@@ -60,8 +60,8 @@ class Demand(Check):
     """What something that is there already must show, or it cannot be used."""
 
     otherwise: str = Field(
-        description="What to say when it does not; {found} stands for what it shows instead.",
-        examples=["the application is in {found}, and a deployment in europe-west needs it there"],
+        description="What to say when it does not; <found> stands for what it shows instead.",
+        examples=["the application is in <found>, and a deployment in europe-west needs it there"],
     )
 
 

@@ -5,6 +5,7 @@ log in for it; and it asks the database at most every other second, whoever asks
 """
 
 import asyncio
+import functools
 import os
 import threading
 import time
@@ -58,19 +59,24 @@ class DatabaseCheck:
 
 def of_backend_store() -> DatabaseCheck:
     """Return the check of the database that MLflow works with."""
-    import sqlalchemy
 
-    url = os.environ["MLFLOW_BACKEND_STORE_URI"]
-    # A connection of its own each time: one that was kept might be the only one that still works.
-    engine = sqlalchemy.create_engine(
-        url,
-        poolclass=sqlalchemy.pool.NullPool,
-        # Others than the entrypoint's engines answer in no time, or were never asked for.
-        connect_args=DRIVERS.get(sqlalchemy.make_url(url).get_backend_name(), {}),
-    )
+    @functools.cache
+    def engine() -> Any:
+        import sqlalchemy
+
+        url = os.environ["MLFLOW_BACKEND_STORE_URI"]
+        # A connection of its own each time: one that was kept might be the only one that still works.
+        return sqlalchemy.create_engine(
+            url,
+            poolclass=sqlalchemy.pool.NullPool,
+            # Others than the entrypoint's engines answer in no time, or were never asked for.
+            connect_args=DRIVERS.get(sqlalchemy.make_url(url).get_backend_name(), {}),
+        )
 
     def ask() -> None:
-        with engine.connect() as connection:
+        import sqlalchemy
+
+        with engine().connect() as connection:
             connection.execute(sqlalchemy.text("select 1"))
 
     return DatabaseCheck(ask)

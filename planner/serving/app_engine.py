@@ -88,7 +88,14 @@ def plan(target: Target, observed: Observed) -> PartPlan:
             _version(target, observed),
             _traffic(target),
         ),
+        # A service shows no address. Behind a load balancer it has none, and that part says the domain.
+        known={} if target.request.load_balancer else _addresses(target, observed),
     )
+
+
+def _addresses(target: Target, observed: Observed) -> dict[str, str | tuple[str, ...]]:
+    url = f"https://{hosts.own_of_app_engine(target, observed)}"
+    return {"url": url, "urls": (url,)}
 
 
 def _app(target: Target) -> str:
@@ -105,14 +112,14 @@ def _application(target: Target) -> Resource:
             Demand(
                 path=("locationId",),
                 value=wanted,
-                otherwise=f"the application is in {{found}} for ever, and this deployment wants "
-                f"{wanted}. Ask for the region that {{found}} is in, for serving.platform "
+                otherwise=f"the application is in <found> for ever, and this deployment wants "
+                f"{wanted}. Ask for the region that <found> is in, for serving.platform "
                 "cloud_run, or for a deployment in another project",
             ),
             Demand(
                 path=("servingStatus",),
                 value="SERVING",
-                otherwise="the application is switched off ({found}). Somebody may have had a "
+                otherwise="the application is switched off (<found>). Somebody may have had a "
                 f"reason to; to switch it on: gcloud app update --project={project} "
                 "--serving-status=serving (or Enable application in the console's settings of "
                 "App Engine)",
@@ -226,7 +233,6 @@ def _version(target: Target, observed: Observed) -> Resource:
         # What did not become healthy is left behind stopped; the same POST tries it again.
         failed=(Check(path=("servingStatus",), value="STOPPED"),),
         within="service",
-        outputs={} if target.request.load_balancer else {"url": ("envVariables", URL)},
     )
 
 
@@ -258,7 +264,7 @@ def _traffic(target: Target) -> Resource:
     )
 
 
-MARK, DIGEST, URL = "BERTH_DEPLOYMENT", "BERTH_DIGEST", "BERTH_URL"
+MARK, DIGEST = "BERTH_DEPLOYMENT", "BERTH_DIGEST"
 
 
 def _body(target: Target, observed: Observed) -> dict[str, Any]:
@@ -304,7 +310,6 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
         **container.settings(target, observed),
         **container.stored_secrets(target, observed),
         MARK: target.name,
-        URL: f"https://{hosts.own_of_app_engine(target, observed)}",
     }
     digest = marks.digest({**body, "envVariables": variables})
     return {**body, "envVariables": {**variables, DIGEST: digest}}

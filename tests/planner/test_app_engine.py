@@ -81,7 +81,7 @@ def test_what_an_application_must_be_is_demanded_in_words(platform: Platform) ->
         ("iap", "enabled"): True,
     }
     words = [one.otherwise for one in demands]
-    assert "{found}" in words[0]
+    assert "<found>" in words[0]
     assert "europe-west" in words[0]
     assert "gcloud iap web enable --resource-type=app-engine --project=acme-mlflow" in words[2]
 
@@ -192,7 +192,8 @@ def test_behind_a_load_balancer_nothing_else_leads_in(platform: Platform) -> Non
     assert body is not None
     ingress = "INGRESS_TRAFFIC_ALLOWED_INTERNAL_AND_LB"
     assert body["networkSettings"] == {"ingressTrafficAllowed": ingress}
-    assert all("url" not in step.outputs for step in plan.steps if isinstance(step, Resource))
+    assert plan.known == {}
+    assert part(platform, "tracking_server").known["url"] == f"https://mlflow-demo-dot-{HOST}"
 
 
 def test_machines_are_in_the_network_that_was_asked_for(platform: Platform) -> None:

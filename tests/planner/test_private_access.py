@@ -74,7 +74,7 @@ def test_version_and_region_of_an_instance_are_demanded(platform: Platform) -> N
     """Nothing can change them."""
     demands = resource(part(platform, "backend_store", **PRIVATE), "instance").demands
     assert {one.path[0] for one in demands} == {"region", "databaseVersion"}
-    assert all("{found}" in one.otherwise for one in demands)
+    assert all("<found>" in one.otherwise for one in demands)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class Functions:
     def _credentials(self, call: dict[str, Any]) -> Any:
         target = Target(self._spec(call), self._platform("credentials"))
         if call["credential"] == "iap_settings":
-            return self._sign_in(target)
+            return {"name": self._iap_settings(target)}
         purpose = call["credential"].replace("_", "-").replace("db-user", "db-password")
         secret = f"projects/{target.project}/secrets/{target.secret(purpose)}"
         version = self._version(secret)
@@ -99,30 +99,16 @@ class Functions:
                 f"?name={quote(target.database_user)}",
                 {"name": target.database_user, "password": PASSWORD},
             )
-        return {"secretVersion": version}
+        return {"name": version}
 
-    def _sign_in(self, target: Target) -> Any:
-        settings: dict[str, Any] = {}
-        assert target.iap is not None
-        client = target.iap.oauth_client
-        if client is not None:
-            settings["oauthSettings"] = {
-                "clientId": self._brought(target, client.id_secret),
-                "clientSecret": self._brought(target, client.secret_secret),
-            }
-        domains = iap.allowed_domains(target)
-        if domains:
-            settings["allowedDomainsSettings"] = {"enable": True, "domains": list(domains)}
-        url = iap.settings_url(target)
-        self._send("credentials", "GET", url)
-        body = {"accessSettings": settings}
-        self._send("credentials", "PATCH", f"{url}?updateMask=accessSettings", body)
-        return {"name": iap.resource(target)}
-
-    def _brought(self, target: Target, name: str) -> str:
-        secret = f"https://secretmanager.googleapis.com/v1/projects/{target.project}/secrets/{name}"
-        found = self._send("credentials", "GET", f"{secret}/versions/latest:access")
-        return base64.b64decode(found["payload"]["data"]).decode()
+    def _iap_settings(self, target: Target) -> str:
+        name = iap.resource(target)
+        wanted = {"allowedDomainsSettings": {"enable": True, "domains": ["example.com"]}}
+        if target.iap is not None and target.iap.oauth_client is not None:
+            wanted["oauthSettings"] = {"clientId": "1234", "clientSecret": PASSWORD}
+        url = f"{iap.settings_url(target)}?updateMask=accessSettings"
+        self._send("credentials", "PATCH", url, {"accessSettings": wanted})
+        return name
 
     def _version(self, secret: str) -> str:
         base = f"https://secretmanager.googleapis.com/v1/{secret}"
