@@ -199,7 +199,14 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
         MySql(engine="mysql"),
     ]
     database = draw(st.sampled_from(engines if placement == "dedicated" else engines[:1]))
-    name, access = draw(names), draw(accesses(database.engine))
+    balancers = st.builds(
+        LoadBalancer,
+        domain=domains,
+        dns_zone=st.none() | words(60).filter(lambda name: name[0].isalpha()),
+        allowed_ranges=ranges if platform.verify_ranges else st.just(()),
+    )
+    name, balancer = draw(names), draw(st.none() | balancers)
+    access = draw(accesses(database.engine, balanced=balancer is not None))
     trains = access.mode != "basic_auth" and len(name) <= LONGEST_TRAINING_NAME
     return DeploymentRequest(
         name=name,
@@ -221,15 +228,7 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
             if trains
             else st.none()
         ),
-        load_balancer=draw(
-            st.none()
-            | st.builds(
-                LoadBalancer,
-                domain=domains,
-                dns_zone=st.none() | words(60).filter(lambda name: name[0].isalpha()),
-                allowed_ranges=ranges if platform.verify_ranges else st.just(()),
-            )
-        ),
+        load_balancer=balancer,
         on_failure=draw(st.sampled_from(["ROLLBACK", "KEEP"])),
         labels=draw(labels),
     )
