@@ -109,8 +109,7 @@ def test_a_retry_with_other_ranges_makes_another_policy(berth: Berth) -> None:
 
 def policies(berth: Berth) -> list[str]:
     """Return the names of the security policies there are."""
-    found = berth.ask("GET", f"{COMPUTE}/global/securityPolicies").get("items", [])
-    return [str(one["name"]) for one in found]
+    return [name.rsplit("/", 1)[1] for name in berth.resources() if "/securityPolicies/" in name]
 
 
 def test_a_foreign_record_is_never_overwritten(berth: Berth) -> None:
