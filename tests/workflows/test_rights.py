@@ -205,7 +205,7 @@ def watched(berth: Berth) -> Iterator[dict[str, set[str]]]:
     try:
         yield asked
     finally:
-        del iam.allowed  # type: ignore[method-assign]
+        del iam.allowed
 
 
 def test_every_permission_of_our_own_roles_is_asked_for(equipped: Berth) -> None:
