@@ -107,7 +107,7 @@ API = "https://berth-api-123456789012.europe-west1.run.app"
 
 def make_platform(*, project: str = "acme-mlflow", **changes: Any) -> Platform:
     """Return what install would have written, with a pool in one region and none in the other."""
-    accounts = ("api", "plan", "credentials", "verify", "workflow", "build")
+    accounts = ("api", "plan", "credentials", "verify", "stranger", "workflow", "build")
     host = "123456789012.{region}.run.app"
     return Platform.model_validate(
         {
@@ -156,6 +156,12 @@ def make_platform(*, project: str = "acme-mlflow", **changes: Any) -> Platform:
                     "generation": "1731400000000000",
                 }
                 for version in ("3.17.2", "2.22.5")
+            },
+            "proxy_image": {
+                "digest": "5f4e3d2c1b0a",
+                "bucket": "acme-berth-source",
+                "object": "images/oauth2-proxy-5f4e3d2c1b0a.tar.gz",
+                "generation": "1731400000000000",
             },
             **changes,
         }

@@ -51,11 +51,14 @@ class Executor:
                 self.bind(step)
             else:
                 self.ensure(step)
+        self.observed.update(part.known)
 
     def ensure(self, resource: Resource) -> None:
         """Look, create or update, wait, read back."""
         status, found = self.send("GET", resource.url)
         request = resource.create
+        if status == 200 and resource.exists is not None and not shows(found, resource.exists):
+            status = 404
         if status == 200:
             if resource.mark is not None and not shows(found, resource.mark):
                 raise RefusedError(f"{resource.title} does not show {resource.mark}")
