@@ -6,6 +6,7 @@ import pytest
 
 from planner.remedies import LONGEST_CAUSE, REMEDIES, diagnosis
 from schemas.problem import Problem
+from tests.planner import domain_failures
 
 RUN = "https://run.googleapis.com/v2/projects/p/locations/r/services/mlflow-demo"
 JOB = "https://run.googleapis.com/v2/projects/p/locations/r/jobs/mlflow-demo-migrate"
@@ -14,9 +15,6 @@ BUILD = "https://cloudbuild.googleapis.com/v1/projects/p/locations/r/builds"
 BUCKET = "https://storage.googleapis.com/storage/v1/b/p-mlflow-demo"
 SECRET = "https://secretmanager.googleapis.com/v1/projects/p/secrets"
 ACCOUNTS = "https://iam.googleapis.com/v1/projects/p/serviceAccounts"
-DNS = "https://dns.googleapis.com/dns/v1/projects/p/managedZones/z/rrsets"
-COMPUTE = "https://compute.googleapis.com/compute/v1/projects/p/global/addresses"
-MANAGER = "https://certificatemanager.googleapis.com/v1/projects/p/locations/global"
 FUNCTION = "https://berth-credentials-123456789012.europe-west1.run.app"
 
 
@@ -54,63 +52,7 @@ def failure(tags: list[str], url: str, **cause: Any) -> dict[str, Any]:
     }
 
 
-def certificate(reason: str, state: str = "PROVISIONING") -> dict[str, Any]:
-    """Return what lib/certificate.yaml says of one that is not issued."""
-    return failure(
-        ["CertificateFailed"],
-        f"{MANAGER}/certificates/mlflow-demo",
-        code=0,
-        message=f"the certificate is not issued - {state} {reason}",
-        status=state,
-        reason=reason,
-    )
-
-
 KNOWN = [
-    (
-        http(DNS, 404, "The 'parameters.managedZone' resource named 'z' does not exist."),
-        "dns-zone-missing",
-    ),
-    (
-        http(DNS, 400, "a DNS name may have either one CNAME resource record set or other types"),
-        "dns-record-refused",
-    ),
-    (
-        http(
-            f"{MANAGER}/dnsAuthorizations",
-            409,
-            "Another DnsAuthorization with a fixed record exists for the domain 'a.example.com'.",
-            status="ALREADY_EXISTS",
-        ),
-        "domain-taken",
-    ),
-    (operation(COMPUTE, "Quota 'IN_USE_ADDRESSES' exceeded.", status="QUOTA_EXCEEDED"), "quota"),
-    (http(COMPUTE, 403, "Quota 'STATIC_ADDRESSES' exceeded. Limit: 8.0 globally."), "quota"),
-    (certificate("CAA"), "certificate-forbidden"),
-    (certificate("RATE_LIMITED"), "certificate-rate"),
-    (certificate("CONFIG"), "certificate-failed"),
-    (certificate("", "FAILED"), "certificate-failed"),
-    (
-        {
-            "tags": ["DomainNotProved"],
-            "part": "load_balancer",
-            "step": "domain",
-            "message": "the certificate is issued, but the domain does not work - no address",
-            "cause": None,
-        },
-        "domain-not-working",
-    ),
-    (
-        {
-            "tags": ["NotOurs"],
-            "part": "load_balancer",
-            "step": "a_record",
-            "message": "DNS record a.example.com. A exists, but this deployment did not make it "
-            f'(it says ["192.0.2.99"]) - {DNS}/a.example.com./A',
-            "cause": None,
-        },
-        "dns-record-taken",
-    ),
     (
         http(
             RUN, 403, "Cloud Run Admin API has not been used in project 1 before or it is disabled."
@@ -315,6 +257,7 @@ KNOWN = [
         },
         "no-spec",
     ),
+    *domain_failures.KNOWN,
 ]
 
 
