@@ -17,7 +17,7 @@ help:  ## what can be made
 setup: $(ACTIVE)  ## the environment everything below runs in
 
 # uv compiles bytecode once, so that each of the many processes starts fast.
-$(ACTIVE): requirements.txt requirements-dev.txt examples/requirements.txt
+$(ACTIVE): requirements.txt requirements-dev.txt examples/requirements.txt berth/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Berth needs Python 3.11 or later; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@echo "setting up .venv (once)"
 	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8; }
@@ -55,9 +55,10 @@ bench: setup  ## after make demo: a second run beside a bare MLflow, as a ratio
 format: setup  ## let the formatter decide
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
 
-schemas: setup  ## write schemas/json/, docs/problems.md and docs/combinations.md from the code
+schemas: setup  ## write schemas/json/, docs/problems.md, docs/permissions.md and docs/combinations.md from the code
 	@$(PY) -m schemas
 	@$(PY) -m tests.repository.problems_page
+	@$(PY) -m tests.repository.permissions_page
 	@$(PY) -m tests.repository.combinations_page
 
 conformance: setup  ## run a folder of workflow cases: make conformance CASES=dir

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from functions import http, policy, problems
 from schemas import problem as shapes
-from schemas.access import MOST_MEMBERS, IamAccess
+from schemas.access import MOST_MEMBERS, BasicAuth, IamAccess, Iap, OAuth2Proxy
 from schemas.deployment import DeploymentRequest
 from schemas.problem import FieldError
 
@@ -43,18 +43,42 @@ def admitted(
 
 
 def with_requester(request: DeploymentRequest, member: str) -> DeploymentRequest:
-    """Add the one who asked to those who may enter, where IAM decides who may."""
+    """Add the one who asked to those who may enter, where the request says who may."""
     access = request.access
-    if not isinstance(access, IamAccess) or member in access.members:
-        return request
+    if isinstance(access, BasicAuth):
+        if access.iap is None:
+            return request
+        members = _members(access.iap, member, pointer="/access/iap/members")
+        iap = access.iap.model_copy(update={"members": members})
+        return request.model_copy(update={"access": access.model_copy(update={"iap": iap})})
+    members = _members(access, member, pointer="/access/members")
+    return request.model_copy(update={"access": access.model_copy(update={"members": members})})
+
+
+def _members(
+    access: IamAccess | Iap | OAuth2Proxy, member: str, *, pointer: str
+) -> tuple[str, ...]:
+    """Return the members and the one who asks.
+
+    Raises:
+        ProblemError: 400 when they are too many.
+    """
+    if member in access.members or _is_kept_out(access, member):
+        return access.members
     if len(access.members) >= MOST_MEMBERS:
         raise problems.invalid(
             f"members has {len(access.members)} entries without the one who asks; "
             f"{MOST_MEMBERS} are the most, so name a group",
-            pointer="/access/members",
+            pointer=pointer,
         )
-    members = (*access.members, member)
-    return request.model_copy(update={"access": access.model_copy(update={"members": members})})
+    return (*access.members, member)
+
+
+def _is_kept_out(access: IamAccess | Iap | OAuth2Proxy, member: str) -> bool:
+    """Tell whether the team's own limit keeps out the one who asks, an operator perhaps."""
+    domains = access.allowed_domains if isinstance(access, Iap) else ()
+    kind, _, address = member.partition(":")
+    return bool(domains) and kind == "user" and address.partition("@")[2].lower() not in domains
 
 
 def differences(ours: DeploymentRequest, theirs: DeploymentRequest) -> tuple[FieldError, ...]:

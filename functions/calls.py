@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from schemas.deployment import Spec
     from schemas.platform import Platform
 
-Credential = Literal["db_password", "db_user", "admin_password", "flask_secret"]
+Credential = Literal[
+    "db_password",
+    "db_user",
+    "admin_password",
+    "flask_secret",
+    "iap_settings",
+    "proxy_config",
+    "proxy_members",
+]
 Observed = dict[str, str | list[str] | None]
 C = TypeVar("C", bound="Call")
 
@@ -36,7 +44,7 @@ class PlanCall(Call):
 
 
 class CredentialsCall(Call):
-    """Asks for a secret value to be made, or for the database user to be set up."""
+    """Asks for a secret value to be made, or for what only its owner may set with one."""
 
     credential: Credential = Field(description="Which one.")
 

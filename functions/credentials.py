@@ -1,7 +1,7 @@
-"""credentials: makes passwords and the database user; nothing but names ever comes back.
+"""credentials: whatever needs a secret's value to be made; nothing but names ever comes back.
 
-The version of the secret comes first and the user second. A crash in between leaves a password
-that nobody uses yet; the repeat reads it and gives the user the very same one.
+The version of the secret comes first and the database user second. A crash in between leaves a
+password that nobody uses yet; the repeat reads it and gives the user the very same one.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def see_to(request: Request) -> Answer:
-    """Answer POST: the name of the secret version that holds what was asked for."""
+    """Answer POST: the name of what holds it now, a version of a secret or a resource of IAP's."""
     from planner.target import Target
 
     call, place = calls.received(request, CredentialsCall)
     target = Target(calls.wanted(call), place)
-    version = _WAYS[call.credential](target)
-    logs.write("INFO", f"{call.credential} is there", secret_version=version)
-    return Answer(200, {"secretVersion": version})
+    name = _WAYS[call.credential](target)
+    logs.write("INFO", f"{call.credential} is there", name=name)
+    return Answer(200, {"name": name})
 
 
 def _secret(purpose: str) -> Callable[[Target], str]:
@@ -53,9 +53,52 @@ def _database_user(target: Target) -> str:
     return version
 
 
+def _iap_settings(target: Target) -> str:
+    from functions import iap_settings
+
+    return iap_settings.bring_about(target)
+
+
+def _proxy_config(target: Target) -> str:
+    from functions import brought, proxy_config
+    from planner.access import oauth2_proxy
+    from schemas.access import OAuth2Proxy
+
+    access = target.request.access
+    assert isinstance(access, OAuth2Proxy)
+    vault = clients.discovered("secretmanager", "v1")
+    client = brought.oauth_client(vault, target, access.oauth_client)
+
+    def text(before: str | None) -> str:
+        return proxy_config.text(oauth2_proxy.options(target), client=client, before=before)
+
+    return _written(target, "proxy-config", text)
+
+
+def _proxy_members(target: Target) -> str:
+    from planner.access import oauth2_proxy
+
+    lines = "\n".join((*oauth2_proxy.addresses(target), ""))
+    return _written(target, "proxy-members", lambda _before: lines)
+
+
 def _password(target: Target, purpose: str) -> tuple[str, str]:
-    secret = f"projects/{target.project}/secrets/{target.secret(purpose)}"
-    return passwords.kept(clients.discovered("secretmanager", "v1"), secret)
+    return passwords.kept(clients.discovered("secretmanager", "v1"), _full(target, purpose))
+
+
+def _written(target: Target, purpose: str, text: Callable[[str | None], str]) -> str:
+    """Return the version that says `text`, made only if the newest one says anything else."""
+    vault, secret = clients.discovered("secretmanager", "v1"), _full(target, purpose)
+    found = passwords.newest(vault, secret)
+    wanted = text(None if found is None else found[1])
+    if found is not None and found[1] == wanted:
+        return found[0]
+    make = passwords.add if found is None else passwords.replaced
+    return make(vault, secret, wanted)
+
+
+def _full(target: Target, purpose: str) -> str:
+    return f"projects/{target.project}/secrets/{target.secret(purpose)}"
 
 
 _WAYS: dict[str, Callable[[Target], str]] = {
@@ -63,6 +106,9 @@ _WAYS: dict[str, Callable[[Target], str]] = {
     "db_user": _database_user,
     "admin_password": _secret("admin-password"),
     "flask_secret": _secret("flask-secret"),
+    "iap_settings": _iap_settings,
+    "proxy_config": _proxy_config,
+    "proxy_members": _proxy_members,
 }
 
 ROUTES = (Route("POST", "/", see_to),)

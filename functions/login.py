@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from planner.target import Target
     from schemas.deployment import Spec, Status
     from schemas.platform import Platform
+
+_SOMEBODY = "SERVICE_ACCOUNT"
+"""Stands for a service account that is a member, where the request asks for none."""
+
+_PARTS = (
+    "export MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=true",
+    "export MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE=10485760",
+)
+"""What MLflow's client needs for artifacts above 32 MiB where they go in signed parts."""
+
+_CONTINUED = " " * 10
+
+
+@dataclass(frozen=True)
+class _Door:
+    """A deployment that is READY, and where it is entered."""
+
+    target: Target
+    url: str
+
+    @property
+    def account(self) -> str:
+        """Who trainings come as."""
+        trains = self.target.request.training_account is not None
+        return self.target.training_account if trains else _SOMEBODY
 
 
 def lines(spec: Spec, status: Status | None, platform: Platform) -> tuple[str, ...]:
     """Return what to type, by access mode; never a password, only where it is."""
+    from planner.target import Target
+
+    target = Target(spec, platform)
     url = "" if status is None else status.url or ""
-    return _BY_MODE[spec.request.access.mode](spec, url, platform)
+    if spec.request.load_balancer is not None:
+        # Nothing else leads in.
+        url = f"https://{spec.request.load_balancer.domain}"
+    return tuple(_BY_MODE[spec.request.access.mode](_Door(target, url)))
 
 
 def admin_password_secret(name: str) -> str:
@@ -22,28 +55,90 @@ def admin_password_secret(name: str) -> str:
     return f"mlflow-{name}-admin-password"
 
 
-def _iam(spec: Spec, url: str, platform: Platform) -> tuple[str, ...]:
-    region = spec.request.region or platform.default_region
-    options = f"--region={region} --project={platform.project_id}"
-    return (
-        f"programs: export MLFLOW_TRACKING_URI={url}",
-        "          export MLFLOW_TRACKING_TOKEN=$(gcloud auth print-identity-token)",
-        f"browser:  gcloud run services proxy mlflow-{spec.name} {options}",
-    )
+def _iam(door: _Door) -> Iterator[str]:
+    target = door.target
+    if target.request.training_account is None:
+        token = "$(gcloud auth print-identity-token)"  # noqa: S105 - a command
+        yield f"programs: export MLFLOW_TRACKING_URI={door.url}"
+        yield f"{_CONTINUED}export MLFLOW_TRACKING_TOKEN={token}"
+    else:
+        yield from _programs(door, token=_id_token(door))
+    if target.request.load_balancer is None:
+        options = f"--region={target.region} --project={target.project}"
+        yield f"browser:  gcloud run services proxy {target.service} {options}"
 
 
-def _basic_auth(spec: Spec, url: str, platform: Platform) -> tuple[str, ...]:
-    access = spec.request.access
+def _basic_auth(door: _Door) -> Iterator[str]:
+    access = door.target.request.access
     assert access.mode == "basic_auth"
-    options = f"--secret={admin_password_secret(spec.name)} --project={platform.project_id}"
+    options = f"--secret={admin_password_secret(door.target.name)} --project={door.target.project}"
+    yield f"browser:  {door.url}{'' if access.iap is None else ' (Google asks first, then MLflow)'}"
+    if access.iap is not None:
+        # Two credentials in one request: MLflow's client alone sends only one.
+        yield from _plugin(door)
+        yield f"{_CONTINUED}export MLFLOW_TRACKING_USERNAME={access.admin_username}"
+        yield f"{_CONTINUED}export MLFLOW_TRACKING_PASSWORD=… # as below"
+    yield f"user:     {access.admin_username}"
+    yield f"password: gcloud secrets versions access latest {options}"
+
+
+def _iap(door: _Door) -> Iterator[str]:
+    yield f"browser:  {door.url}"
+    yield from _programs(door, token=_signed_jwt(door))
+
+
+def _oauth2_proxy(door: _Door) -> Iterator[str]:
+    from planner.access import oauth2_proxy
+
+    yield f"browser:  {door.url}"
+    yield "console:  in the OAuth client, enter as authorized redirect URI (no API can):"
+    for uri in oauth2_proxy.redirect_uris(door.target):
+        yield f"{_CONTINUED}{uri}"
+    yield from _programs(door, token=_id_token(door, "--include-email"))
+
+
+def _programs(door: _Door, *, token: str) -> Iterator[str]:
+    """Yield the two ways of programs: Berth's plugin, or a token for an hour."""
+    yield from _plugin(door)
+    yield "or:       # without the plugin, for an hour"
+    yield f"{_CONTINUED}export MLFLOW_TRACKING_URI={door.url}"
+    yield f"{_CONTINUED}export MLFLOW_TRACKING_TOKEN={token}"
+    if door.target.uploads == "signed_parts":
+        yield from (f"{_CONTINUED}{line}" for line in _PARTS)
+
+
+def _plugin(door: _Door) -> Iterator[str]:
+    yield "programs: pip install ./berth # in a checkout of Berth: renews tokens by itself"
+    yield f"{_CONTINUED}export MLFLOW_TRACKING_URI={door.url}"
+    yield f"{_CONTINUED}export MLFLOW_TRACKING_AUTH=berth"
+    yield f"{_CONTINUED}export BERTH_IMPERSONATE={door.account}"
+
+
+def _id_token(door: _Door, *options: str) -> str:
+    """Return the command for a token that Google makes out for this server and no other."""
+    words = (
+        "gcloud auth print-identity-token",
+        f"--impersonate-service-account={door.account}",
+        f"--audiences={door.url}",
+        *options,
+    )
+    return f"$({' '.join(words)})"
+
+
+def _signed_jwt(door: _Door) -> str:
+    """Return the command for a token that the account signs itself, all that IAP takes."""
+    who = f'"iss":"{door.account}","sub":"{door.account}","aud":"{door.url}/*"'
+    claims = f'{{{who},"iat":%d,"exp":%d}}'
+    begin = "$(date +%s)"
     return (
-        f"browser:  {url}",
-        f"user:     {access.admin_username}",
-        f"password: gcloud secrets versions access latest {options}",
+        f"$(printf '{claims}' {begin} $(({begin} + 3600)) | "
+        f"gcloud iam service-accounts sign-jwt --iam-account={door.account} /dev/stdin -)"
     )
 
 
-_BY_MODE: dict[str, Callable[[Spec, str, Platform], tuple[str, ...]]] = {
+_BY_MODE: dict[str, Callable[[_Door], Iterator[str]]] = {
     "iam": _iam,
     "basic_auth": _basic_auth,
+    "iap": _iap,
+    "oauth2_proxy": _oauth2_proxy,
 }

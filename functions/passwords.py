@@ -1,21 +1,21 @@
-"""Passwords: made here, kept in Secret Manager, and never handed to anybody else.
-
-The one value that leaves this module goes to Cloud SQL, which must be told the password of the
-user. Nothing here logs a body.
-"""
+"""Passwords and other secret texts: kept in Secret Manager, never logged, never in an answer."""
 
 from __future__ import annotations
 
 import base64
 import secrets
 import string
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+
+from functions import problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LENGTH = 40
+_SHOWN_WITHIN = 30.0
 # Cloud SQL's password policy may demand one of each. The symbols need no escaping in a URL's
 # password, in a shell or in an INI file.
 CLASSES: Sequence[str] = (
@@ -46,23 +46,50 @@ def kept(api: Any, secret: str) -> tuple[str, str]:
         api: The client of Secret Manager.
         secret: The full name, projects/P/secrets/S.
     """
+    found = newest(api, secret)
+    if found is not None:
+        return found
+    password = generate()
+    return add(api, secret, password), password
+
+
+def newest(api: Any, secret: str) -> tuple[str, str] | None:
+    """Return the name of the newest version of a secret and what it says; None without one."""
     from googleapiclient.errors import HttpError
 
-    newest = api.projects().secrets().versions().access(name=f"{secret}/versions/latest")
+    asked = api.projects().secrets().versions().access(name=f"{secret}/versions/latest")
     try:
-        answer = newest.execute(num_retries=3)
+        answer = asked.execute(num_retries=3)
     except HttpError as error:
         if error.status_code != HTTPStatus.NOT_FOUND:
             raise
-        password = generate()
-        return _add(api, secret, password), password
+        return None
     return str(answer["name"]), base64.b64decode(answer["payload"]["data"]).decode()
 
 
-def _add(api: Any, secret: str, password: str) -> str:
+def replaced(api: Any, secret: str, text: str) -> str:
+    """Make a version of a secret that has older ones, and return its name once it is the newest.
+
+    Google shows a new version by its number at once and as "latest" some moments later; whoever
+    reads "latest" too early would deploy the old one.
+
+    Raises:
+        ProblemError: 503 when it takes too long; a repeat finds the version that was made.
+    """
+    name = add(api, secret, text)
+    deadline = time.monotonic() + _SHOWN_WITHIN
+    while (newest(api, secret) or ("", ""))[0] != name:
+        if time.monotonic() > deadline:
+            raise problems.unavailable(f"{name} was made and is not shown as the newest version")
+        time.sleep(0.5)
+    return name
+
+
+def add(api: Any, secret: str, text: str) -> str:
+    """Make a version of a secret, whatever there is already, and return its name."""
     import google_crc32c
 
-    data = password.encode()
+    data = text.encode()
     body = {
         "payload": {
             "data": base64.b64encode(data).decode(),

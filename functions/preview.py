@@ -42,6 +42,8 @@ def of(asked: DeploymentRequest, caller: Caller, *, platform: Platform) -> Plan:
         updated=now,
     )
     try:
-        return plan(spec, platform)
+        made = plan(spec, platform)
     except NotOfferedError as error:
         raise problems.invalid(str(error)) from error
+    # What is left empty is not made, and nobody is told of it.
+    return made.model_copy(update={"parts": tuple(part for part in made.parts if part.steps)})

@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "limit-reached": (403, "The team has reached a limit"),
     "not-found": (404, "There is no such thing"),
     "method-not-allowed": (405, "The method is not allowed here"),
+    "brought-secret": (400, "A secret that the team brought cannot be used"),
     "conflict": (409, "The deployment exists with other content"),
     "busy": (409, "Another operation is in progress"),
     "overtaken": (409, "The request has been overtaken by a newer one"),

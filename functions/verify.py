@@ -1,6 +1,6 @@
 """verify: proves that a deployment works, by using it from outside.
 
-MLflow's /health answers 200 while every real call fails, so READY is given for a stranger who was
+MLflow's /health answers 200 while every real call fails, so READY is given for strangers who were
 refused, a run that was logged and an artifact that came back.
 """
 
@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Any
 from functions import calls, http, logs
 from functions.calls import VerifyCall
 from functions.http import Answer, Route
-from functions.verification import browser, entrance, tracking
+from functions.verification import browser, entrances, side_doors, standpoint, tracking
 from functions.verification.check import CheckFailedError
+from functions.verification.entrances.entrance import refuses_strangers
 from functions.verification.visitor import Visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from flask import Request, Response
 
     from functions.verification.check import Check
+    from functions.verification.entrances.entrance import Entrance
+    from planner.observed import Observed
     from planner.target import Target
 
 # What people read about a proof that succeeded; the other checks are details of these.
-_WORTH_TELLING = ("stranger refused", "run logged", "artifact came back")
+_WORTH_TELLING = (side_doors.NAME, "stranger refused", "run logged", "artifact came back")
 
 
 def prove(request: Request) -> Answer:
@@ -34,55 +37,78 @@ def prove(request: Request) -> Answer:
 
     call, place = calls.received(request, VerifyCall)
     target = Target(calls.wanted(call), place)
-    checks, retry = _checked(target, _urls(target, call))
+    certified = call.observed.get("certificate") == "ACTIVE"
+    way_in = entrances.of(target)
+    checks, retry = _checked(target, call.observed, way_in, certified=certified)
     ok = all(check.ok for check in checks)
+    unseen = [*way_in.unseen, *standpoint.unseen(target, certified=certified)]
     answer: dict[str, Any] = {
         "ok": ok,
         "retry": retry,
         "checks": [check.document() for check in checks],
-        "summary": _summary(checks),
+        "unseen": unseen,
+        "summary": _summary(checks, unseen),
     }
     logs.write("INFO" if ok else "WARNING", answer["summary"], retry=retry)
     return Answer(200, answer)
 
 
-def _checked(target: Target, urls: list[str]) -> tuple[list[Check], bool]:
+def _checked(
+    target: Target, observed: Observed, way_in: Entrance, *, certified: bool
+) -> tuple[list[Check], bool]:
     """Make one check after the other; the first that fails ends the proof."""
     checks: list[Check] = []
     try:
-        checks.extend(_checks(target, urls))
+        checks.extend(_checks(target, observed, way_in, certified=certified))
     except CheckFailedError as error:
-        return [*checks, error.check], error.check.retry
+        return [*checks, standpoint.with_hint(target, error.check)], error.check.retry
     return checks, False
 
 
-def _checks(target: Target, urls: list[str]) -> Iterator[Check]:
-    way_in = entrance.entrance(target)
-    version = target.request.mlflow_version
+def _checks(
+    target: Target, observed: Observed, way_in: Entrance, *, certified: bool
+) -> Iterator[Check]:
+    inside = standpoint.can_reach(target)
+    if inside is not None:
+        yield inside
+    if target.request.load_balancer is not None:
+        if side_doors.visible(target):
+            yield side_doors.shut(target, observed, way_in)
+        if not certified:
+            # Until the domain has its certificate nobody comes in by it, and verify neither.
+            return
+    urls = _urls(target, observed)
     for url in urls:
-        yield entrance.refuses_strangers(url, way_in)
+        yield refuses_strangers(url, way_in)
+        if way_in.greets is not None:
+            yield way_in.greets(url)
+    version = target.request.mlflow_version
     for url in urls:
         member = Visitor(url, partial(way_in.member, url))
         yield tracking.runs_the_planned_version(member, version)
         yield browser.opens(member)
         yield browser.refuses_foreign_pages(member, version)
-    yield from tracking.keeps_runs_and_artifacts(Visitor(urls[0], partial(way_in.member, urls[0])))
+    first = Visitor(urls[0], partial(way_in.member, urls[0]))
+    yield from tracking.keeps_runs_and_artifacts(first, target.uploads)
 
 
-def _urls(target: Target, call: VerifyCall) -> list[str]:
-    """Return every address of the server: what Cloud Run reports, else what was planned."""
-    seen = call.observed.get("urls")
+def _urls(target: Target, observed: Observed) -> list[str]:
+    """Return every address of the server: what the platform reports, else what was planned."""
+    from planner import hosts
+
+    seen = observed.get("urls")
     if isinstance(seen, list) and seen:
         return seen
-    return [f"https://{host}" for host in target.hosts]
+    return [f"https://{host}" for host in hosts.of(target, observed)]
 
 
-def _summary(checks: list[Check]) -> str:
+def _summary(checks: list[Check], unseen: Sequence[str]) -> str:
     wrong = [check for check in checks if not check.ok]
     if wrong:
         return f"not proved: {wrong[0].name}: {wrong[0].detail}"[:500]
     names = {check.name for check in checks}
-    return " · ".join(name for name in _WORTH_TELLING if name in names)
+    told = " · ".join(name for name in _WORTH_TELLING if name in names)
+    return "; not seen: ".join(filter(None, (told, ", ".join(unseen))))[:500]
 
 
 ROUTES = (Route("POST", "/", prove),)

@@ -19,7 +19,7 @@ from install.errors import InstallError
 from install.functions import archive, chain
 from install.ground import ground, pool
 from install.identity import ServiceIdentity
-from install.images import proxy_source, sources
+from install.images import first_page, proxy_source, sources
 from install.names import FUNCTIONS, Names
 from install.network import PrivateAccess
 from install.session import SCOPE, Session
@@ -42,7 +42,10 @@ def groups(names: Names, options: argparse.Namespace, policy: bytes | None) -> l
         Group("accounts and roles", [[*accounts(names), *roles(names)]]),
         Group("ground", [[*ground(names), ServiceIdentity(names=names), *paths]]),
         Group("rights", [list(bindings(names))]),
-        Group("image sources", [[source.upload(names) for source in (*offered, proxy)]]),
+        Group(
+            "image sources",
+            [[*(source.upload(names) for source in (*offered, proxy)), first_page(names)]],
+        ),
         Group("workflows", [list(workflows(names))]),
         Group("functions" + (" and pool" if options.pool != "none" else ""), slow),
         Group(

@@ -18,8 +18,10 @@ PURPOSES = {
     "stranger": "Berth: may enter nowhere; verify proves with it that others cannot",
     "workflow": "Berth: makes and removes the resources of deployments",
     "build": "Berth: builds images and functions",
+    "app-engine": "Berth: what the App Engine application and its first page run as",
 }
 DESCRIPTION = "managed-by=berth"
+REGISTRY = "roles/artifactregistry"
 
 SECRET_PERMISSIONS = (
     "secretmanager.secrets.delete",
@@ -32,13 +34,13 @@ SECRET_PERMISSIONS = (
 """Everything about a secret but its value: `secretmanager.versions.access` is missing on purpose."""
 
 PARTS_OF_A_LOAD_BALANCER = {
-    "backendServices": ("create", "delete", "get", "setSecurityPolicy", "update", "use"),
+    "backendServices": ("create", "delete", "get", "setSecurityPolicy", "use"),
     "globalAddresses": ("create", "delete", "get", "use"),
-    "globalForwardingRules": ("create", "delete", "get", "setLabels"),
+    "globalForwardingRules": ("create", "delete", "get"),
     "globalOperations": ("get",),
     "regionNetworkEndpointGroups": ("create", "delete", "get", "use"),
     "regionOperations": ("get",),
-    "securityPolicies": ("create", "delete", "get", "setLabels", "update", "use"),
+    "securityPolicies": ("create", "delete", "get", "use"),
     "targetHttpsProxies": ("create", "delete", "get", "use"),
     "urlMaps": ("create", "delete", "get", "use"),
 }
@@ -98,7 +100,6 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "cloudsql.users.create",
             "cloudsql.users.delete",
             "cloudsql.users.get",
-            "cloudsql.users.list",
         ),
     ),
     "berthServiceAccounts": (
@@ -123,12 +124,12 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "berthEntrances": (
-        "Berth: who may pass Identity-Aware Proxy",
+        "Berth: who may pass Identity-Aware Proxy, and the removal of its settings",
         (
             "iap.webServices.getIamPolicy",
+            "iap.webServices.getSettings",
             "iap.webServices.setIamPolicy",
-            "iap.webTypes.getIamPolicy",
-            "iap.webTypes.setIamPolicy",
+            "iap.webServices.updateSettings",
         ),
     ),
     "berthSignIn": (
@@ -136,8 +137,6 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "iap.webServices.getSettings",
             "iap.webServices.updateSettings",
-            "iap.webTypes.getSettings",
-            "iap.webTypes.updateSettings",
         ),
     ),
     "berthApplications": (
@@ -145,24 +144,21 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "appengine.applications.create",
             "appengine.applications.get",
-            "appengine.applications.update",
             "appengine.operations.get",
             "appengine.services.delete",
             "appengine.services.get",
             "appengine.services.update",
             "appengine.versions.create",
-            "appengine.versions.delete",
             "appengine.versions.get",
-            "appengine.versions.update",
         ),
     ),
     "berthNetworks": (
         "Berth: the way to databases with private addresses",
         (
             "compute.globalAddresses.create",
+            "compute.globalAddresses.createInternal",
             "compute.globalAddresses.get",
             "compute.globalOperations.get",
-            "compute.networks.get",
             "compute.networks.use",
             "servicenetworking.operations.get",
             "servicenetworking.services.addPeering",
@@ -180,13 +176,9 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Berth: DNS records",
         (
             "dns.changes.create",
-            "dns.changes.get",
-            "dns.managedZones.get",
             "dns.resourceRecordSets.create",
             "dns.resourceRecordSets.delete",
             "dns.resourceRecordSets.get",
-            "dns.resourceRecordSets.list",
-            "dns.resourceRecordSets.update",
         ),
     ),
     "berthCreator": (
@@ -197,7 +189,6 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "berthServers": (
         "Berth: Cloud Run services and jobs",
         (
-            "run.executions.get",
             "run.jobs.create",
             "run.jobs.delete",
             "run.jobs.get",
@@ -237,6 +228,7 @@ def rights(names: Names) -> tuple[Right, ...]:
     secrets = f"resource.name.startsWith('projects/{names.number}/secrets/mlflow-')"
     uploads = "resource.name.startsWith('projects/_/buckets/gcf-v2-')"
     # Google makes this repository with the first function, so nothing can be bound on it before.
+    pages = f"resource.name.startsWith('{names.location}/repositories/gae-standard')"
     built = f"resource.name.startsWith('{names.location}/repositories/gcf-artifacts')"
     roles_of_servers = ", ".join(f"'{role}'" for role in GRANTABLE)
     grantable = (
@@ -288,6 +280,11 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("build", "roles/storage.objectViewer", "project", ("berth-uploads", uploads)),
         Right("build", "roles/artifactregistry.writer", "project", ("berth-functions", built)),
         Right("build", "roles/logging.logWriter", "project"),
+        # Google builds even a page without a program, as the account it runs as.
+        Right("workflow", "roles/iam.serviceAccountUser", "app-engine"),
+        Right("app-engine", "roles/storage.objectViewer", "source"),
+        Right("app-engine", "roles/logging.logWriter", "project"),
+        Right("app-engine", f"{REGISTRY}.createOnPushWriter", "project", ("berth-pages", pages)),
     )
 
 
@@ -367,7 +364,7 @@ def policies(names: Names) -> dict[str, tuple[str, Policy]]:
                 f"service account berth-{name}",
                 on(f"{accounts}/{names.account(name)}", read_method="POST"),
             )
-            for name in ("build", "stranger", "verify")
+            for name in ("app-engine", "build", "stranger", "verify")
         },
     }
 

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from install.errors import InstallError
 from install.ground import SQL
 from install.images import Source
-from install.names import ACCOUNTS, POOL, WORKFLOWS, Names
+from install.names import POOL, WORKFLOWS, Names
 from install.rows import State, Upload
 from install.session import Session
 from schemas.network import Network
-from schemas.platform import Platform
+from schemas.platform import Accounts, Platform
 from schemas.policy import Policy
 
 
@@ -70,7 +70,7 @@ class PlatformDocument:
                 "default_region": names.region,
                 "registry_bucket": names.registry,
                 "topic": names.topic,
-                "accounts": {name: names.account(name) for name in ACCOUNTS},
+                "accounts": {name: names.account(name) for name in Accounts.model_fields},
                 "functions": {name: names.url(name) for name in ("plan", "credentials", "verify")},
                 "workflows": {name: names.workflow(name) for name in WORKFLOWS},
                 "images": {source.version: self._image(session, source) for source in self.sources},

@@ -13,9 +13,29 @@ from install.names import Names
 from install.rows import Upload
 
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
-FILES = ("Dockerfile", "entrypoint.py", "server.py", "json_log.py", "log.json")
+FILES = (
+    "Dockerfile",
+    "entrypoint.py",
+    "stored_secrets.py",
+    "database_check.py",
+    "server.py",
+    "json_log.py",
+    "log.json",
+    "artifacts/pyproject.toml",
+    "artifacts/berth_artifacts/__init__.py",
+    "artifacts/berth_artifacts/google_api.py",
+    "artifacts/berth_artifacts/multipart.py",
+    "artifacts/berth_artifacts/repository.py",
+    "artifacts/berth_artifacts/signing.py",
+)
 PROXY = "oauth2-proxy"
 PROXY_VERSION = re.compile(r"^FROM \S+:v([0-9]+\.[0-9]+\.[0-9]+)\b", re.MULTILINE)
+
+FIRST_PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>Berth</title>
+<p>The MLflow tracking servers of this project have addresses of their own.</p>
+"""
 
 
 @dataclass(frozen=True)
@@ -110,3 +130,16 @@ def proxy_source(root: Path) -> Source:
     if found is None:
         raise InstallError(f"no Dockerfile in {folder} that names a release: FROM IMAGE:vX.Y.Z")
     return Source(found[1], files, PROXY)
+
+
+def first_page(names: Names) -> Upload:
+    """Return the row that puts the page of the application's first service into the bucket.
+
+    App Engine wants a service `default` before any other; this page is all that it has to show.
+    """
+    return Upload(
+        bucket=names.source,
+        name="app-engine/index.html",
+        content=FIRST_PAGE.encode(),
+        content_type="text/html",
+    )

@@ -8,7 +8,16 @@ MARK = MappingProxyType({"managed-by": "berth"})
 
 FUNCTIONS = ("api", "plan", "credentials", "verify")
 WORKFLOWS = ("provision", "teardown")
-ACCOUNTS = ("api", "plan", "credentials", "verify", "stranger", "workflow", "build")
+ACCOUNTS = (
+    "api",
+    "plan",
+    "credentials",
+    "verify",
+    "stranger",
+    "workflow",
+    "build",
+    "app-engine",
+)
 
 POOL = "berth-pool-1"
 REPOSITORY = "berth"

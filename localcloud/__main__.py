@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
         default="owner@example.com",
         help="who calls, a person or a service account; %(default)s unless given",
     )
+    env.add_argument(
+        "--network", metavar="NAME", help="of a machine inside this VPC network of the project"
+    )
     token = verb("token", commands.token, "print an ID token of somebody")
     token.add_argument("email", metavar="EMAIL", type=arguments.email)
     token.add_argument(

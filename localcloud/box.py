@@ -29,6 +29,7 @@ from typing import NoReturn
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x1, 0x2, 0x4, 0x8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
@@ -49,6 +50,7 @@ def argv(
     readonly: Mapping[str, Path | str] | None = None,
     user: int | None = None,
     workdir: str | None = None,
+    network: int | None = None,
 ) -> list[str]:
     """Return the command line that runs *command* in a box.
 
@@ -58,6 +60,7 @@ def argv(
         readonly: The same, but the program may only read.
         user: Number of the user (and group) the program runs as; ``None``: the caller's.
         workdir: Directory the program starts in, as seen from inside.
+        network: Process whose network it joins; ``None``: the caller's.
 
     Without binds there is no namespace: the program sees the host, but it still dies with
     the process that started it.
@@ -71,6 +74,8 @@ def argv(
         words += ["--user", str(user)]
     if workdir is not None:
         words += ["--workdir", workdir]
+    if network is not None:
+        words += ["--network", str(network)]
     return [*words, "--", *command]
 
 
@@ -129,6 +134,16 @@ def _own_namespace(user: int) -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {outside_user} 1")
     Path("/proc/self/gid_map").write_text(f"{user} {outside_group} 1")
+
+
+def _join_network(holder: int) -> None:
+    """Move into a process's network, by way of its user namespace if that is another one."""
+    for kind, flag in (("user", CLONE_NEWUSER), ("net", CLONE_NEWNET)):
+        there = f"/proc/{holder}/ns/{kind}"
+        if os.readlink(there) == os.readlink(f"/proc/self/ns/{kind}"):
+            continue
+        with Path(there).open() as namespace:
+            _checked(_system().setns(namespace.fileno(), flag), f"join {there}")
 
 
 class _Root:
@@ -363,11 +378,14 @@ def main(arguments: list[str]) -> NoReturn:
         )
     parser.add_argument("--user", type=int)
     parser.add_argument("--workdir")
+    parser.add_argument("--network", type=int)
     parser.add_argument("--parent", type=int)
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
     user = os.geteuid() if options.user is None else options.user
     try:
+        if options.network is not None:
+            _join_network(options.network)
         if options.bind or options.readonly:
             _build(options, user)
         _drop(user)

@@ -17,6 +17,7 @@ from localcloud.clock import Clock, RealClock, VirtualClock
 from localcloud.constraints import Constraints
 from localcloud.faults import Faults
 from localcloud.iam import ORGANIZATION, Iam
+from localcloud.insiders import Insiders, UnknownNetworkError
 from localcloud.issuer import Issuer
 from localcloud.limits import Limits
 from localcloud.machines import Machines
@@ -88,7 +89,7 @@ class Cloud(Trouble):
         self.region = region
         self.clock = clock if clock is not None else RealClock()
         virtual = isinstance(self.clock, VirtualClock)
-        self.latency: dict[str, float] = dict(latency.TYPICAL) if virtual else {}
+        self.latency: dict[str, float] = dict(latency.TYPICAL if virtual else latency.REAL)
         self.propagation = {"policies": 0.0, "services": 0.0, "constraints": 0.0}
         self.quotas: dict[str, int] = {"iam.serviceAccounts": 100}
         state.mkdir(parents=True, exist_ok=True)
@@ -109,6 +110,7 @@ class Cloud(Trouble):
         self.machines = Machines(self, machines or ("paper" if virtual else "real"))
         self.operations = Operations(self)
         self.belongings = Belongings(self)
+        self.insiders = Insiders(self._networks)
         self.services = only if only is not None else registered()
         self.router = Router(self.services)
         self.pipeline = Pipeline(self)
@@ -153,11 +155,16 @@ class Cloud(Trouble):
         timeout: float = 300.0,
         inside: bool = False,
         client: str = "127.0.0.1",
+        network: str | None = None,
     ) -> Response:
         """Make one HTTP request in-process; ``inside`` when a service of Google's own makes it.
 
-        ``client`` is the address it comes from, as firewalls see it. Raises ConnectionFailed where no answer would come, TimeoutError where it came too late.
+        ``client`` is the address it comes from, as firewalls see it, ``network`` the VPC network it
+        comes from. Raises ConnectionFailed where no answer would come, TimeoutError where it came
+        too late, LookupError when there is no such network.
         """
+        self._check_network(network)
+        inside = inside or network is not None
         request = Request(method, url, dict(headers or {}), body)
         if self.is_ingress(request.host):
             answer: Response = self.ingress.request(
@@ -201,12 +208,16 @@ class Cloud(Trouble):
         # the doors need servers that in-process use does not; import them only here
         return importlib.import_module("localcloud.serving").Serving(self, port=port)  # type: ignore[no-any-return]
 
-    def environment(self, email: str) -> dict[str, str]:
-        """Give the variables a child process needs to act here as ``email``; doors must be open."""
+    def environment(self, email: str, *, network: str | None = None) -> dict[str, str]:
+        """Give the variables a child process needs to act here as ``email``; doors must be open.
+
+        With ``network`` it acts from inside that VPC network.
+        """
+        self._check_network(network)
         if self.serving is None:
             raise LookupError("the doors are closed: use `with cloud.serve():`")
         make = importlib.import_module("localcloud.serving").child_environment
-        made: dict[str, str] = make(self, self.serving, email)
+        made: dict[str, str] = make(self, self.serving, email, network=network)
         return made
 
     @cached_property
@@ -249,6 +260,21 @@ class Cloud(Trouble):
         if parts[0] == "projects" and len(parts) > 1 and parts[1] == self.project:
             parts[1] = self.number
         return "/".join(parts)
+
+    def _networks(self) -> list[str]:
+        """Name the VPC networks of the project."""
+        names: list[str] = importlib.import_module("localcloud.services.compute.networks").known(
+            self
+        )
+        return names
+
+    def _check_network(self, network: str | None) -> None:
+        if network is None:
+            return
+        try:
+            self.insiders.check(network)
+        except UnknownNetworkError as error:
+            raise LookupError(str(error)) from None
 
     # -- accounts and APIs ----------------------------------------------------------------
 

@@ -72,8 +72,9 @@ def status(given: Namespace) -> int:
 def env(given: Namespace) -> int:
     """Print shell exports that make every Google client find the local cloud."""
     running = _running(given.state)
-    variables: dict[str, str] = running.ask("/environment", account=given.account)
-    variables.update(_gcloud(given.state, running, given.account))
+    asked = {"account": given.account, "network": given.network}
+    variables: dict[str, str] = running.ask("/environment", **asked)
+    variables.update(_gcloud(given.state, running, given.account, given.network))
     say(f"unset {' '.join(LEADS_ELSEWHERE)}")
     for name, value in variables.items():
         say(f"export {name}={shlex.quote(value)}")
@@ -221,14 +222,18 @@ def _tokens(state: Path) -> Any:
     return Tokens(state / "keys", RealClock())
 
 
-def _gcloud(state: Path, running: daemon.Running, account: str) -> dict[str, str]:
+def _gcloud(
+    state: Path, running: daemon.Running, account: str, network: str | None
+) -> dict[str, str]:
     folder = state / "gcloud"
     folder.mkdir(exist_ok=True)
     file = folder / f"{account}.json"
     file.touch(mode=0o600)
     file.write_text(credentials_file(_tokens(state).refresh_token(account)))
     bundle = state / "keys" / "ca.pem"
-    return gcloud_settings(running, folder, account=account, credentials=file, bundle=bundle)
+    return gcloud_settings(
+        running, folder, account=account, credentials=file, bundle=bundle, network=network
+    )
 
 
 def _line(entry: dict[str, Any]) -> str:

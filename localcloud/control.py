@@ -26,7 +26,9 @@ class Control:
         self._cloud = cloud
         self._key = key
         self._table: dict[str, Callable[[dict[str, Any]], Any]] = {
-            "/environment": lambda given: cloud.environment(given["account"]),
+            "/environment": lambda given: cloud.environment(
+                given["account"], network=given.get("network")
+            ),
             "/link": lambda given: {
                 "link": cloud.ingress.link(given["url"], account=given.get("account"))
             },

@@ -15,6 +15,8 @@ import ssl
 import sys
 from typing import TYPE_CHECKING
 
+from localcloud.insiders import Insiders, UnknownNetworkError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -52,13 +54,15 @@ class Door:
         serves: Callable[[str], bool],
         metadata: Callable[[int], bool] = lambda _: False,
         way: Callable[[str, int], tuple[str, int] | None] = lambda _, __: None,
+        insiders: Insiders | None = None,
     ) -> None:
         """Use certificates of ``authority``; ``serves`` tells which hosts exist here.
 
         ``metadata`` tells which ports of loopback are metadata servers, ``way`` where others
-        listen that end TLS themselves.
+        listen that end TLS themselves; ``insiders`` is told who comes from inside a VPC network.
         """
         self._authority = authority
+        self._insiders = insiders or Insiders(tuple)
         self._way = way
         self._serves = serves
         self._metadata = metadata
@@ -110,6 +114,17 @@ class Door:
         if found is None:
             await _refuse(writer, "405 Method Not Allowed", "this proxy knows CONNECT only")
             return
+        try:
+            network = self._insiders.asked(head)
+        except UnknownNetworkError as error:
+            # most clients show the reason alone
+            await _refuse(
+                writer,
+                f"407 {error}",
+                str(error),
+                headers='Proxy-Authenticate: Basic realm="VPC network"\r\n',
+            )
+            return
         host = found[1].decode("latin-1").lower()
         if found[2] != b"443" or not self._serves(host):
             place = self._way(host, int(found[2]))
@@ -125,7 +140,7 @@ class Door:
         port = self._http
         if chosen == "h2" and self._grpc is not None:
             port = await self._grpc(host)
-        await self._forward(port, reader, writer)
+        await self._forward(port, reader, writer, network=network)
 
     async def _tunnel(
         self, place: tuple[str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -148,6 +163,8 @@ class Door:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         said: bytes = b"",
+        *,
+        network: str | None = None,
     ) -> None:
         """Let the two talk until one is through; *said* is what was read already."""
         # From the client's own address, so that firewalls behind see it: any of 127.0.0.0/8.
@@ -156,10 +173,13 @@ class Door:
         inner_reader, inner_writer = await asyncio.open_connection(
             "127.0.0.1", port, limit=_CHUNK, local_addr=own
         )
+        place = inner_writer.get_extra_info("sockname")[:2]
+        self._insiders.enter(place, network)
         try:
             inner_writer.write(said)
             await pipe(reader, writer, inner_reader, inner_writer)
         finally:
+            self._insiders.leave(place)
             inner_writer.transport.abort()
 
 
@@ -202,11 +222,13 @@ async def _copy(
         await writer.drain()
 
 
-async def _refuse(writer: asyncio.StreamWriter, status: str, why: str) -> None:
+async def _refuse(
+    writer: asyncio.StreamWriter, status: str, why: str, *, headers: str = ""
+) -> None:
     body = why.encode() + b"\n"
     writer.write(
         f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
-        "Connection: close\r\n\r\n".encode()
+        f"{headers}Connection: close\r\n\r\n".encode()
         + body
     )
     await writer.drain()

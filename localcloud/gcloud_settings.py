@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Protocol
 
+from localcloud.insiders import PASSWORD
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,10 +30,12 @@ LEADS_ELSEWHERE = (
     "CLOUDSDK_ACTIVE_CONFIG_NAME",
     "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
     "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+    "CLOUDSDK_PROXY_USERNAME",
+    "CLOUDSDK_PROXY_PASSWORD",
     "PUBSUB_EMULATOR_HOST",
     "STORAGE_EMULATOR_HOST",
 )
-"""Variables that go before what `env` sets: credentials for the real cloud, other stand-ins."""
+"""Variables that go before what `env` sets: credentials for the real cloud, other stand-ins, a network."""
 
 
 def credentials_file(refresh_token: str) -> str:
@@ -47,14 +51,24 @@ def credentials_file(refresh_token: str) -> str:
 
 
 def gcloud_settings(
-    place: _Place, folder: Path, *, account: str, credentials: Path, bundle: Path
+    place: _Place,
+    folder: Path,
+    *,
+    account: str,
+    credentials: Path,
+    bundle: Path,
+    network: str | None = None,
 ) -> dict[str, str]:
     """Give the variables that make gcloud find a local cloud, with its own state in ``folder``.
 
     It is *account*, by a file with its refresh token: that gives access tokens for as long as the
     shell lives, and ID tokens, which a file with an access token does not.
     """
+    inside = {}
+    if network is not None:
+        inside = {"CLOUDSDK_PROXY_USERNAME": network, "CLOUDSDK_PROXY_PASSWORD": PASSWORD}
     return {
+        **inside,
         "CLOUDSDK_CONFIG": str(folder),
         "CLOUDSDK_CORE_PROJECT": place.project,
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",

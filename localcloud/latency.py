@@ -130,6 +130,9 @@ AFTERWARDS: dict[str, tuple[float, float, float]] = {
 }
 """Until something has happened that no call and no operation waits for."""
 
+REAL: dict[str, float] = {ISSUANCE: 1.0}
+"""On the real clock, where nobody wants to wait: as long as it takes to see both states."""
+
 TYPICAL: dict[str, float] = {
     method: typical for method, (_, typical, _) in {**OPERATIONS, **AFTERWARDS}.items()
 }

@@ -15,6 +15,7 @@ from localcloud.control import Control
 from localcloud.door import Door
 from localcloud.grpc_door import GrpcDoor
 from localcloud.http_door import HttpDoor, Protocol
+from localcloud.insiders import proxy as proxy_for
 from localcloud.issuer import HOSTS as ISSUER_HOSTS
 from localcloud.issuer import Issuer
 from localcloud.metadata import Metadata
@@ -114,6 +115,7 @@ class Serving:
             serves=self.serves,
             metadata=self._metadata.listens,
             way=self._cloud.balancer.way,
+            insiders=self._cloud.insiders,
         )
         config = uvicorn.Config(
             self._http,
@@ -159,9 +161,11 @@ def _key(file: Path) -> str:
     return file.read_text()
 
 
-def child_environment(cloud: Cloud, serving: Serving, email: str) -> dict[str, str]:
+def child_environment(
+    cloud: Cloud, serving: Serving, email: str, *, network: str | None = None
+) -> dict[str, str]:
     """Give the variables that make a process find this cloud under Google's names."""
-    proxy = f"http://127.0.0.1:{serving.port}"
+    proxy = proxy_for(network, serving.port)
     metadata = f"127.0.0.1:{serving.metadata_port(email)}"
     bundle = str(serving.bundle)
     direct = "127.0.0.1,localhost"

@@ -26,8 +26,9 @@ _ERRORS = range(400, 600)
 PACES = ("none", *latency.PACES, "spread")
 """How long things may be made to take."""
 
-KINDS_OF_DELAY = ("policies", "services", "constraints")
-"""What may be made to count only after a while: IAM policies, enabled APIs, org policies."""
+KINDS_OF_DELAY = ("policies", "services", "constraints", "certificates")
+"""What may be made to count only after a while: IAM policies, enabled APIs, org policies, and the
+records that a managed certificate waits for."""
 
 
 class Trouble:
@@ -111,10 +112,13 @@ class Trouble:
         self.latency = latency.Spread(self.random) if spread else latency.table(pace)
 
     def delay(self, kind: str, seconds: float) -> None:
-        """Have changes of policies, services or constraints count only after so long."""
+        """Have changes of policies, services, constraints or records count only after so long."""
         if kind not in KINDS_OF_DELAY:
             raise ValueError(f"a kind is one of {', '.join(KINDS_OF_DELAY)}, not {kind}")
-        self.propagation[kind] = seconds
+        if kind == "certificates":
+            self.latency[latency.ISSUANCE] = seconds
+        else:
+            self.propagation[kind] = seconds
 
     def chaos(
         self,

@@ -1,6 +1,7 @@
 """Admission: does this platform have what the request asks for? The schemas cannot know."""
 
 from planner import artifact_root, sizes
+from planner.serving.app_engine import REGIONS_WITHOUT
 from schemas.deployment import DeploymentRequest
 from schemas.platform import Platform
 from schemas.problem import FieldError
@@ -100,6 +101,42 @@ def the_region_has_a_multi_region(
     ]
 
 
+def app_engine_is_in_the_region(request: DeploymentRequest, platform: Platform) -> list[FieldError]:
+    """Name the regions that have App Engine."""
+    region = request.region or platform.default_region
+    if request.serving.platform != "app_engine" or region not in REGIONS_WITHOUT:
+        return []
+    others = tuple(sorted(set(platform.regions) - REGIONS_WITHOUT))
+    message = (
+        f"serving.platform app_engine and region {region} contradict each other: App Engine is not "
+        "there; use serving.platform cloud_run"
+    )
+    if others:
+        message += f", or region {' or '.join(others)}"
+    return [
+        FieldError(pointer="/serving/platform", message=message, allowed=("cloud_run",)),
+        FieldError(pointer="/region", message=message, allowed=others),
+    ]
+
+
+def internal_servers_can_be_verified(
+    request: DeploymentRequest, platform: Platform
+) -> list[FieldError]:
+    """Say that Berth itself must be inside, or it cannot prove that the server works."""
+    serving = request.serving
+    if serving.platform != "cloud_run" or serving.ingress != "internal" or platform.network:
+        return []
+    return [
+        FieldError(
+            pointer="/serving/ingress",
+            message="serving.ingress internal cannot be had here: Berth was installed outside of "
+            "every network, and could not reach the server to prove that it works; use ingress "
+            "all, or have Berth installed with --network",
+            allowed=("all",),
+        )
+    ]
+
+
 def a_guarded_door_lets_the_proof_in(
     request: DeploymentRequest, platform: Platform
 ) -> list[FieldError]:
@@ -123,5 +160,7 @@ RULES = (
     the_version_is_offered,
     pooled_has_a_pool,
     the_database_has_connections_for_all_instances,
+    app_engine_is_in_the_region,
+    internal_servers_can_be_verified,
     a_guarded_door_lets_the_proof_in,
 )

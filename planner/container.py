@@ -2,70 +2,67 @@
 
 from typing import Any
 
-from planner import access, image, sizes
+from planner import access, hosts, image, secret, sizes
 from planner.observed import Observed, last_segment
 from planner.target import Target
 
-READ_ONLY = 0o444
-
-MOUNTS = {
-    "db-password": "DB_PASSWORD_FILE",
-    "admin-password": "MLFLOW_AUTH_ADMIN_PASSWORD_FILE",
-    "flask-secret": "MLFLOW_FLASK_SERVER_SECRET_KEY_FILE",
+SECRETS = {
+    "db-password": "DB_PASSWORD",
+    "admin-password": "MLFLOW_AUTH_ADMIN_PASSWORD",
+    "flask-secret": "MLFLOW_FLASK_SERVER_SECRET_KEY",
 }
-"""Each secret's mount, by the variable that tells the entrypoint where it is."""
+"""What the entrypoint calls each secret. With _FILE behind it, the variable says where it is mounted;
+with _SECRET behind it, which version of it to read."""
 
 
 def secrets(target: Target) -> tuple[str, ...]:
-    """Return the secrets that the containers read."""
+    """Return the secrets that the tracking server reads, by purpose."""
     return ("db-password", *access.of(target).secrets)
 
 
 def container(target: Target, observed: Observed) -> dict[str, Any]:
     """Return the container, image by digest, secrets as files and never as variables."""
+    variables = settings(target, observed)
+    for purpose in secrets(target):
+        variables[f"{SECRETS[purpose]}_FILE"] = secret.file(purpose)
     return {
         "name": "mlflow",
         "image": image.by_digest(target, observed),
-        "env": [
-            {"name": name, "value": value} for name, value in sorted(_settings(target).items())
-        ],
+        "env": [{"name": name, "value": value} for name, value in sorted(variables.items())],
         "volumeMounts": [
             {"name": "cloudsql", "mountPath": "/cloudsql"},
-            # A mount hides whatever else is in its directory, so each secret has its own.
-            *({"name": name, "mountPath": f"/secrets/{name}"} for name in secrets(target)),
+            *(secret.mount(purpose) for purpose in secrets(target)),
         ],
     }
 
 
 def volumes(target: Target, observed: Observed) -> list[dict[str, Any]]:
-    """Return the database's socket and the secrets, by pinned version.
-
-    With "latest" a rotated secret would reach each instance at its next cold start, one by one.
-    """
+    """Return the database's socket and the secrets."""
     return [
         {"name": "cloudsql", "cloudSqlInstance": {"instances": [target.connection_name]}},
-        *(
-            {
-                "name": name,
-                "secret": {
-                    "secret": target.secret(name),
-                    "items": [
-                        {
-                            "version": last_segment(observed, f"{name.replace('-', '_')}_version"),
-                            "path": "value",
-                            "mode": READ_ONLY,
-                        }
-                    ],
-                },
-            }
-            for name in secrets(target)
-        ),
+        *(secret.volume(target, observed, purpose) for purpose in secrets(target)),
     ]
 
 
-def _settings(target: Target) -> dict[str, str]:
+def stored_secrets(target: Target, observed: Observed) -> dict[str, str]:
+    """Return the variables that name each secret's version, for a platform that mounts none."""
+    return {
+        f"{SECRETS[purpose]}_SECRET": _version(observed, purpose) for purpose in secrets(target)
+    }
+
+
+def _version(observed: Observed, purpose: str) -> str:
+    name = f"{purpose.replace('-', '_')}_version"
+    last_segment(observed, name)
+    return str(observed[name])
+
+
+def settings(target: Target, observed: Observed) -> dict[str, str]:
+    """Return the variables that the tracking server goes by, its secrets left out."""
     size = sizes.shape(target.request)
-    settings = {
+    names = hosts.of(target, observed)
+    return {
+        "ARTIFACT_UPLOADS": target.uploads,
         "AUTH_MODE": "none",
         "CLOUD_SQL_INSTANCE": target.connection_name,
         "DB_ENGINE": target.request.database.engine,
@@ -74,8 +71,8 @@ def _settings(target: Target) -> dict[str, str]:
         "MLFLOW_ARTIFACTS_DESTINATION": target.artifact_root,
         # Setting the lists replaces MLflow's own; the probes' /health is exempt, so localhost
         # need not be on them. Exact names: "*.run.app" would let any Cloud Run host through.
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(target.hosts),
-        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"https://{host}" for host in target.hosts),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(names),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"https://{name}" for name in names),
         "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(sizes.MAX_OVERFLOW),
         "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": str(sizes.POOL_RECYCLE_SECONDS),
         "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(sizes.POOL_SIZE),
@@ -83,6 +80,3 @@ def _settings(target: Target) -> dict[str, str]:
         "UPLOAD_ROOM_MIB": str(size.upload_room_mib),
         **access.of(target).settings(target),
     }
-    for name in secrets(target):
-        settings[MOUNTS[name]] = f"/secrets/{name}/value"
-    return settings

@@ -23,6 +23,15 @@ OWN = (
         "remove the resource if nobody needs it; then send the request again.",
     ),
     Remedy(
+        kind="not-as-needed",
+        title="Something that is there already is not as needed",
+        tags=("NotAsNeeded",),
+        status=409,
+        resumable=True,
+        remedy="Berth changed nothing about it: it is not Berth's to change, or cannot be changed. "
+        "The cause says how it is and what can be done. " + AGAIN,
+    ),
+    Remedy(
         kind="verify-failed",
         title="The server does not pass the proof",
         tags=("VerifyFailed",),
@@ -107,7 +116,8 @@ POLICIES = (
         title="The organisation forbids services without Google's check",
         says=r"requireInvokerIam",
         status=403,
-        remedy='Ask for access {"mode": "iam"} instead of basic_auth.',
+        remedy='Ask for access {"mode": "iam"} or {"mode": "iap"} instead of basic_auth or '
+        "oauth2_proxy.",
     ),
     Remedy(
         kind="location-forbidden",

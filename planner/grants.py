@@ -31,14 +31,27 @@ def of_project(target: Target) -> Policy:
     )
 
 
-def of_account(target: Target) -> Policy:
-    """Return the policy of the server's service account: who may act as it."""
+def of_account(target: Target, email: str) -> Policy:
+    """Return the policy of a service account: who may act as it."""
     url = (
-        f"https://iam.googleapis.com/v1/projects/{target.project}"
-        f"/serviceAccounts/{escaped(target.service_account)}"
+        f"https://iam.googleapis.com/v1/projects/{target.project}/serviceAccounts/{escaped(email)}"
     )
     return Policy(
         Request(method="POST", url=f"{url}:getIamPolicy?{VERSION}"),
+        Address(method="POST", url=f"{url}:setIamPolicy"),
+    )
+
+
+def of_image_repository(target: Target) -> Policy:
+    """Return the policy of the repository that the images lie in."""
+    host, project, repository = target.offer.image_repository.split("/")
+    location = host.removesuffix("-docker.pkg.dev")
+    url = (
+        f"https://artifactregistry.googleapis.com/v1/projects/{project}"
+        f"/locations/{location}/repositories/{repository}"
+    )
+    return Policy(
+        Request(method="GET", url=f"{url}:getIamPolicy?{VERSION}"),
         Address(method="POST", url=f"{url}:setIamPolicy"),
     )
 
@@ -70,6 +83,19 @@ def of_service(target: Target) -> Policy:
     url = f"https://run.googleapis.com/v2/{target.location}/services/{target.service}"
     return Policy(
         Request(method="GET", url=f"{url}:getIamPolicy?{VERSION}"),
+        Address(method="POST", url=f"{url}:setIamPolicy"),
+    )
+
+
+def of_iap(resource: str) -> Policy:
+    """Return the policy of what Identity-Aware Proxy guards: whom it lets pass."""
+    url = f"https://iap.googleapis.com/v1/{resource}"
+    return Policy(
+        Request(
+            method="POST",
+            url=f"{url}:getIamPolicy",
+            body={"options": {"requestedPolicyVersion": 3}},
+        ),
         Address(method="POST", url=f"{url}:setIamPolicy"),
     )
 

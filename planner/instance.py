@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from planner import engine, marks
+from planner import engine, marks, private_access
 from planner.sizes import shape
 from planner.target import Target, escaped
-from schemas.plan import Check, Operations, Request, Resource, Step
+from schemas.plan import Check, Demand, Operations, Request, Resource, Step
 
 BACKUPS_KEPT = 7
 FINAL_BACKUP_DAYS = 30
@@ -44,11 +44,7 @@ def _settings(target: Target) -> dict[str, Any]:
         "storageAutoResizeLimit": str(size.disk_limit_gb),
         # Only through connectors, which check IAM and bring their own certificate.
         "connectorEnforcement": "REQUIRED",
-        "ipConfiguration": {
-            "ipv4Enabled": True,
-            "sslMode": "ENCRYPTED_ONLY",
-            "authorizedNetworks": [],
-        },
+        "ipConfiguration": _addresses(target),
         # The credentials function sets the user's rights through executeSql, as an IAM user.
         "dataApiAccess": "ALLOW_DATA_API",
         "databaseFlags": [{"name": engine.of(target).iam_flag, "value": "on"}],
@@ -69,6 +65,32 @@ def _settings(target: Target) -> dict[str, Any]:
     }
 
 
+def _addresses(target: Target) -> dict[str, Any]:
+    network = target.request.network
+    if network is None:
+        # Connectors come to the public address; without authorised networks nobody else does.
+        return {"ipv4Enabled": True, "sslMode": "ENCRYPTED_ONLY", "authorizedNetworks": []}
+    return {
+        "ipv4Enabled": False,
+        "privateNetwork": private_access.link(target, network),
+        "sslMode": "ENCRYPTED_ONLY",
+    }
+
+
+def _demands(target: Target) -> tuple[Demand, ...]:
+    """Return what an instance that is there must show, since nothing can change it."""
+    wanted = {"region": target.region, "databaseVersion": engine.of(target).version(target)}
+    return tuple(
+        Demand(
+            path=(field,),
+            value=value,
+            otherwise=f"it has {field} <found>, and the request asks for {value}, which cannot be "
+            "changed. Ask for what it has, or POST a deployment with another name",
+        )
+        for field, value in wanted.items()
+    )
+
+
 def _instance(target: Target) -> Resource:
     settings = _settings(target)
     fixed: dict[str, Any] = {
@@ -86,6 +108,7 @@ def _instance(target: Target) -> Resource:
         title=f"Cloud SQL instance {target.instance}",
         url=url(target),
         mark=marks.owned(target, *at),
+        demands=_demands(target),
         digest=marks.unchanged(labels, *at),
         create=Request(
             method="POST",

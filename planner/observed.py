@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 Observed = Mapping[str, str | Sequence[str] | None]
 
 PLACEHOLDERS: dict[str, str] = {
+    "app_engine_host": "(known once the application is there)",
     "address": "(known once the address is reserved)",
     "dns_record_name": "(known once the domain's authorisation is asked for)",
     "dns_record_data": "(known once the domain's authorisation is asked for)",
@@ -12,6 +13,9 @@ PLACEHOLDERS: dict[str, str] = {
     "flask_secret_version": "(known once the secret is made)",
     "db_password_version": "(known once the secret is made)",
     "image_version": "(known once the image is there)",
+    "proxy_config_version": "(known once the secret is made)",
+    "proxy_image_version": "(known once the image is there)",
+    "proxy_members_version": "(known once the secret is made)",
     "url": "(known once the server answers)",
 }
 """For a plan that nothing is made from: what would be known by then, said in words."""

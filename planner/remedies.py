@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from planner.access_remedies import ACCESS
 from planner.general_remedies import ANY_API, LAST, OWN, POLICIES
 from planner.remedy import UNKNOWN, Remedy
 from planner.service_remedies import BUILD, DATABASE, DOMAIN, NAMES, SERVER
 from schemas.problem import Problem
 
 REMEDIES: tuple[Remedy, ...] = (
+    *ACCESS,
     *OWN,
     *POLICIES,
     *ANY_API,
@@ -50,7 +52,7 @@ def diagnosis(
         instance=f"/v1/deployments/{deployment}" if deployment else None,
         step=_step(error, step),
         cause=words[:LONGEST_CAUSE],
-        remedy=found.remedy,
+        remedy=found.words(words),
         resumable=found.resumable,
     )
 

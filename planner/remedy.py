@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 INSTALL = "Run `python -m install apply` again: it restores what Berth itself needs"
+IN_THE_CAUSE = "the command in the cause"
 AGAIN = "Then send the same request again; it goes on from where it stopped."
 
 
@@ -22,8 +23,15 @@ class Remedy:
     """HTTP codes; 0 is a failed operation, which Google reports with a 200. Empty: any."""
     says: str = ""
     """A regular expression, found in status, reason and text together, whatever the case."""
+    finds: str = ""
+    """A regular expression; its group, found in what was said, stands for {found} in the remedy."""
     status: int = 502
     resumable: bool = False
+
+    def words(self, text: str) -> str:
+        """Return what helps, with what was found put in."""
+        found = re.search(self.finds, text) if self.finds else None
+        return self.remedy.replace("{found}", found[1] if found else IN_THE_CAUSE)
 
     def fits(self, tags: tuple[str, ...], *, host: str, code: int, text: str) -> bool:
         """Tell whether this is the failure."""

@@ -1,6 +1,6 @@
 """schema: the database brought to the image's schema, once, before the first server starts."""
 
-from planner import container, engine, marks
+from planner import container, engine, marks, private_access
 from planner.observed import Observed
 from planner.target import Target
 from schemas.plan import Check, Operations, PartPlan, Request, Resource
@@ -48,6 +48,7 @@ def _job(target: Target, observed: Observed) -> Resource:
                     }
                 ],
                 "volumes": container.volumes(target, observed),
+                **private_access.vpc_access(target),
             },
         }
     }

@@ -8,7 +8,7 @@ from schemas.access import BasicAuth, Iap, IapAccess
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.platform import Platform, RegionOffer
 
-SECRETS = ("db-password", "admin-password", "flask-secret")
+SECRETS = ("db-password", "admin-password", "flask-secret", "proxy-config", "proxy-members")
 PACKAGE = "tracking-server"
 
 Uploads = Literal["http2", "signed_parts"]
@@ -108,6 +108,11 @@ class Target:
         return f"mlflow-{self.name}-train@{self.project}.iam.gserviceaccount.com"
 
     @property
+    def app_engine_account(self) -> str:
+        """The e-mail address that the App Engine application itself has; install makes it."""
+        return f"berth-app-engine@{self.project}.iam.gserviceaccount.com"
+
+    @property
     def bucket(self) -> str:
         """The bucket of the artifacts; bucket names are global, so the project is in it."""
         return f"{self.project}-mlflow-{self.name}"
@@ -159,13 +164,8 @@ class Target:
 
     @property
     def own_hosts(self) -> tuple[str, ...]:
-        """Every host name that the platform gives the server."""
+        """Every host name that Cloud Run gives the server; of App Engine's see planner/hosts.py."""
         return tuple(self.service + suffix for suffix in self.offer.host_suffixes)
-
-    @property
-    def image(self) -> str:
-        """The image without tag or digest."""
-        return f"{self.offer.image_repository}/{PACKAGE}"
 
     @property
     def location(self) -> str:

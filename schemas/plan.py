@@ -56,6 +56,32 @@ class Check(Model):
     )
 
 
+class Demand(Check):
+    """What something that is there already must show, or it cannot be used."""
+
+    otherwise: str = Field(
+        description="What to say when it does not; <found> stands for what it shows instead.",
+        examples=["the application is in <found>, and a deployment in europe-west needs it there"],
+    )
+
+
+class Share(Model):
+    """One entry of a list that others write, too: added to what is there, never in its place."""
+
+    items: str = Field(
+        description="The key, in what GET answers, of the things that have such a list; the first "
+        "one counts, and none means that nothing is there.",
+        examples=["connections"],
+    )
+    field: str = Field(
+        description="The list's key, in that thing and in the body of the update.",
+        examples=["reservedPeeringRanges"],
+    )
+    value: str = Field(
+        description="The entry that is ours.", examples=["google-managed-services-default"]
+    )
+
+
 class Operations(Model):
     """How the API's long-running operations are polled."""
 
@@ -130,6 +156,19 @@ class Resource(Model):
         default=None,
         description="What it shows while it is as planned; when it differs, it is updated.",
         examples=[{"path": ["labels", "berth-digest"], "value": "0a1b2c3d4e5f"}],
+    )
+    demands: tuple[Demand, ...] = Field(
+        default=(),
+        description="What one that is there already must show; when it does not, the part fails "
+        "with the words of the first that is not met, before anything is touched. For what "
+        "cannot be changed, and for what is not ours to change.",
+        examples=[[{"path": ["locationId"], "value": "europe-west", "otherwise": "elsewhere"}]],
+    )
+    share: Share | None = Field(
+        default=None,
+        description="It is an entry in a list that others write, too; an update sends the whole "
+        "list, ours added. Goes with keep.",
+        examples=[None],
     )
     create: Request = Field(
         description="Makes it. What one of Berth's own functions answers is never an operation.",

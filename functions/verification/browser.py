@@ -9,8 +9,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from functions.verification.answers import said
 from functions.verification.check import Check, failed
-from functions.verification.visitor import said
 
 if TYPE_CHECKING:
     from functions.verification.visitor import Visitor

@@ -8,19 +8,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from functions import logs
+from functions.verification import artifacts
 from functions.verification.check import Check, CheckFailedError, failed
 
 if TYPE_CHECKING:
     from functions.verification.visitor import Visitor
+    from planner.target import Uploads
 
 EXPERIMENT = "berth-verify"
 _API = "/api/2.0/mlflow"
-_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
-_SCHEME = "mlflow-artifacts:"
 _METRIC = "proof"
-
-# Above 32 MiB: the limit of Cloud Run for a request over HTTP/1, which nothing smaller would show.
-_PROOF_BYTES = 33 * 1024 * 1024
 
 
 def runs_the_planned_version(member: Visitor, version: str) -> Check:
@@ -36,7 +33,7 @@ def runs_the_planned_version(member: Visitor, version: str) -> Check:
     return Check(name, ok=True, detail=f"MLflow {found}")
 
 
-def keeps_runs_and_artifacts(member: Visitor) -> list[Check]:
+def keeps_runs_and_artifacts(member: Visitor, uploads: Uploads) -> list[Check]:
     """Prove that the database and the bucket behind the server work.
 
     Raises:
@@ -46,7 +43,10 @@ def keeps_runs_and_artifacts(member: Visitor) -> list[Check]:
     run = _post(member, "run logged", "runs/create", experiment_id=experiment, start_time=_now())
     info = run["run"]["info"]
     try:
-        return [_logged(member, info["run_id"]), _came_back(member, info["artifact_uri"])]
+        return [
+            _logged(member, info["run_id"]),
+            artifacts.come_back(member, info["artifact_uri"], uploads),
+        ]
     finally:
         _tidy(member, run_id=info["run_id"], experiment=experiment)
 
@@ -76,23 +76,6 @@ def _logged(member: Visitor, run_id: str) -> Check:
     if found.get(_METRIC) != value:
         raise failed(name, f"the metric was {value}, and {found.get(_METRIC)} came back")
     return Check(name, ok=True, detail=f"run {run_id}")
-
-
-def _came_back(member: Visitor, artifact_uri: str) -> Check:
-    name = "artifact came back"
-    if not artifact_uri.startswith(_SCHEME):
-        raise failed(name, f"artifacts do not go through the server: {artifact_uri[:200]}")
-    path = _ARTIFACTS + artifact_uri.removeprefix(_SCHEME).strip("/") + "/proof.bin"
-    content = secrets.token_bytes(_PROOF_BYTES)
-    member.expect(
-        name, "PUT", path, data=content, headers={"Content-Type": "application/octet-stream"}
-    )
-    found = member.expect(name, "GET", path).content
-    # Nothing is left in the team's bucket; the run it belongs to is deleted as well.
-    member.call(name, "DELETE", path)
-    if found != content:
-        raise failed(name, f"{len(content)} bytes went in, {len(found)} others came back")
-    return Check(name, ok=True, detail=f"{len(content) // 2**20} MiB")
 
 
 def _tidy(member: Visitor, *, run_id: str, experiment: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from functions.verification.answers import may_pass, said
 from functions.verification.check import failed
 
 if TYPE_CHECKING:
@@ -15,9 +17,8 @@ if TYPE_CHECKING:
 
 # A cold start of the server takes 4 to 10 seconds.
 PATIENCE = 60.0
-_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-# What MLflow says when its lists of hosts and origins are wrong; waiting does not change those.
-_MISCONFIGURED = ("Invalid Host header", "Cross-origin request blocked")
+# What follows may be a signature, which is as good as a key for as long as it holds.
+_QUERY = re.compile(r"\?\S+")
 
 
 class Visitor:
@@ -37,7 +38,7 @@ class Visitor:
         import requests
 
         session = requests.Session()
-        # Made once: the token of a member comes from the metadata server and lives an hour.
+        # Made once: a token lives for half an hour at least.
         session.headers.update(self._headers())
         return session
 
@@ -64,7 +65,8 @@ class Visitor:
                 **content,
             )
         except requests.RequestException as error:
-            raise failed(check, f"{self.url} does not answer: {error}"[:500], retry=True) from error
+            why = _QUERY.sub("", str(error))
+            raise failed(check, f"{self.url} does not answer: {why}"[:500], retry=True) from error
 
     def expect(self, check: str, method: str, path: str, **content: Any) -> Response:
         """Call, and fail the check unless the answer is 200."""
@@ -76,29 +78,3 @@ class Visitor:
                 retry=may_pass(answer),
             )
         return answer
-
-
-def is_refusal(answer: Response) -> bool:
-    """Say whether the caller was turned away."""
-    return answer.status_code in _REFUSED
-
-
-def may_pass(answer: Response) -> bool:
-    """Say whether a wrong answer may be right in a few minutes.
-
-    A member who is refused, a route that is not known and a server that fails can all be rights
-    and routes that are still spreading. MLflow's refusal of a host or an origin is for good.
-    """
-    if any(words in answer.text for words in _MISCONFIGURED):
-        return False
-    status = answer.status_code
-    return (
-        is_refusal(answer)
-        or status in (HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
-        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    )
-
-
-def said(answer: Response) -> str:
-    """Return the status and the beginning of what was answered, on one line."""
-    return f"{answer.status_code}: {' '.join(answer.text.split())[:300]}"

@@ -1,7 +1,8 @@
 """Start MLflow's tracking server (`serve`), or bring its database up to date (`migrate`).
 
-No shell takes part, so no password is ever quoted wrongly; secrets are read from mounted files, and
-the database URL goes to MLflow through the environment, since arguments show in process lists.
+No shell takes part, so no password is ever quoted wrongly; secrets are read from mounted files or from
+Secret Manager, and the database URL goes to MLflow through the environment, since arguments show in
+process lists.
 
 Facts about MLflow: every start migrates a schema in which a table is missing, and there is no way
 back, so `serve` refuses any schema but the one it was built for, and `migrate` runs once, before.
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from stored_secrets import UnreadableError, stored_secret
+
 SCHEMA_HEAD = Path(os.environ.get("SCHEMA_HEAD_FILE", "/app/schema_head"))
 LOG_CONFIG = os.environ.get("LOG_CONFIG", "/app/log.json")
 MIGRATION_LOCK = 727001
@@ -24,6 +27,9 @@ LOCK_SECONDS = 600
 
 AUTH_SCHEMA = "mlflow_auth"
 """MLflow 2 names both version tables `alembic_version`, so users get a schema of their own."""
+
+UPLOADS = {"http2": "false", "signed_parts": "true"}
+"""The ways big artifacts come, and whether MLflow's multipart upload belongs to them."""
 
 SHUTDOWN_SECONDS = 7
 """Cloud Run sends SIGKILL ten seconds after SIGTERM; leave time for the parent process."""
@@ -38,10 +44,23 @@ def setting(name: str, default: str | None = None) -> str:
 
 
 def secret(name: str) -> str:
-    """Return the content of the file that *name*_FILE points to: a mounted secret version."""
-    path = Path(setting(f"{name}_FILE"))
+    """Return the secret *name*: from the mounted file that *name*_FILE points to, or from Secret Manager.
+
+    App Engine mounts no secrets, so there *name*_SECRET names the version to read.
+    """
+    path, version = os.environ.get(f"{name}_FILE"), os.environ.get(f"{name}_SECRET")
+    if bool(path) == bool(version):
+        problem = "not both" if path else "neither is set"
+        sys.exit(
+            f"entrypoint: {name} is read from {name}_FILE, a mounted file, or from {name}_SECRET, "
+            f"a version in Secret Manager: set one of them ({problem})"
+        )
     try:
-        return path.read_text().rstrip("\n")
+        if version:
+            return stored_secret(version)
+        return Path(str(path)).read_text().rstrip("\n")
+    except UnreadableError as error:
+        sys.exit(f"entrypoint: cannot read {name}_SECRET={version}: {error}")
     except OSError as error:
         sys.exit(f"entrypoint: cannot read {name}_FILE={path}: {error.strerror}")
 
@@ -136,6 +155,14 @@ def with_basic_auth() -> bool:
     return mode == "basic"
 
 
+def artifact_uploads() -> dict[str, str]:
+    """Return the variables that say how artifacts above 32 MiB come: whole, or in signed parts."""
+    way = setting("ARTIFACT_UPLOADS", "http2")
+    if way not in UPLOADS:
+        sys.exit(f"entrypoint: ARTIFACT_UPLOADS is {way!r}; known: {', '.join(UPLOADS)}")
+    return {"ARTIFACT_UPLOADS": way, "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": UPLOADS[way]}
+
+
 def migrate() -> None:
     """Bring the schema to the version of this image; two at once wait for each other."""
     import sqlalchemy
@@ -167,6 +194,7 @@ def migrate() -> None:
 
 def serve() -> None:
     """Become the tracking server, unless the database has another schema than this image."""
+    uploads = artifact_uploads()
     url = database_url()
     found, wanted = database_revision(url), SCHEMA_HEAD.read_text().strip()
     if found != wanted:
@@ -174,6 +202,16 @@ def serve() -> None:
             f"entrypoint: database schema is {found or 'empty'}, this image needs {wanted}; "
             "run the migrate job first"
         )
+    become_server(url, uploads)
+
+
+def become_server(url: str, uploads: dict[str, str]) -> None:
+    """Become the tracking server of this image's MLflow.
+
+    Args:
+        url: The backend store, whose schema is as it must be.
+        uploads: What says how big artifacts come.
+    """
     family = setting("MLFLOW_VERSION").split(".")[0]
     if family not in SERVERS:
         sys.exit(f"entrypoint: MLflow {family} is unknown; known: {', '.join(SERVERS)}")
@@ -181,7 +219,7 @@ def serve() -> None:
     basic = with_basic_auth()
     if basic:
         write_auth_config()
-    os.environ |= {
+    os.environ |= uploads | {
         "AUTH_MODE": "basic" if basic else "none",
         "MLFLOW_APPLICATION": "mlflow.server.auth:create_app" if basic else served.application,
         "MLFLOW_BACKEND_STORE_URI": url,

@@ -11,8 +11,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from importlib import import_module
 from typing import Any
 
+from database_check import checked_asgi, checked_wsgi, of_backend_store
+
 ARTIFACTS = "/mlflow-artifacts/artifacts/"
 MIB = 1024 * 1024
+MOST_AT_ONCE = 32 * MIB
+"""What Google's platforms let pass over HTTP/1 in an answer that says its length beforehand."""
 
 Scope = dict[str, Any]
 Asgi = Callable[[Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[None]]], Any]
@@ -151,6 +155,43 @@ def _throw_away(environ: dict[str, Any]) -> None:
         pass
 
 
+def unmeasured_asgi(application: Asgi) -> Asgi:
+    """Return an ASGI application whose big answers do not say their length, so are streamed."""
+
+    async def unmeasured(scope: Scope, receive: Any, send: Any) -> None:
+        async def answer(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                kept = [(name, value) for name, value in message["headers"] if not big(name, value)]
+                message = {**message, "headers": kept}
+            await send(message)
+
+        def big(name: bytes, value: bytes) -> bool:
+            return says_too_much(name.decode("latin1"), value.decode("latin1"))
+
+        await application(scope, receive, answer if scope["type"] == "http" else send)
+
+    return unmeasured
+
+
+def unmeasured_wsgi(application: Wsgi) -> Wsgi:
+    """Return the same for WSGI."""
+
+    def unmeasured(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(
+                status, [one for one in headers if not says_too_much(*one)], *more
+            )
+
+        return application(environ, start)
+
+    return unmeasured
+
+
+def says_too_much(name: str, value: str) -> bool:
+    """Tell whether a header is the length of an answer that has to be streamed."""
+    return name.lower() == "content-length" and value.isdigit() and int(value) > MOST_AT_ONCE
+
+
 def _application() -> Any:
     """Return MLflow's own application, with its login in front where that is asked for."""
     module, _, name = os.environ["MLFLOW_APPLICATION"].partition(":")
@@ -162,13 +203,20 @@ def _room() -> Room:
     return Room(int(os.environ["UPLOAD_ROOM_MIB"]) * MIB)
 
 
+def _by_http_1() -> bool:
+    """Tell whether the platform speaks HTTP/1 with this server, which is why parts are signed."""
+    return os.environ["ARTIFACT_UPLOADS"] == "signed_parts"
+
+
 def asgi() -> Asgi:
     """Return what Granian serves for MLflow 3."""
     from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
     # Whoever calls came through Google's front end, which says how: https, and from where.
     served: Asgi = wrap_asgi_with_proxy_headers(_application(), trusted_hosts="*")
-    return bounded_asgi(served, _room())
+    if _by_http_1():
+        served = unmeasured_asgi(served)
+    return checked_asgi(bounded_asgi(served, _room()), of_backend_store())
 
 
 def wsgi() -> Wsgi:
@@ -176,4 +224,6 @@ def wsgi() -> Wsgi:
     from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
     served: Wsgi = wrap_wsgi_with_proxy_headers(_application(), trusted_hosts="*")
-    return bounded_wsgi(served, _room())
+    if _by_http_1():
+        served = unmeasured_wsgi(served)
+    return checked_wsgi(bounded_wsgi(served, _room()), of_backend_store())

@@ -60,6 +60,10 @@ class Ingress:
         hosts = client.hosts if isinstance(client, Balanced) else (host,)
         return next((self._mounted[one] for one in hosts if one in self._mounted), None)
 
+    def is_inside(self, place: tuple[str, int] | None) -> bool:
+        """Tell whether a connection comes from one of the project's VPC networks."""
+        return self._cloud.insiders.network_of(place and (place[0], place[1])) is not None
+
     def link(self, url: str, account: str | None = None) -> str:
         """Return a loopback http URL for a service, for browsers; stable over restarts.
 
@@ -128,9 +132,12 @@ class Ingress:
         timeout: float,
         *,
         client: str | Balanced = _CLIENT,
+        inside: bool = False,
     ) -> Response:
         """Answer one request; Turned when it does not get to the container."""
-        return self._answer(method, host, target, headers, body, timeout, client=client)[0]
+        return self._answer(
+            method, host, target, headers, body, timeout, client=client, inside=inside
+        )[0]
 
     def _answer(
         self,
@@ -147,7 +154,7 @@ class Ingress:
         sized = {**headers, "content-length": str(len(body))} if body else headers
         app = self._app(host, client)
         known = isinstance(client, Balanced) or self.hosts.find(host, target.partition("?")[0])
-        if app is not None and not known:
+        if app is not None and not known and not self.hosts.is_closed(host):
             return _call_wsgi(app, method, host, target, sized, body), None
         visit = self.reception.enter(
             host, target, list(sized.items()), client=client, method=method, inside=inside

@@ -69,6 +69,7 @@ class AppEngine:
         template: Resource = {
             "serviceAccount": version["serviceAccount"],
             "containers": [container],
+            "vpcAccess": blueprints.vpc_access(version),
         }
         if databases:
             template["volumes"] = [
@@ -89,6 +90,7 @@ class AppEngine:
             },
             log_resource=_log_resource(revision),
             log_host=_LOGS,
+            external=version["network"]["instanceIpMode"] == "EXTERNAL",
             # the agent on the machine writes them as the version's account
             logged=cloud.iam.allowed(
                 f"serviceAccount:{version['serviceAccount']}",

@@ -44,6 +44,7 @@ class _Request:
     target: str  # path and query, as they came
     headers: Headers
     client: str | Balanced
+    inside: bool  # whether it comes from one of the project's VPC networks
 
 
 class Forwarder:
@@ -77,7 +78,8 @@ class Forwarder:
         client = scope.get("localcloud.balanced") or (scope.get("client") or ("127.0.0.1", 0))[0]
         began = time.monotonic()
         method = "GET" if socket else scope["method"]
-        request = _Request(method, host, target, headers, client)
+        inside = self._ingress.is_inside(scope.get("client"))
+        request = _Request(method, host, target, headers, client, inside)
         note = ""
         try:
             if socket:
@@ -102,7 +104,11 @@ class Forwarder:
     ) -> tuple[int, Route | None]:
         visit = await self._off_loop(
             lambda: self._ingress.reception.enter(
-                request.host, request.target, request.headers, client=request.client
+                request.host,
+                request.target,
+                request.headers,
+                client=request.client,
+                inside=request.inside,
             )
         )
         try:
@@ -126,13 +132,19 @@ class Forwarder:
                     body,
                     _MOUNTED_SECONDS,
                     client=request.client,
+                    inside=request.inside,
                 )
             )
             await _answer(send, answer.status, list(answer.headers.items()), answer.body)
             return int(answer.status), None
         visit = await self._off_loop(
             lambda: self._ingress.reception.enter(
-                host, target, headers, client=request.client, method=request.method
+                host,
+                target,
+                headers,
+                client=request.client,
+                method=request.method,
+                inside=request.inside,
             )
         )
         try:

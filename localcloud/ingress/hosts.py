@@ -71,6 +71,13 @@ class Hosts:
         revision = traffic.tagged(service, tag) if tag else self.by_share(service)
         return None if tag and revision is None else Route(service, revision or "", path)
 
+    def is_closed(self, host: str) -> bool:
+        """Tell whether a host was a service's default address, and is switched off."""
+        if not host.endswith(".run.app"):
+            return False
+        service = self._service(host)[1]
+        return bool(service and service.get("defaultUriDisabled"))
+
     def _service(self, host: str) -> tuple[str, Resource | None]:
         label, _, domain = host.partition(".")
         tag, separator, rest = label.partition(_TAG)

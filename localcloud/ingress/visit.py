@@ -143,8 +143,9 @@ class Reception:
     ) -> Visit:
         """Let a request in; Turned if it goes no further. Blocks while an instance starts.
 
-        *inside* tells of requests that Google's own services send, such as Workflows and Pub/Sub:
-        to them a service for internal traffic is open (cloud.google.com/run/docs/securing/ingress).
+        *inside* tells of requests from the project's VPC networks, and of those that Google's own
+        services send, such as Workflows and Pub/Sub: to them a service for internal traffic is open
+        (cloud.google.com/run/docs/securing/ingress).
         A load balancer has asked itself whether the service is open to it.
         """
         path, question, query = target.partition("?")

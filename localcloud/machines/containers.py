@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud import box
-from localcloud.machines import container_images, log_lines, secret_values, volumes
-from localcloud.machines.container_ports import free_port
+from localcloud.machines import (
+    container_images,
+    log_lines,
+    loopbacks,
+    private_networks,
+    secret_values,
+    volumes,
+)
 from localcloud.machines.memory import MemoryWatch
-from localcloud.machines.probes import Probe, listens_on_loopback_only
+from localcloud.machines.probes import Probe
 from localcloud.machines.workload import ContainerError, Ended
-from localcloud.process import Process
+from localcloud.process import Process, ProcessError
 from localcloud.services.run.templates import in_bytes
 
 if TYPE_CHECKING:
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
     from localcloud.cloud import Cloud
     from localcloud.machines.container_images import Files
+    from localcloud.machines.loopbacks import Loopback
     from localcloud.machines.volumes import Volumes
     from localcloud.machines.workload import Workload
 
@@ -47,16 +54,22 @@ _PROBE_FAILED = (
 class Container:
     """One container of an instance: its process and its probes."""
 
-    def __init__(self, spec: Mapping[str, Any], process: Process, ports: Mapping[int, int]) -> None:
+    def __init__(
+        self, spec: Mapping[str, Any], process: Process, loopback: Loopback, *, serves: bool
+    ) -> None:
         self.spec = spec
         self.process = process
-        self.ports = ports
+        self.loopback = loopback
+        self.serves = serves  # whether requests go to this one
         self.started = threading.Event()
 
     @property
-    def serves(self) -> bool:
-        """Whether requests go to this one."""
-        return bool(self.ports)
+    def _port(self) -> int:
+        return _container_port(self.spec) if self.serves else _DEFAULT_PORT
+
+    def probe(self, raw: Mapping[str, Any]) -> Probe:
+        """Read a probe of this container."""
+        return Probe.of(raw, self.loopback, self._port)
 
     def bring_up(self) -> None:
         """Start it and see its startup probe succeed."""
@@ -65,15 +78,14 @@ class Container:
         if raw is None:
             self.started.set()
             return
-        port = next(iter(self.ports), _DEFAULT_PORT)
-        probe = Probe.of(raw, self.ports, port)
+        port, probe = self._port, self.probe(raw)
         ready = probe.wait(lambda: self.process.alive)
         if not ready or not self.process.alive:
             own = any(kind in raw for kind in ("httpGet", "tcpSocket", "grpc"))
             died = not self.process.alive
             message = _PROBE_FAILED if own and not died else _NOT_LISTENING.format(port=port)
             raise self._failure(message, died=died)
-        if self.serves and listens_on_loopback_only(probe.port):
+        if self.serves and self.loopback.only_itself(probe.port):
             raise self._failure(_NOT_LISTENING.format(port=port))
         self.started.set()
 
@@ -89,8 +101,11 @@ class Container:
 class BoxInstance:
     """One running copy of a revision."""
 
-    def __init__(self, name: str, containers: list[Container], folder: Path) -> None:
+    def __init__(
+        self, name: str, containers: list[Container], folder: Path, loopback: Loopback
+    ) -> None:
         self.id = name
+        self.loopback = loopback
         self.containers = containers
         self.folder = folder
         self.cancelled = False
@@ -100,7 +115,7 @@ class BoxInstance:
     def port(self) -> int | None:
         """The loopback port of the container that serves."""
         serving = next((one for one in self.containers if one.serves), None)
-        return next(iter(serving.ports.values())) if serving else None
+        return self.loopback.reach(_container_port(serving.spec)) if serving else None
 
     @property
     def alive(self) -> bool:
@@ -137,8 +152,7 @@ class BoxInstance:
                 threading.Thread(target=self._watch, args=(container,), daemon=True).start()
 
     def _watch(self, container: Container) -> None:
-        raw = container.spec["livenessProbe"]
-        probe = Probe.of(raw, container.ports, next(iter(container.ports), _DEFAULT_PORT))
+        probe = container.probe(container.spec["livenessProbe"])
         failures = 0
         pause = probe.delay or probe.period
         while not self._stopped.wait(pause):
@@ -153,6 +167,7 @@ class BoxInstance:
         self._stopped.set()
         with ThreadPoolExecutor(len(self.containers)) as pool:
             list(pool.map(lambda one: one.process.stop(grace), self.containers))
+        self.loopback.close()
         container_images.discard(self.folder)
 
 
@@ -225,41 +240,58 @@ class BoxContainers:
         name = f"{workload.id}-{secrets.token_hex(6)}"
         folder = self._folder / name
         folder.mkdir(parents=True)
+        loopback: Loopback | None = None
         try:
             made = volumes.make(self._cloud, workload, folder)
             specs = workload.template["containers"]
             serves = _serving(specs) if serving else None
+            network, warning = private_networks.inside(self._cloud, workload)
+            identity = self._cloud.environment(workload.account, network=network)
+            loopback = loopbacks.made(
+                specs,
+                None if serves is None else _container_port(serves),
+                environment=identity,
+                log=self._logs / f"{name}-network.log",
+            )
             containers = [
-                self._container(workload, spec, made, name, serves=spec is serves) for spec in specs
+                self._container(workload, spec, made, name, identity, loopback, spec is serves)
+                for spec in specs
             ]
-        except secret_values.SecretError as error:
+        except BaseException as error:
+            if loopback is not None:
+                loopback.close()
             container_images.discard(folder)
-            raise ContainerError(str(error), reason="SECRETS_ACCESS_CHECK_FAILED") from error
-        except BaseException:
-            container_images.discard(folder)
+            if isinstance(error, secret_values.SecretError):
+                raise ContainerError(str(error), reason="SECRETS_ACCESS_CHECK_FAILED") from error
+            if isinstance(error, ProcessError):
+                raise ContainerError(str(error), reason="INTERNAL") from error
             raise
-        instance = BoxInstance(name, containers, folder)
+        instance = BoxInstance(name, containers, folder, loopback)
         with self._lock:
             gone = [key for key, one in self._instances.items() if one.is_over]
             for key in gone:
                 del self._instances[key]
             self._instances[f"{workload.name}#{name}"] = instance
-        for warning in made.warnings:
-            self._heard(workload, name)("stderr", warning)
+        for said in [*made.warnings, *([warning] if warning else [])]:
+            self._heard(workload, name)("stderr", said)
         return instance
 
     def _container(
-        self, workload: Workload, spec: Mapping[str, Any], made: Volumes, name: str, *, serves: bool
+        self,
+        workload: Workload,
+        spec: Mapping[str, Any],
+        made: Volumes,
+        name: str,
+        identity: Mapping[str, str],
+        loopback: Loopback,
+        serves: bool,
     ) -> Container:
         files = container_images.find(self._cloud, spec["image"])
         if files is None:
             raise ContainerError(f"Image '{spec['image']}' not found.", reason="CONTAINER_MISSING")
-        wanted = _container_port(spec)
-        ports = {wanted: free_port()} if serves else {}
-        identity = self._cloud.environment(workload.account)
         env = self._env(workload, spec, files, identity)
         if serves:
-            env["PORT"] = str(ports[wanted])
+            env["PORT"] = str(loopback.told(_container_port(spec)))
         writable, readonly = made.binds(spec.get("volumeMounts", []))
         # The image is read-only: it is the very directory the registry keeps.
         readonly = {**files.binds, **_files_of(identity), **readonly}
@@ -269,10 +301,11 @@ class BoxContainers:
             readonly=readonly,
             user=files.user,
             workdir=spec.get("workingDir") or files.config.get("WorkingDir") or "/",
+            network=loopback.holder,
         )
         log = self._logs / f"{name}{'-' + spec['name'] if spec.get('name') else ''}.log"
         process = Process(argv, env=env, log=log, on_line=self._heard(workload, name))
-        return Container(spec, process, ports)
+        return Container(spec, process, loopback, serves=serves)
 
     def _env(
         self,

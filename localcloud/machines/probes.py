@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from localcloud.machines.loopbacks import Loopback
+
 _LISTEN = "0A"
 _LOOPBACK = frozenset(
     {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
@@ -19,13 +21,16 @@ _LOOPBACK = frozenset(
 _GLANCE_SECONDS = 0.05
 _OK_BELOW = 400
 _SERVING = b"\x08\x01"
+HERE = Path("/proc/net")
+"""The tables of this machine's own network."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One probe of the API, with its defaults filled in and its port translated."""
+    """One probe of the API, with its defaults filled in."""
 
-    port: int
+    port: int  # as the container knows it
+    loopback: Loopback
     http: Mapping[str, Any] | None
     grpc: Mapping[str, Any] | None
     delay: float
@@ -34,12 +39,13 @@ class Probe:
     threshold: int
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any], ports: Mapping[int, int], default_port: int) -> Probe:
-        """Read a probe; *ports* says where a container port really is on this machine."""
+    def of(cls, raw: Mapping[str, Any], loopback: Loopback, default_port: int) -> Probe:
+        """Read a probe; *loopback* says where a container's port really is."""
         action = raw.get("httpGet") or raw.get("tcpSocket") or raw.get("grpc") or {}
         wanted = int(action.get("port") or default_port)
         return cls(
-            port=ports.get(wanted, wanted),
+            port=wanted,
+            loopback=loopback,
             http=raw.get("httpGet"),
             grpc=raw.get("grpc"),
             delay=float(raw.get("initialDelaySeconds", 0)),
@@ -51,14 +57,20 @@ class Probe:
     def succeeds(self) -> bool:
         """Ask once."""
         if self.grpc is not None:
-            return serves_grpc(self.port, self.grpc.get("service", ""), self.timeout)
-        return self._answers_http() if self.http is not None else listens(self.port, self.timeout)
+            return serves_grpc(
+                self.loopback.reach(self.port), self.grpc.get("service", ""), self.timeout
+            )
+        return self._answers_http() if self.http is not None else self._listens()
+
+    def _listens(self) -> bool:
+        return self.loopback.listens(self.port, self.timeout)
 
     def _answers_http(self) -> bool:
         assert self.http is not None
         headers = {item["name"]: item.get("value", "") for item in self.http.get("httpHeaders", [])}
         headers.setdefault("User-Agent", "GoogleHC/1.0")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        port = self.loopback.reach(self.port)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=self.timeout)
         try:
             connection.request("GET", self.http.get("path") or "/", headers=headers)
             status = connection.getresponse().status
@@ -86,7 +98,7 @@ class Probe:
             while time.monotonic() < due:
                 if not alive():
                     return False
-                if not opened and listens(self.port, self.timeout):
+                if not opened and self._listens():
                     opened = True
                     if self.succeeds():
                         return True
@@ -131,17 +143,19 @@ def listens(port: int, timeout: float = 1.0) -> bool:
         return False
 
 
-def listens_on_loopback_only(port: int) -> bool:
-    """Tell whether a port is open to this machine alone, which Cloud Run cannot reach."""
+def listening(port: int, tables: Path) -> str:
+    """Say to whom a port is open, by a network's tables: ``all``, ``loopback`` or nobody."""
     addresses = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("tcp", "tcp6"):
         try:
-            lines = Path(table).read_text().splitlines()[1:]
-        except FileNotFoundError:
-            continue  # no IPv6 here
+            lines = (tables / table).read_text().splitlines()[1:]
+        except OSError:
+            continue  # no IPv6 here, or the process whose network it is has ended
         for line in lines:
             _, local, _, state, *_ = line.split()
             address, _, number = local.partition(":")
             if state == _LISTEN and int(number, 16) == port:
                 addresses.add(address)
-    return bool(addresses) and addresses <= _LOOPBACK
+    if not addresses:
+        return ""
+    return "loopback" if addresses <= _LOOPBACK else "all"

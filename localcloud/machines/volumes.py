@@ -110,26 +110,29 @@ def _sql(
                 f"Cloud SQL connection failed. Please ensure that the account {workload.account} "
                 f"has access to {connection} (role roles/cloudsql.client), that the API "
                 "sqladmin.googleapis.com is enabled, and that the instance exists and runs"
-                + ("." if near else ", and is reached by direct VPC egress into its network.")
+                + (
+                    "."
+                    if near
+                    else ", and is reached: it has a private address only, in network "
+                    f"{_network(cloud, name)}, which this container is not in."
+                )
             )
         binds |= sockets
     made.readonly[volume["name"]] = binds
 
 
 def _near(cloud: Cloud, workload: Workload, name: str) -> bool:
-    """Tell whether a workload is in the network of an instance without a public address.
-
-    Cloud Run gets there by VPC access only; what runs on machines of its own is in a network.
-    """
+    """Tell whether a workload is in the network of an instance without a public address."""
     known = cloud.store.of("sqladmin").find(name)
-    if (
-        known is None
-        or not private_networks.only(known)
-        or not workload.name.startswith("projects/")
-    ):
+    if known is None or not private_networks.only(known):
         return True
-    network = private_networks.network_of(cloud, known["settings"]) or ""
+    network = _network(cloud, name)
     return private_networks.reaches(cloud, workload.template.get("vpcAccess", {}), network)
+
+
+def _network(cloud: Cloud, name: str) -> str:
+    settings = cloud.store.of("sqladmin").fetch(name)["settings"]
+    return private_networks.network_of(cloud, settings) or ""
 
 
 def _sockets(cloud: Cloud, name: str, connection: str, at: Path) -> dict[str, Path]:

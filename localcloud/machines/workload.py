@@ -40,6 +40,7 @@ class Workload:
     log_labels: Mapping[str, str] = field(default_factory=dict)
     log_host: str = "run.googleapis.com"  # whose logs its lines go to
     logged: bool = True  # whether its account may write them
+    external: bool = False  # whether its machine has an address of the internet
 
     @property
     def id(self) -> str:

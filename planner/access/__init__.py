@@ -1,12 +1,17 @@
 """access: who may enter. One module per access mode, found in a table."""
 
-from planner.access import basic_auth, iam
+from planner.access import basic_auth, iam, iap, oauth2_proxy
 from planner.access.mode import Mode
 from planner.observed import Observed
 from planner.target import Target
 from schemas.plan import PartPlan
 
-MODES: dict[str, Mode] = {"iam": iam.MODE, "basic_auth": basic_auth.MODE}
+MODES: dict[str, Mode] = {
+    "iam": iam.MODE,
+    "basic_auth": basic_auth.MODE,
+    "iap": iap.MODE,
+    "oauth2_proxy": oauth2_proxy.MODE,
+}
 """What each access mode brings to the parts of a deployment."""
 
 

@@ -1,6 +1,9 @@
-"""basic_auth: MLflow asks for name and password; everybody reaches the login."""
+"""basic_auth: MLflow asks for name and password; IAP before it, or everybody reaches the login."""
+
+from typing import Any
 
 from planner import grants, secret
+from planner.access import iap
 from planner.access.mode import Mode
 from planner.observed import Observed
 from planner.target import Target, account
@@ -19,7 +22,8 @@ def _plan(target: Target, _observed: Observed) -> PartPlan:
         part="access",
         summary=f"login {access.admin_username}, password in {target.secret('admin-password')}",
         steps=(
-            # Everybody reaches the login; verify needs the password to prove that it opens.
+            *(iap.steps(target) if access.iap is not None else ()),
+            # verify needs the password to prove that it opens.
             grants.grant(
                 policy,
                 "verify_may_read_admin_password",
@@ -39,6 +43,14 @@ def _plan(target: Target, _observed: Observed) -> PartPlan:
     )
 
 
+def _service(target: Target) -> dict[str, Any]:
+    if target.iap is not None:
+        return iap.service(target)
+    # MLflow asks for the password itself; a binding for allUsers would do the same, but
+    # organisations with domain-restricted sharing refuse it.
+    return {"invokerIamDisabled": True}
+
+
 def _prepare(target: Target) -> tuple[Step, ...]:
     """Return the secrets that MLflow starts with.
 
@@ -54,12 +66,4 @@ def _settings(target: Target) -> dict[str, str]:
     return {"AUTH_MODE": "basic", "MLFLOW_AUTH_ADMIN_USERNAME": access.admin_username}
 
 
-MODE = Mode(
-    plan=_plan,
-    secrets=SECRETS,
-    # MLflow asks for the password itself; a binding for allUsers would do the same, but
-    # organisations with domain-restricted sharing refuse it.
-    service={"invokerIamDisabled": True},
-    prepare=_prepare,
-    settings=_settings,
-)
+MODE = Mode(plan=_plan, service=_service, secrets=SECRETS, prepare=_prepare, settings=_settings)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from planner import access, container, marks, sizes
+from planner import access, container, marks, private_access, sizes
 from planner.observed import Observed
 from planner.target import Target
 from schemas.plan import Check, Operations, PartPlan, Request, Resource
@@ -13,6 +13,8 @@ PORT = 8080
 PORT_NAMES = {"http2": "h2c", "signed_parts": "http1"}
 """HTTP/2 up to the container lifts the limit of 32 MiB for a request. Probes come over HTTP/1 all
 the same, and the image's server speaks both."""
+
+INGRESS = {"all": "INGRESS_TRAFFIC_ALL", "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY"}
 
 PROBE_SECONDS = 2
 PROBE_FAILURES = 120
@@ -61,11 +63,11 @@ def _service(target: Target, observed: Observed) -> Resource:
     )
 
 
-def _door(target: Target) -> dict[str, Any]:
+def _door(target: Target, serving: CloudRun) -> dict[str, Any]:
     """Return how callers come in: by Google's own hosts, or through the load balancer alone."""
     balancer = target.request.load_balancer
     if balancer is None:
-        return {"ingress": "INGRESS_TRAFFIC_ALL"}
+        return {"ingress": INGRESS[serving.ingress]}
     door: dict[str, Any] = {
         "ingress": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
         "defaultUriDisabled": True,
@@ -80,10 +82,16 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
     size = sizes.shape(target.request)
     serving = target.request.serving
     assert isinstance(serving, CloudRun)
+    mode = access.of(target)
+    front = mode.front(target, observed)
+    # Requests go to the one container that has a port.
+    ports = (
+        {} if front else {"ports": [{"name": PORT_NAMES[target.uploads], "containerPort": PORT}]}
+    )
     return {
         "description": f"MLflow tracking server of {target.name}",
-        **_door(target),
-        **access.of(target).service,
+        **_door(target, serving),
+        **mode.service(target),
         "template": {
             "labels": target.labels,
             "serviceAccount": target.service_account,
@@ -95,10 +103,11 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
                 "maxInstanceCount": sizes.max_instances(target.request),
             },
             "containers": [
+                *front,
                 {
                     **container.container(target, observed),
                     "args": ["serve"],
-                    "ports": [{"name": PORT_NAMES[target.uploads], "containerPort": PORT}],
+                    **ports,
                     "resources": {
                         "limits": {"cpu": size.cpu, "memory": size.memory},
                         # MLflow idles at 0 to 1 % with its job runner off: pay per request.
@@ -118,9 +127,10 @@ def _body(target: Target, observed: Observed) -> dict[str, Any]:
                         "timeoutSeconds": 5,
                         "failureThreshold": 3,
                     },
-                }
+                },
             ],
-            "volumes": container.volumes(target, observed),
+            "volumes": [*container.volumes(target, observed), *mode.volumes(target, observed)],
+            **private_access.vpc_access(target),
         },
         "traffic": [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}],
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions import admission, platform
+from functions import admission, platform, problems
 from schemas.deployment import DeploymentRequest
 from schemas.plan import Plan
 from tests.functions.conftest import API, Issuer, make_platform, serve
@@ -86,7 +86,7 @@ def test_a_name_and_a_team_are_enough(ask: Ask) -> None:
         ),
         ({"serving": {"platform": "cloud_run", "min_instances": -1}}, "/serving/min_instances", ""),
         ({"serving": []}, "/serving", ""),
-        ({"access": {"mode": "iap"}}, "/access/mode", "iam"),
+        ({"access": {"mode": "kerberos"}}, "/access/mode", "iam"),
         ({"access": {"mode": "iam", "members": ["allUsers"]}}, "/access/members/0", ""),
         ({"access": {"mode": "iam", "members": "user:a@b.de"}}, "/access/members", ""),
         ({"access": {"mode": "basic_auth", "password": "x"}}, "/access/password", "not a field"),
@@ -283,3 +283,73 @@ def test_an_error_is_explained_without_the_spec(google: Issuer) -> None:
     assert answer.json["step"] == "artifact_root: bucket"
     assert answer.json["instance"] == "/v1/deployments/demo"
     assert answer.json["remedy"]
+
+
+CLIENT = {"id_secret": "client-id", "secret_secret": "client-secret"}
+ANA = "user:ana@example.com"
+
+
+def asked(**access: Any) -> DeploymentRequest:
+    """Return a request with this access."""
+    return DeploymentRequest.model_validate({"name": "demo", "team": "risk", "access": access})
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        {"mode": "iam"},
+        {"mode": "iap"},
+        {"mode": "iap", "allowed_domains": ["example.com"]},
+        {"mode": "oauth2_proxy", "oauth_client": CLIENT},
+    ],
+)
+def test_who_asks_may_enter_wherever_there_are_members(access: dict[str, Any]) -> None:
+    """Once, even if he asks again, and the request stays one that can be read back."""
+    once = admission.with_requester(asked(**access), ANA)
+    twice = admission.with_requester(once, ANA)
+
+    assert once.document()["access"]["members"] == [ANA]
+    assert twice == once
+    assert DeploymentRequest.model_validate(once.document()) == once
+
+
+def test_who_asks_may_pass_iap_before_mlflow_s_login() -> None:
+    """The members stand under iap there."""
+    found = admission.with_requester(asked(mode="basic_auth", iap={}), ANA)
+
+    assert found.document()["access"]["iap"]["members"] == [ANA]
+
+
+def test_mlflow_s_login_alone_has_no_members() -> None:
+    """Nothing is added where nobody is named."""
+    request = asked(mode="basic_auth")
+
+    assert admission.with_requester(request, ANA) == request
+
+
+def test_the_team_s_limit_to_domains_counts_for_the_one_who_asks() -> None:
+    """An operator of another domain is not let in, and the request stays one that can be read."""
+    request = asked(mode="iap", allowed_domains=["example.com"])
+
+    found = admission.with_requester(request, "user:ops@cloud.example.org")
+    robot = admission.with_requester(request, "serviceAccount:ci@x.iam.gserviceaccount.com")
+
+    assert found == request
+    assert robot.document()["access"]["members"] != []
+
+
+@pytest.mark.parametrize("mode", ["iap", "oauth2_proxy", "basic_auth"])
+def test_too_many_members_are_refused_where_they_stand(mode: str) -> None:
+    """Fifty and the one who asks are too many, under every mode."""
+    many = [f"user:u{number}@example.com" for number in range(50)]
+    access: dict[str, Any] = {"mode": mode, "members": many}
+    if mode == "oauth2_proxy":
+        access["oauth_client"] = CLIENT
+    if mode == "basic_auth":
+        access = {"mode": mode, "iap": {"members": many}}
+
+    with pytest.raises(problems.ProblemError) as refused:
+        admission.with_requester(asked(**access), ANA)
+
+    (error,) = refused.value.problem.errors
+    assert error.pointer == ("/access/iap/members" if mode == "basic_auth" else "/access/members")

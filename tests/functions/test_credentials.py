@@ -128,7 +128,7 @@ def test_a_repeat_makes_no_second_version(berth: Berth, credential: str, purpose
     answers = [ask(berth, "one", credential) for _ in range(3)]
 
     name = f"projects/{berth.cloud.number}/secrets/mlflow-one-{purpose}/versions/1"
-    assert [answer.json() for answer in answers] == [{"secretVersion": name}] * 3
+    assert [answer.json() for answer in answers] == [{"name": name}] * 3
     assert len(value(berth, f"mlflow-one-{purpose}")) >= 32
 
 
@@ -141,7 +141,7 @@ def test_a_lost_reply_makes_no_second_version(berth: Berth) -> None:
     again = ask(berth, "three", "admin_password")
 
     assert lost.status_code == 503
-    assert again.json()["secretVersion"].endswith("/versions/1")
+    assert again.json()["name"].endswith("/versions/1")
     assert berth.cloud.calls.count("secretmanager.projects.secrets.addVersion") == before + 1
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.services import secretmanager, storage
+from localcloud.services import iam, iamcredentials, secretmanager, storage
 from tests.functions.berth import Berth
+from tests.functions.doorstep import PASSWORD, keep_password, mlflow, names, settle
+from tests.functions.entrance_doors import InvokerCheck
 from tests.functions.tracking import Tracking, basic
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 # One process for all of them: they share a local cloud.
 pytestmark = pytest.mark.xdist_group("functions-verify")
 
-PASSWORD = "a-made-up-password-of-the-tests"
 SUFFIXES = ("-123456789012.europe-west1.run.app", "-x7k2abcdeq-ew.a.run.app")
 
 
@@ -27,38 +27,30 @@ SUFFIXES = ("-123456789012.europe-west1.run.app", "-x7k2abcdeq-ew.a.run.app")
 def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
     """The verify function, and two deployments that one may prove."""
     folder = tmp_path_factory.mktemp("berth")
-    cloud = Cloud(folder / "state", machines="paper", only=[storage.SERVICE, secretmanager.SERVICE])
+    services = [storage.SERVICE, secretmanager.SERVICE, iam.SERVICE, iamcredentials.SERVICE]
+    cloud = Cloud(folder / "state", machines="paper", only=services)
     with cloud.serve():
         made = Berth(cloud, folder)
         made.found(cloud.project)
+        settle(made)
         made.wish("member")
         made.wish("login", access={"mode": "basic_auth"})
         made.wish("older", access={"mode": "basic_auth"}, mlflow_version="2.22.5")
         for name in ("login", "older"):
-            _keep_password(made, name)
-        made.start("verify")
+            keep_password(made, name)
+        made.start("verify", account=names(cloud).account("verify"))
         yield made
         made.stop()
     cloud.close()
 
 
-def _keep_password(berth: Berth, name: str) -> None:
-    secret = f"mlflow-{name}-admin-password"
-    secrets = f"https://secretmanager.googleapis.com/v1/projects/{berth.cloud.project}/secrets"
-    replication = {"userManaged": {"replicas": [{"location": "europe-west1"}]}}
-    berth.google("POST", f"{secrets}?secretId={secret}", {"replication": replication})
-    data = base64.b64encode(PASSWORD.encode()).decode()
-    berth.google("POST", f"{secrets}/{secret}:addVersion", {"payload": {"data": data}})
-
-
 def serve(berth: Berth, name: str, **options: Any) -> Tracking:
     """Let a tracking server answer at both addresses of a deployment."""
-    if name == "member":
-        made = Tracking(lambda header: header.startswith("Bearer ey"), **options)
-    else:
-        made = Tracking(lambda header: header == basic("admin", PASSWORD), **options)
+    made = mlflow(berth, login=name != "member", **options)
+    members = {names(berth.cloud).account("verify")}
+    door = InvokerCheck(berth.cloud, members, made) if name == "member" else made
     for suffix in SUFFIXES:
-        berth.cloud.ingress.mount(f"mlflow-{name}{suffix}", made)
+        berth.cloud.ingress.mount(f"mlflow-{name}{suffix}", door)
     return made
 
 

@@ -16,8 +16,12 @@ from werkzeug.wrappers import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from localcloud.cloud import Cloud
+
 API = "/api/2.0/mlflow/"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
+PARTS = "/api/2.0/mlflow-artifacts/mpu/"
+OWNER = "owner@example.com"
 WALL = 32 * 1024 * 1024
 """What Cloud Run takes in one request over HTTP/1."""
 
@@ -29,11 +33,13 @@ class Tracking:
     Args:
         allows: Says whether a request's Authorization header is a member's.
         version: What /version answers.
+        parts: Where artifacts go that come in parts, if they may.
     """
 
     allows: Callable[[str], bool]
     version: str = "3.17.2"
     faults: set[str] = field(default_factory=set)
+    parts: Parts | None = None
     experiments: dict[str, dict[str, str]] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     artifacts: dict[str, bytes] = field(default_factory=dict)
@@ -47,7 +53,7 @@ class Tracking:
         """Check who calls and from which page, then do what is asked."""
         known = self.allows(request.headers.get("Authorization", ""))
         if "open door" not in self.faults and not known:
-            return Response("who are you", 401)
+            return Response("who are you", 401, {"WWW-Authenticate": 'Basic realm="mlflow"'})
         if "member refused" in self.faults:
             return Response("not you", 403)
         if "down" in self.faults:
@@ -62,6 +68,8 @@ class Tracking:
             return Response(self.version)
         if request.path.startswith(ARTIFACTS):
             return self.artifact(request)
+        if request.path.startswith(PARTS) and self.parts is not None:
+            return self.in_parts(self.parts, request)
         name = request.path.removeprefix("/ajax-api/2.0/mlflow/").removeprefix(API)
         known_calls: dict[str, Callable[[dict[str, Any]], Any]] = {
             "experiments/search": lambda _body: {"experiments": []},
@@ -119,6 +127,32 @@ class Tracking:
             )
         return {}
 
+    def in_parts(self, parts: Parts, request: Request) -> Response:
+        """Begin, end or give up an upload in parts."""
+        verb, _, folder = request.path.removeprefix(PARTS).partition("/")
+        body = json.loads(request.data)
+        name = f"{folder}/{body['path']}"
+        if f"parts cannot {verb}" in self.faults:
+            return Response("no", 500)
+        if verb == "create":
+            upload, urls = parts.begin(name, body["num_parts"])
+            if "parts elsewhere" in self.faults:
+                urls = [url.replace("storage.googleapis.com", "stranger.example") for url in urls]
+            if "parts expired" in self.faults:
+                urls = [url.replace(upload, "gone") for url in urls]
+            if "too few parts" in self.faults:
+                urls = urls[1:]
+            credentials = [
+                {"part_number": number, "url": url, "headers": {}}
+                for number, url in enumerate(urls, start=1)
+            ]
+            return Response(json.dumps({"upload_id": upload, "credentials": credentials}))
+        if verb == "complete":
+            self.artifacts[name] = parts.end(name, body["upload_id"], body["parts"])
+        else:
+            parts.give_up(name, body["upload_id"])
+        return Response("{}")
+
     def artifact(self, request: Request) -> Response:
         """Take, give or drop a file."""
         path = request.path.removeprefix(ARTIFACTS)
@@ -132,6 +166,49 @@ class Tracking:
             return Response("{}")
         content = self.artifacts[path]
         return Response(content[::-1] if "artifacts damaged" in self.faults else content)
+
+
+@dataclass
+class Parts:
+    """A bucket of a local cloud that takes parts from everybody, in place of signed addresses."""
+
+    cloud: Cloud
+    bucket: str
+    given_up: list[str] = field(default_factory=list)
+
+    def begin(self, name: str, count: int) -> tuple[str, list[str]]:
+        """Begin an upload; return its id and where its parts go."""
+        text = self._ask("POST", f"{name}?uploads").decode()
+        upload = text.partition("<UploadId>")[2].partition("<")[0]
+        base = f"https://storage.googleapis.com/{self.bucket}/{name}"
+        return upload, [f"{base}?partNumber={n}&uploadId={upload}" for n in range(1, count + 1)]
+
+    def end(self, name: str, upload: str, parts: list[dict[str, Any]]) -> bytes:
+        """Join the parts; return what they are together."""
+        listed = "".join(
+            f"<Part><PartNumber>{part['part_number']}</PartNumber><ETag>{part['etag']}</ETag></Part>"
+            for part in parts
+        )
+        whole = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
+        self._ask("POST", f"{name}?uploadId={upload}", whole.encode())
+        content = self._ask("GET", name)
+        self._ask("DELETE", name)
+        return content
+
+    def give_up(self, name: str, upload: str) -> None:
+        """Forget the parts."""
+        self._ask("DELETE", f"{name}?uploadId={upload}")
+        self.given_up.append(upload)
+
+    def _ask(self, method: str, what: str, body: bytes = b"") -> bytes:
+        answer = self.cloud.request(
+            method,
+            f"https://storage.googleapis.com/{self.bucket}/{what}",
+            headers={"authorization": f"Bearer {self.cloud.tokens.access_token(OWNER)}"},
+            body=body,
+        )
+        assert answer.status < 300, answer.body
+        return answer.body
 
 
 def basic(username: str, password: str) -> str:

@@ -112,9 +112,7 @@ def test_auth_config_is_for_this_process_only(entrypoint: ModuleType, tmp_path: 
     assert (tmp_path / "basic_auth.ini").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["DB_ENGINE", "DB_USER", "DB_NAME", "CLOUD_SQL_INSTANCE", "DB_PASSWORD_FILE"]
-)
+@pytest.mark.parametrize("name", ["DB_ENGINE", "DB_USER", "DB_NAME", "CLOUD_SQL_INSTANCE"])
 def test_missing_setting_is_named(
     entrypoint: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -196,6 +194,30 @@ def test_no_password_is_among_the_arguments(served: Callable[..., list[str]]) ->
     assert AWKWARD not in " ".join(command)
     assert not any("postgresql" in word for word in command)
     assert os.environ["_MLFLOW_SERVER_FILE_STORE"].startswith("postgresql+psycopg2://")
+
+
+@pytest.mark.parametrize(
+    ("given", "way", "parts"),
+    [
+        ({}, "http2", "false"),
+        ({"ARTIFACT_UPLOADS": "http2"}, "http2", "false"),
+        ({"ARTIFACT_UPLOADS": "signed_parts"}, "signed_parts", "true"),
+    ],
+)
+def test_big_artifacts_come_the_way_that_was_asked_for(
+    served: Callable[..., list[str]], given: dict[str, str], way: str, parts: str
+) -> None:
+    """Whole over HTTP/2 unless the platform speaks HTTP/1; MLflow's own switch agrees."""
+    served(MLFLOW_VERSION="3.17.2", **given)
+
+    assert os.environ["ARTIFACT_UPLOADS"] == way
+    assert os.environ["MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD"] == parts
+
+
+def test_an_unknown_way_for_big_artifacts_is_refused(served: Callable[..., list[str]]) -> None:
+    """A misspelt one would only show at the end of the first long training."""
+    with pytest.raises(SystemExit, match="'signed-parts'; known: http2, signed_parts"):
+        served(MLFLOW_VERSION="3.17.2", ARTIFACT_UPLOADS="signed-parts")
 
 
 def test_an_mlflow_of_another_family_is_refused(served: Callable[..., list[str]]) -> None:

@@ -55,6 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                 "PYTHONPATH": f"{IMAGE}:{folder}",
                 "MLFLOW_APPLICATION": "tiny:asgi",
                 "AUTH_MODE": "none",
+                "ARTIFACT_UPLOADS": "http2",
                 "UPLOAD_ROOM_MIB": "64",
             },
             stdout=output,

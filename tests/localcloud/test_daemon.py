@@ -345,3 +345,31 @@ def test_a_credentials_file_can_be_had(up: Path, capsys: pytest.CaptureFixture[s
 
     assert file["type"] == "authorized_user"
     assert {"client_id", "client_secret", "refresh_token"} <= file.keys()
+
+
+def test_env_of_a_network(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The proxy carries its name, for gcloud as for the others; without it none does."""
+    assert main(["env", "--network", "default", "--state", str(up)]) == 0
+    inside = capsys.readouterr().out
+    assert main(["env", "--state", str(up)]) == 0
+    outside = capsys.readouterr().out
+
+    port = json.loads((up / "daemon.json").read_text())["port"]
+    assert f"export HTTPS_PROXY=http://default:vpc@127.0.0.1:{port}\n" in inside
+    assert "export CLOUDSDK_PROXY_USERNAME=default\n" in inside
+    assert "default:vpc" not in outside
+    unset = outside.splitlines()[0].split()
+    assert unset[0] == "unset"
+    assert {"CLOUDSDK_PROXY_USERNAME", "CLOUDSDK_PROXY_PASSWORD"} <= set(unset)
+
+
+@pytest.mark.parametrize("network", ["other", "", "Default"])
+def test_env_of_an_unknown_network(
+    up: Path, capsys: pytest.CaptureFixture[str], network: str
+) -> None:
+    """Exit code 1, nothing to evaluate, and those that are there are named."""
+    assert main(["env", "--network", network, "--state", str(up)]) == 1
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"no VPC network {network!r}; there are: default" in told.err

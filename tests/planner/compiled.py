@@ -9,6 +9,8 @@ from schemas.platform import Platform
 from tests.planner.drawn import observed, spec_of
 
 DEDICATED = {"placement": "dedicated", "size": "medium"}
+TRAINING = {"training_account": {"impersonated_by": ["group:risk@example.com"]}}
+CLIENT = {"id_secret": "client-id", "secret_secret": "client-secret"}
 BASIC_AUTH = {"access": {"mode": "basic_auth", "admin_username": "root"}}
 
 

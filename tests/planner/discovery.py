@@ -12,6 +12,7 @@ import googleapiclient.discovery_cache
 
 DOCUMENTS = Path(googleapiclient.discovery_cache.__file__).parent / "documents"
 APIS = {
+    "appengine.googleapis.com": "appengine.v1",
     "artifactregistry.googleapis.com": "artifactregistry.v1",
     "certificatemanager.googleapis.com": "certificatemanager.v1",
     "cloudbuild.googleapis.com": "cloudbuild.v1",
@@ -19,8 +20,10 @@ APIS = {
     "compute.googleapis.com": "compute.v1",
     "dns.googleapis.com": "dns.v1",
     "iam.googleapis.com": "iam.v1",
+    "iap.googleapis.com": "iap.v1",
     "run.googleapis.com": "run.v2",
     "secretmanager.googleapis.com": "secretmanager.v1",
+    "servicenetworking.googleapis.com": "servicenetworking.v1",
     "sqladmin.googleapis.com": "sqladmin.v1",
     "storage.googleapis.com": "storage.v1",
 }

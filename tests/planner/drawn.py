@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from planner import sizes
-from schemas.access import MOST_MEMBERS, BasicAuth, IamAccess
+from schemas.access import (
+    MOST_MEMBERS,
+    Access,
+    BasicAuth,
+    IamAccess,
+    Iap,
+    IapAccess,
+    OAuth2Proxy,
+    OAuthClient,
+    TrainingAccount,
+)
 from schemas.database import MySql, PostgreSql
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.model import RESERVED_NAMES
@@ -25,6 +35,7 @@ LOWER = "abcdefghijklmnopqrstuvwxyz"
 REGIONS = {"europe-west1": "ew", "us-central1": "uc", "northamerica-northeast1": "nn"}
 VERSIONS = ("3.17.2", "2.22.5", "3.18.0")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LONGEST_TRAINING_NAME = 17
 SHA = "sha256:" + "0123456789abcdef" * 4
 
 
@@ -48,6 +59,14 @@ emails = st.builds("{}@{}.example.com".format, words(30), words(30))
 members = st.builds(
     "{}:{}".format, st.sampled_from(["user", "group", "serviceAccount"]), emails
 ) | st.builds("domain:{}.example.com".format, words(20))
+everybody = st.lists(members, max_size=MOST_MEMBERS, unique=True).map(tuple)
+addresses = st.builds("{}:{}".format, st.sampled_from(["user", "serviceAccount"]), emails)
+oauth_clients = st.builds(
+    OAuthClient,
+    id_secret=words(20).map("client-id-{}".format),
+    secret_secret=words(20).map("client-secret-{}".format),
+)
+mail_domains = st.lists(words(20).map("{}.example.com".format), max_size=5, unique=True).map(tuple)
 labels = st.dictionaries(
     st.text(LOWER, min_size=1, max_size=20).filter(
         lambda key: not key.startswith(("berth-", "managed-by"))
@@ -129,6 +148,43 @@ def platforms(draw: st.DrawFn) -> Platform:
 
 
 @st.composite
+def iaps(draw: st.DrawFn, model: type[Iap], *, balanced: bool) -> Iap:
+    """Draw whom Identity-Aware Proxy lets in; a limit to domains goes with groups only."""
+    limit = draw(mail_domains)
+    groups = st.builds("group:{}".format, emails)
+    few = st.lists(groups, max_size=5, unique=True).map(tuple)
+    said = {
+        "members": draw(few if limit else everybody),
+        "allowed_domains": limit,
+        "oauth_client": draw(st.none() | oauth_clients),
+        "guard": draw(st.sampled_from(["service", "load_balancer"] if balanced else ["service"])),
+    }
+    return model.model_validate(said | ({"mode": "iap"} if model is IapAccess else {}))
+
+
+def accesses(engine: str, *, balanced: bool = False) -> st.SearchStrategy[Access]:
+    """Draw who may enter a server on Cloud Run with a database of `engine`."""
+    logins = st.builds(
+        BasicAuth,
+        mode=st.just("basic_auth"),
+        admin_username=st.from_regex(r"\A[a-z][-_.a-z0-9]{1,39}\Z"),
+        iap=st.none() | iaps(Iap, balanced=balanced),
+    )
+    proxies = st.builds(
+        OAuth2Proxy,
+        mode=st.just("oauth2_proxy"),
+        oauth_client=oauth_clients,
+        email_domains=mail_domains,
+        members=st.lists(addresses, max_size=MOST_MEMBERS, unique=True).map(tuple),
+        extra_issuers=st.lists(
+            words(20).map("https://token.example.com/{}=mlflow".format), max_size=3, unique=True
+        ).map(tuple),
+    )
+    modes = [st.builds(IamAccess, members=everybody), iaps(IapAccess, balanced=balanced), proxies]
+    return st.one_of(*modes, *([logins] if engine == "postgresql" else []))
+
+
+@st.composite
 def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
     """Draw what may be asked of `platform`."""
     region = draw(st.none() | st.sampled_from(sorted(platform.regions)))
@@ -143,13 +199,17 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
         MySql(engine="mysql"),
     ]
     database = draw(st.sampled_from(engines if placement == "dedicated" else engines[:1]))
-    logins = st.builds(
-        BasicAuth,
-        mode=st.just("basic_auth"),
-        admin_username=st.from_regex(r"\A[a-z][-_.a-z0-9]{1,39}\Z"),
+    balancers = st.builds(
+        LoadBalancer,
+        domain=domains,
+        dns_zone=st.none() | words(60).filter(lambda name: name[0].isalpha()),
+        allowed_ranges=ranges if platform.verify_ranges else st.just(()),
     )
+    name, balancer = draw(names), draw(st.none() | balancers)
+    access = draw(accesses(database.engine, balanced=balancer is not None))
+    trains = access.mode != "basic_auth" and len(name) <= LONGEST_TRAINING_NAME
     return DeploymentRequest(
-        name=draw(names),
+        name=name,
         team=draw(words(30)),
         region=region,
         size=size,
@@ -162,22 +222,13 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
             min_instances=draw(st.integers(0, min(high or most, 10))),
             max_instances=high,
         ),
-        access=draw(
-            st.builds(
-                IamAccess,
-                members=st.lists(members, max_size=MOST_MEMBERS, unique=True).map(tuple),
-            )
-            | (logins if database.engine == "postgresql" else st.nothing())
+        access=access,
+        training_account=draw(
+            st.builds(TrainingAccount, impersonated_by=everybody) | st.none()
+            if trains
+            else st.none()
         ),
-        load_balancer=draw(
-            st.none()
-            | st.builds(
-                LoadBalancer,
-                domain=domains,
-                dns_zone=st.none() | words(60).filter(lambda name: name[0].isalpha()),
-                allowed_ranges=ranges if platform.verify_ranges else st.just(()),
-            )
-        ),
+        load_balancer=balancer,
         on_failure=draw(st.sampled_from(["ROLLBACK", "KEEP"])),
         labels=draw(labels),
     )
@@ -213,12 +264,15 @@ def spec_of(request: DeploymentRequest, *, generation: int = 1, uid: str = "3f9c
 def observed(platform: Platform) -> dict[str, str]:
     """Return what the parts of a deployment learn when all goes well."""
     version = "projects/{}/secrets/{}/versions/1"
+    image = f"projects/{platform.project_id}/locations/r/repositories/berth/packages/{{}}/versions/{SHA}"
     return {
         "admin_password_version": version.format(platform.project_number, "a"),
         "flask_secret_version": version.format(platform.project_number, "f"),
         "db_password_version": version.format(platform.project_number, "d"),
-        "image_version": f"projects/{platform.project_id}/locations/r/repositories/berth"
-        f"/packages/tracking-server/versions/{SHA}",
+        "image_version": image.format("tracking-server"),
+        "proxy_config_version": version.format(platform.project_number, "c"),
+        "proxy_image_version": image.format("oauth2-proxy"),
+        "proxy_members_version": version.format(platform.project_number, "m"),
         "url": "https://mlflow.example.run.app",
         "address": "203.0.113.10",
         "dns_record_name": "_acme-challenge.mlflow.risk.example.com.",

@@ -13,6 +13,10 @@ from schemas.claim import ClaimedGrant, ClaimedResource
 from schemas.plan import Check, Grant, Operations, PartPlan, Request, Resource
 
 LONGEST = 3600
+SETTINGS = {
+    "oauthSettings": {"clientId": "1234", "clientSecret": "hush"},
+    "allowedDomainsSettings": {"enable": True, "domains": ["example.com"]},
+}
 PASSWORD = "Correct-horse-battery-staple-1"
 
 
@@ -57,9 +61,7 @@ class Executor:
         """Look, create or update, wait, read back."""
         status, found = self.send("GET", resource.url)
         request = resource.create
-        if status == 200 and resource.exists is not None and not shows(found, resource.exists):
-            status = 404
-        if status == 200:
+        if status == 200 and (resource.exists is None or shows(found, resource.exists)):
             if resource.mark is not None and not shows(found, resource.mark):
                 raise RefusedError(f"{resource.title} does not show {resource.mark}")
             wanted = resource.digest is None or not shows(found, resource.digest)
@@ -67,7 +69,7 @@ class Executor:
                 self.learn(resource, found)
                 return
             request = resource.update
-        elif status != 404:
+        elif status not in {200, 404}:
             raise RefusedError(f"GET {resource.url}: {status} {found}")
         self.changes.append(resource.name)
         self.carry_out(request, resource.operation)
@@ -108,6 +110,15 @@ class Executor:
         name = f"mlflow-{request.body['deployment']}"
         purpose = request.body["credential"]
         project = self.cloud.project
+        if purpose == "iap_settings":
+            place = f"cloud_run-europe-west1/services/{name}"
+            self.must(
+                "PATCH",
+                f"https://iap.googleapis.com/v1/projects/{self.cloud.number}/iap_web/{place}"
+                ":iapSettings?updateMask=accessSettings",
+                {"accessSettings": SETTINGS},
+            )
+            return
         if purpose == "db_user":
             instance = self.observed["instance"]
             sql = f"https://sqladmin.googleapis.com/v1/projects/{project}"
@@ -117,12 +128,14 @@ class Executor:
                 Operations(base=f"{sql}/operations/", dialect="status"),
             )
             return
-        self.must(
-            "POST",
+        secret = (
             f"https://secretmanager.googleapis.com/v1/projects/{project}"
-            f"/secrets/{name}-{purpose.replace('_', '-')}:addVersion",
-            {"payload": {"data": base64.b64encode(PASSWORD.encode()).decode()}},
+            f"/secrets/{name}-{purpose.replace('_', '-')}"
         )
+        if self.send("GET", f"{secret}/versions/latest")[0] == 200:
+            return
+        data = base64.b64encode(PASSWORD.encode()).decode()
+        self.must("POST", f"{secret}:addVersion", {"payload": {"data": data}})
 
     def bind(self, grant: Grant | ClaimedGrant, *, drop: bool = False) -> None:
         """Add one binding to a policy, or take it away."""
@@ -130,11 +143,14 @@ class Executor:
         binding: dict[str, Any] = {"role": grant.role, "members": [grant.member]}
         if grant.condition is not None:
             binding["condition"] = grant.condition
-        bindings = [one for one in policy.get("bindings", []) if one != binding]
+        bound = [(one, one["members"]) for one in policy.get("bindings", [])]
+        same = [(one, members) for one, members in bound if one == {**binding, "members": members}]
+        others = [one for one, members in bound if (one, members) not in same]
+        members = {member for _, found in same for member in found}
         if drop:
-            assert binding in policy["bindings"]
-        else:
-            bindings.append(binding)
+            assert grant.member in members
+        members = members - {grant.member} if drop else members | {grant.member}
+        bindings = [*others, *([{**binding, "members": sorted(members)}] if members else [])]
         policy = {**policy, "version": 3, "bindings": bindings}
         body = {"policy": policy} if grant.wrap else policy
         self.must(grant.write.method, grant.write.url, body)
@@ -152,8 +168,9 @@ class Executor:
 
 
 def shows(document: Any, check: Check) -> bool:
-    """Tell whether the document has the value at the path."""
-    return bool(at(document, check.path) == check.value)
+    """Tell whether the document has the value at the path; anything at all, if none is named."""
+    found = at(document, check.path)
+    return found is not None if check.value is None else bool(found == check.value)
 
 
 def at(document: Any, path: tuple[str | int, ...]) -> Any:

@@ -4,7 +4,7 @@ import pytest
 
 from planner.plan import UnknownPartError
 from schemas.platform import Platform
-from tests.planner.compiled import BASIC_AUTH, grant, names, part
+from tests.planner.compiled import BASIC_AUTH, TRAINING, grant, names, part
 
 
 def test_members_and_verify_may_call_the_service(platform: Platform) -> None:
@@ -23,6 +23,14 @@ def test_verify_is_bound_once_even_if_it_is_named(platform: Platform) -> None:
     member = f"serviceAccount:{platform.accounts.verify}"
     plan = part(platform, "access", access={"mode": "iam", "members": [member]})
     assert names(plan) == ["verify_may_enter"]
+
+
+def test_trainings_are_let_in_like_a_member(platform: Platform) -> None:
+    """Their account calls the service in its own name; it is bound once even if it is named."""
+    trains = "serviceAccount:mlflow-demo-train@acme-mlflow.iam.gserviceaccount.com"
+    plan = part(platform, "access", access={"mode": "iam", "members": [trains]}, **TRAINING)
+    assert names(plan) == ["verify_may_enter", "training_may_enter"]
+    assert grant(plan, "training_may_enter").member == trains
 
 
 def test_behind_a_login_nobody_is_bound_on_the_service(platform: Platform) -> None:

@@ -15,6 +15,7 @@ from planner.plan import PARTS, plan_part
 from schemas.claim import Claim
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.platform import Platform
+from tests.planner.compiled import CLIENT
 from tests.planner.conftest import platform_of
 from tests.planner.drawn import spec_of
 from tests.planner.executor import Executor, RefusedError
@@ -28,8 +29,10 @@ APIS = (
     "compute",
     "dns",
     "iam",
+    "iap",
     "run",
     "secretmanager",
+    "serviceusage",
     "sqladmin",
     "storage",
 )
@@ -81,8 +84,13 @@ def berth(executor: Executor) -> Platform:
     executor.must(
         "POST", f"https://dns.googleapis.com/dns/v1/projects/{PROJECT}/managedZones", zone
     )
+    executor.must(
+        "POST",
+        f"https://serviceusage.googleapis.com/v1beta1/projects/{PROJECT}/services/"
+        "iap.googleapis.com:generateServiceIdentity",
+    )
     executor.clock.advance(3600)
-    return found.model_copy(update={"images": images})
+    return found.model_copy(update={**images, "project_number": executor.cloud.number})
 
 
 def upload_source(executor: Executor, platform: Platform) -> dict[str, Any]:
@@ -104,7 +112,7 @@ def upload_source(executor: Executor, platform: Platform) -> dict[str, Any]:
         body=archive.getvalue(),
     ).json()
     pinned = source.model_copy(update={"generation": stored["generation"]})
-    return {"3.17.2": pinned}
+    return {"images": {"3.17.2": pinned}, "proxy_image": pinned}
 
 
 def build(executor: Executor, spec: Spec, platform: Platform) -> list[Claim]:
@@ -123,6 +131,10 @@ def build(executor: Executor, spec: Spec, platform: Platform) -> list[Claim]:
 KINDS = [
     {"access": {"mode": "iam", "members": ["user:ana@example.com"]}},
     {"access": {"mode": "basic_auth"}, "labels": {"cost-center": "4711"}},
+    {"access": {"mode": "iap", "members": ["user:ana@example.com"]}, "training_account": {}},
+    {"access": {"mode": "iap", "oauth_client": CLIENT, "allowed_domains": ["example.com"]}},
+    {"access": {"mode": "basic_auth", "iap": {"allowed_domains": ["example.com"]}}},
+    {"access": {"mode": "oauth2_proxy", "oauth_client": CLIENT}, "training_account": {}},
     {"placement": "dedicated", "size": "medium", "highly_available": True},
     {"placement": "dedicated", "database": {"engine": "mysql"}},
     {"placement": "dedicated", "database": {"engine": "postgresql", "version": "16"}},
@@ -158,7 +170,8 @@ def test_a_second_time_changes_nothing_but_what_is_always_applied(
     build(executor, spec_for(request_), berth)
     executor.changes.clear()
     build(executor, spec_for(request_), berth)
-    assert executor.changes == ["database_user", "migration"]
+    always = {"database_user", "migration", "iap_settings", "proxy_config", "proxy_members"}
+    assert set(executor.changes) <= always
 
 
 @pytest.mark.parametrize("request_", KINDS)
@@ -177,6 +190,25 @@ def test_the_claims_are_enough_to_leave_nothing_behind(
             if step.kind == "resource":
                 assert executor.send("GET", step.url)[0] in {403, 404}, step.title
     assert project_policy(executor) == before
+
+
+def test_iap_remembers_nobody(executor: Executor, berth: Platform) -> None:
+    """Members and settings are taken back while the service is there: at Google they may outlive it."""
+    limited = {"mode": "iap", "oauth_client": CLIENT, "allowed_domains": ["example.com"]}
+    claims = build(executor, spec_for({"access": limited, "training_account": {}}), berth)
+    guarded = (
+        f"https://iap.googleapis.com/v1/projects/{executor.cloud.number}/iap_web"
+        "/cloud_run-europe-west1/services/mlflow-demo"
+    )
+    assert executor.must("POST", f"{guarded}:getIamPolicy", {})["bindings"]
+    assert executor.must("GET", f"{guarded}:iapSettings")["accessSettings"]
+
+    (access,) = (claim for claim in claims if claim.part == "access")
+    for step in reversed(access.steps):
+        executor.remove(step)
+
+    assert not executor.must("POST", f"{guarded}:getIamPolicy", {}).get("bindings")
+    assert "accessSettings" not in executor.must("GET", f"{guarded}:iapSettings")
 
 
 def project_policy(executor: Executor) -> list[Any]:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from planner import admission
 from planner.plan import PARTS, plan, plan_part
 from planner.target import Target
-from schemas.access import MOST_MEMBERS, IamAccess
+from schemas.access import MOST_MEMBERS, IamAccess, IapAccess
 from schemas.claim import Claim
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.plan import Grant, PartPlan, Plan, Request, Resource
@@ -22,7 +22,9 @@ from tests.planner.drawn import observed, orders, platforms, spec_of
 KIB = 1024
 SECRETIVE = re.compile(r"password|secret|payload|private_?key|token", re.IGNORECASE)
 RESOURCE_ROLES = {
+    "roles/iam.serviceAccountTokenCreator",
     "roles/iam.serviceAccountUser",
+    "roles/iap.httpsResourceAccessor",
     "roles/run.invoker",
     "roles/secretmanager.secretAccessor",
     "roles/secretmanager.secretVersionAdder",
@@ -129,7 +131,9 @@ def test_everything_made_is_taken_away_again(order: tuple[Spec, Platform]) -> No
             continue
         if resource.remove:
             assert resource.within is None
-            assert resource.remove[-1].method == "DELETE"
+            # Settings cannot be deleted; they are gone when nothing of them shows.
+            wanted = "DELETE" if resource.exists is None else "PATCH"
+            assert resource.remove[-1].method == wanted
         else:
             assert resource.within in removed, resource.name
         removed.add(resource.name)
@@ -237,8 +241,8 @@ def test_only_the_right_to_connect_is_bound_on_the_project(order: tuple[Spec, Pl
 
 @thorough
 @every_order
-def test_the_server_may_do_only_three_things(order: tuple[Spec, Platform]) -> None:
-    """It connects to its instance, uses its bucket and reads its own secrets; nothing else."""
+def test_the_server_may_do_only_four_things(order: tuple[Spec, Platform]) -> None:
+    """It connects to its instance, uses its bucket, reads its own secrets and signs as itself."""
     target = Target(*order)
     server = f"serviceAccount:{target.service_account}"
     for grant in grants(made(order)):
@@ -246,6 +250,7 @@ def test_the_server_may_do_only_three_things(order: tuple[Spec, Platform]) -> No
             continue
         where = grant.write.url
         allowed = {
+            "roles/iam.serviceAccountTokenCreator": f"/serviceAccounts/mlflow-{target.name}%40",
             "roles/storage.objectUser": f"/b/{target.bucket}/iam",
             "roles/secretmanager.secretAccessor": f"/secrets/mlflow-{target.name}-",
         }
@@ -393,7 +398,8 @@ def test_the_greatest_number_of_members_still_fits(platform: Platform) -> None:
     """Fifty members with the longest addresses make a part that a workflow can hold."""
     address = "a" * 200 + "@" + "b" * 40 + ".example.com"
     people = tuple(f"user:{number:02}{address}" for number in range(MOST_MEMBERS))
-    order = spec_of(DeploymentRequest(name="a" * 20, team="b", access=IamAccess(members=people)))
-    part = plan_part(order, platform, "access", {})
-    assert len(part.steps) == MOST_MEMBERS + 1
-    assert len(json.dumps(part.document())) < 64 * KIB
+    for access in (IamAccess(members=people), IapAccess(mode="iap", members=people)):
+        order = spec_of(DeploymentRequest(name="a" * 20, team="b", access=access))
+        part = plan_part(order, platform, "access", {})
+        assert len(part.steps) >= MOST_MEMBERS + 1
+        assert len(json.dumps(part.document())) < 64 * KIB

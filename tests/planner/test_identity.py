@@ -1,7 +1,9 @@
 """identity: the account the server runs as, and the secrets of its first administrator."""
 
+import pytest
+
 from schemas.platform import Platform
-from tests.planner.compiled import BASIC_AUTH, body, grant, names, part, resource
+from tests.planner.compiled import BASIC_AUTH, TRAINING, body, grant, names, part, resource
 
 SECRET = "https://secretmanager.googleapis.com/v1/projects/acme-mlflow/secrets/mlflow-demo-"
 
@@ -67,3 +69,46 @@ def test_the_value_is_made_by_the_credentials_function(platform: Platform) -> No
     assert value.url == f"{SECRET}admin-password/versions/latest"
     assert value.outputs == {"admin_password_version": ("name",)}
     assert value.within == "admin_password_secret"
+
+
+def test_without_a_wish_trainings_get_no_account(platform: Platform) -> None:
+    """An account that nobody asked for is one more to guard."""
+    assert "training_account" not in names(part(platform, "identity"))
+
+
+def test_trainings_get_an_account_and_nobody_a_key(platform: Platform) -> None:
+    """Who asked and who was named make tokens for that account alone; it carries the mark."""
+    plan = part(platform, "identity", **TRAINING)
+
+    made = resource(plan, "training_account")
+    assert made.url.endswith("/mlflow-demo-train%40acme-mlflow.iam.gserviceaccount.com")
+    assert made.mark is not None
+    assert made.mark.value == "managed-by=berth;berth-deployment=demo"
+    tokens = [grant(plan, f"impersonator_{number}_may_make_tokens") for number in (1, 2)]
+    assert [one.member for one in tokens] == ["user:ana@example.com", "group:risk@example.com"]
+    for one in tokens:
+        assert one.role == "roles/iam.serviceAccountTokenCreator"
+        assert "/serviceAccounts/mlflow-demo-train%40" in one.write.url
+
+
+def test_who_asked_is_bound_once_even_if_he_is_named(platform: Platform) -> None:
+    """Two grants of one right to one person are one too many to take back."""
+    named = {"training_account": {"impersonated_by": ["user:ana@example.com"]}}
+    plan = part(platform, "identity", **named)
+    assert [name for name in names(plan) if name.startswith("impersonator")] == [
+        "impersonator_1_may_make_tokens"
+    ]
+
+
+@pytest.mark.parametrize("mode", ["iam", "basic_auth"])
+def test_a_server_that_speaks_http_2_signs_nothing(platform: Platform, mode: str) -> None:
+    """A right that is not used is not given."""
+    plan = part(platform, "identity", access={"mode": mode})
+    assert "server_may_sign_as_itself" not in names(plan)
+
+
+def test_a_server_that_hands_out_signed_parts_may_sign_as_itself(platform: Platform) -> None:
+    """On its own account, and on no other."""
+    signs = grant(part(platform, "identity", access={"mode": "iap"}), "server_may_sign_as_itself")
+    assert signs.member == "serviceAccount:mlflow-demo@acme-mlflow.iam.gserviceaccount.com"
+    assert "/serviceAccounts/mlflow-demo%40acme-mlflow" in signs.write.url

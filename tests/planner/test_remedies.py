@@ -15,6 +15,7 @@ BUILD = "https://cloudbuild.googleapis.com/v1/projects/p/locations/r/builds"
 BUCKET = "https://storage.googleapis.com/storage/v1/b/p-mlflow-demo"
 SECRET = "https://secretmanager.googleapis.com/v1/projects/p/secrets"
 ACCOUNTS = "https://iam.googleapis.com/v1/projects/p/serviceAccounts"
+IAP = "https://iap.googleapis.com/v1/projects/1/iap_web/cloud_run-r/services/mlflow-demo"
 FUNCTION = "https://berth-credentials-123456789012.europe-west1.run.app"
 
 
@@ -53,6 +54,60 @@ def failure(tags: list[str], url: str, **cause: Any) -> dict[str, Any]:
 
 
 KNOWN = [
+    (
+        http(
+            FUNCTION,
+            400,
+            "The secret x is empty; what helps: `gcloud secrets versions add x`",
+            reason="urn:berth:problem:brought-secret",
+        ),
+        "brought-secret",
+    ),
+    (
+        http(
+            f"{RUN}:setIamPolicy",
+            400,
+            "Service account service-1@gcp-sa-iap.iam.gserviceaccount.com does not exist.",
+        ),
+        "iap-agent-missing",
+    ),
+    (
+        failure(
+            ["VerifyFailed"],
+            RUN,
+            code=0,
+            message="a member is let in, 403 Your client does not have permission to get URL /",
+        ),
+        "iap-may-not-call",
+    ),
+    (
+        failure(
+            ["VerifyFailed"],
+            RUN,
+            code=0,
+            message="500 The IAP service account is not provisioned. Please follow",
+        ),
+        "iap-may-not-call",
+    ),
+    (http(f"{IAP}:getIamPolicy", 404, "Requested entity was not found."), "iap-not-there"),
+    (
+        failure(["NotOurs"], f"{IAP}:iapSettings", code=0, message=f"exists - {IAP}:iapSettings"),
+        "iap-foreign-settings",
+    ),
+    (
+        http(
+            FUNCTION,
+            502,
+            "Google Cloud answered 400 to a call of Berth's: oauth_settings: client_id and "
+            "client_secret must be set together.",
+            reason="urn:berth:problem:google-refused",
+        ),
+        "iap-settings-refused",
+    ),
+    (
+        http(f"{IAP}:setIamPolicy", 403, "Permission 'iap.webServices.setIamPolicy' denied"),
+        "permission-missing",
+    ),
     (
         http(
             RUN, 403, "Cloud Run Admin API has not been used in project 1 before or it is disabled."
@@ -229,6 +284,16 @@ KNOWN = [
     ),
     (
         {
+            "tags": ["NotAsNeeded"],
+            "part": "network",
+            "step": "application",
+            "message": "App Engine application of p - the application is in us-central for ever",
+            "cause": None,
+        },
+        "not-as-needed",
+    ),
+    (
+        {
             "tags": ["VerifyFailed"],
             "part": "verify",
             "step": "verify",
@@ -336,3 +401,22 @@ def test_a_long_cause_is_cut() -> None:
     assert problem.cause is not None
     assert len(problem.cause) == LONGEST_CAUSE
     assert len(problem.detail) == LONGEST_CAUSE
+
+
+def test_a_command_that_helps_is_part_of_the_remedy() -> None:
+    """What only the moment knows, the name of a secret, is taken from what was said."""
+    said = http(
+        FUNCTION,
+        400,
+        "The secret x is empty; what helps: `gcloud secrets versions add x --data-file=FILE`",
+        reason="urn:berth:problem:brought-secret",
+    )
+    remedy = diagnosis(said).remedy or ""
+    assert "run gcloud secrets versions add x --data-file=FILE - a grant" in remedy
+    assert "{found}" not in remedy
+
+
+def test_a_cause_without_a_command_still_has_a_remedy() -> None:
+    """An older function may word it otherwise; the sentence then shows no braces."""
+    said = http(FUNCTION, 400, "no.", reason="urn:berth:problem:brought-secret")
+    assert "run the command in the cause - a grant" in (diagnosis(said).remedy or "")

@@ -37,6 +37,17 @@ def test_requests_come_over_http_2(platform: Platform) -> None:
     assert container["ports"] == [{"name": "h2c", "containerPort": 8080}]
 
 
+@pytest.mark.parametrize(("mode", "way"), [("iam", "http2"), ("iap", "signed_parts")])
+def test_the_server_is_told_how_large_artifacts_come(
+    platform: Platform, mode: str, way: str
+) -> None:
+    """Port and variable say the same, or clients send what nobody takes."""
+    made = service(platform, access={"mode": mode})
+    (port,) = made["template"]["containers"][0]["ports"]
+    assert environment(made)["ARTIFACT_UPLOADS"] == way
+    assert port["name"] == {"http2": "h2c", "signed_parts": "http1"}[way]
+
+
 def test_the_server_knows_how_much_it_may_take_in(platform: Platform) -> None:
     """The bound of the uploads goes by the size's memory."""
     room = environment(service(platform, size="large"))["UPLOAD_ROOM_MIB"]

@@ -32,9 +32,8 @@ def page() -> str:
     ]
     for one in (*REMEDIES, UNKNOWN):
         again = "yes" if one.resumable else ""
-        lines.append(
-            f"| `{one.kind}` | {one.title} | {one.remedy} | {again} |".replace(" |  |", " | |")
-        )
+        helps = one.words("")
+        lines.append(f"| `{one.kind}` | {one.title} | {helps} | {again} |".replace(" |  |", " | |"))
     return "\n".join([*lines, ""])
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import google_crc32c
 
 from localcloud.cloud import Cloud
+from planner.access import iap
 from planner.plan import plan_part
 from planner.remedies import diagnosis
 from planner.target import Target
@@ -47,6 +48,8 @@ class Functions:
         self.registry = registry
         self.proofs: deque[dict[str, Any]] = deque()
         """What verify answers next; then it proves everything."""
+        self.without: str | None = None
+        """A step that plan leaves out, as if nobody had ever thought of it."""
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def mount(self) -> None:
@@ -72,7 +75,9 @@ class Functions:
         if "error" in call:
             return diagnosis(call["error"], deployment=call["deployment"]).document()
         spec, platform = self._spec(call), self._platform("plan")
-        return plan_part(spec, platform, call["part"], call["observed"]).document()
+        made: dict[str, Any] = plan_part(spec, platform, call["part"], call["observed"]).document()
+        kept = [step for step in made["steps"] if step["name"] != self.without]
+        return {**made, "steps": kept}
 
     def _verify(self, call: dict[str, Any]) -> Any:
         self._spec(call)
@@ -80,6 +85,8 @@ class Functions:
 
     def _credentials(self, call: dict[str, Any]) -> Any:
         target = Target(self._spec(call), self._platform("credentials"))
+        if call["credential"] == "iap_settings":
+            return {"name": self._iap_settings(target)}
         purpose = call["credential"].replace("_", "-").replace("db-user", "db-password")
         secret = f"projects/{target.project}/secrets/{target.secret(purpose)}"
         version = self._version(secret)
@@ -92,7 +99,16 @@ class Functions:
                 f"?name={quote(target.database_user)}",
                 {"name": target.database_user, "password": PASSWORD},
             )
-        return {"secretVersion": version}
+        return {"name": version}
+
+    def _iap_settings(self, target: Target) -> str:
+        name = iap.resource(target)
+        wanted = {"allowedDomainsSettings": {"enable": True, "domains": ["example.com"]}}
+        if target.iap is not None and target.iap.oauth_client is not None:
+            wanted["oauthSettings"] = {"clientId": "1234", "clientSecret": PASSWORD}
+        url = f"{iap.settings_url(target)}?updateMask=accessSettings"
+        self._send("credentials", "PATCH", url, {"accessSettings": wanted})
+        return name
 
     def _version(self, secret: str) -> str:
         base = f"https://secretmanager.googleapis.com/v1/{secret}"

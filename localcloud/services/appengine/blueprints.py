@@ -136,6 +136,15 @@ def sql_instances(version: Mapping[str, Any]) -> list[str]:
     return [one.strip() for one in text.split(",") if one.strip()]
 
 
+def vpc_access(version: Mapping[str, Any]) -> Resource:
+    """Return the network of a version's machines in the words of a Cloud Run template."""
+    network = version["network"]
+    interface = {"network": network["name"]}
+    if network.get("subnetworkName"):
+        interface["subnetwork"] = network["subnetworkName"]
+    return {"networkInterfaces": [interface], "egress": "ALL_TRAFFIC"}
+
+
 def _flexible(made: Resource) -> None:
     if made.get("runtime") not in _RUNTIMES:
         raise ApiError(

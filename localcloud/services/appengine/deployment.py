@@ -9,8 +9,9 @@ from urllib.parse import quote, unquote
 
 from localcloud.errors import ApiError, by_status, precondition
 from localcloud.images import parse
+from localcloud.machines import private_networks
 from localcloud.machines.workload import ContainerError
-from localcloud.services.appengine import blueprints, records, traffic
+from localcloud.services.appengine import blueprints, names, records, traffic
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -42,6 +43,7 @@ def deploy(cloud: Cloud, version: Resource) -> Resource:
     else:
         cloud.ingress.fleet.retire(name)  # what an earlier version of this id still runs
         _check_address(cloud, version)
+        _check_network(cloud, version)
         records.remember(cloud, name, {"image": _pinned(cloud, version)})
         kept.put(name, version)
         if version["servingStatus"] == "SERVING":
@@ -73,6 +75,16 @@ def _check_address(cloud: Cloud, version: Resource) -> None:
             f"{_TASK}flex_create_resources: Constraint constraints/compute.vmExternalIpAccess "
             f"violated for project {cloud.number}.",
         )
+
+
+def _check_network(cloud: Cloud, version: Resource) -> None:
+    """Refuse machines in a network that is not there; Google's own words are not known."""
+    where = cloud.store.of("appengine").fetch(f"apps/{cloud.project}")["locationId"]
+    access = blueprints.vpc_access(version)
+    wrong = private_networks.missing(cloud, access, names.region(where))
+    if wrong:
+        _give_up(cloud, version)
+        raise precondition(f"{_TASK}flex_create_resources: {wrong}")
 
 
 def _pinned(cloud: Cloud, version: Resource) -> str:

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError, invalid
+from localcloud.machines import private_networks
 from localcloud.services.run import rollout, services
 from localcloud.services.run.preflight import default_account
+from localcloud.services.run.templates import check_vpc_access
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
@@ -21,7 +23,12 @@ _INGRESS = {
     "ALLOW_INTERNAL_ONLY": "INGRESS_TRAFFIC_INTERNAL_ONLY",
     "ALLOW_INTERNAL_AND_GCLB": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
 }
-_LIMITS = ("vpcConnector", "binaryAuthorizationPolicy", "directVpcNetworkInterface")
+_LIMITS = ("vpcConnector", "binaryAuthorizationPolicy")
+_EGRESS = {
+    "VPC_EGRESS_ALL_TRAFFIC": "ALL_TRAFFIC",
+    "VPC_EGRESS_PRIVATE_RANGES_ONLY": "PRIVATE_RANGES_ONLY",
+}
+_NO_EGRESS = "DIRECT_VPC_EGRESS_UNSPECIFIED"
 _MEMORY = re.compile(r"(\d+)(k|M|G|Ki|Mi|Gi)?")
 _IN_BYTES = {None: 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 # From how much memory on a function gets how much CPU, when it does not say.
@@ -37,7 +44,7 @@ _CPU_BY_MEMORY = (
 )
 
 
-def complete(cloud: Cloud, config: Resource) -> Resource:
+def complete(cloud: Cloud, config: Resource, region: str) -> Resource:
     """Return a serviceConfig with Cloud Functions' defaults, or refuse it."""
     for field in _LIMITS:
         if config.get(field):
@@ -51,7 +58,31 @@ def complete(cloud: Cloud, config: Resource) -> Resource:
     made.setdefault("ingressSettings", "ALLOW_ALL")
     made.setdefault("availableCpu", _cpu(made["availableMemory"]))
     made["allTrafficOnLatestRevision"] = True
+    _check_network(cloud, made, region)
     return made
+
+
+def _check_network(cloud: Cloud, config: Resource, region: str) -> None:
+    """Refuse a network that is not there; a function with one has an egress setting."""
+    if not config.get("directVpcNetworkInterface"):
+        if config.get("directVpcEgress", _NO_EGRESS) != _NO_EGRESS:
+            raise invalid("service_config.direct_vpc_egress: needs a direct_vpc_network_interface")
+        return
+    if config.get("directVpcEgress", _NO_EGRESS) == _NO_EGRESS:
+        config["directVpcEgress"] = "VPC_EGRESS_PRIVATE_RANGES_ONLY"
+    access = _vpc_access(config)
+    check_vpc_access(access, "service_config.direct_vpc")
+    wrong = private_networks.trouble(cloud, access, region)
+    if wrong:
+        raise invalid(f"service_config.direct_vpc_network_interface: {wrong}")
+
+
+def _vpc_access(config: Resource) -> Resource:
+    """Return a function's network in the words of a Cloud Run template."""
+    return {
+        "networkInterfaces": config["directVpcNetworkInterface"],
+        "egress": _EGRESS[config["directVpcEgress"]],
+    }
 
 
 def _cpu(memory: str) -> str:
@@ -83,7 +114,8 @@ def deploy(cloud: Cloud, function: Resource, image: str, actor: str) -> Resource
             f"Healthcheck failed. {error.message}",
         ) from error
     revision = done["latestReadyRevision"].rpartition("/")[2]
-    return {"service": name, "uri": done["uri"], "revision": revision}
+    made = {"service": name, "revision": revision}
+    return {**made, "uri": done["uri"]} if "uri" in done else made
 
 
 def remove(cloud: Cloud, function: Resource) -> None:
@@ -135,6 +167,8 @@ def _wanted(function: Resource, image: str, current: Resource) -> Resource:
         "maxInstanceRequestConcurrency": config["maxInstanceRequestConcurrency"],
         "scaling": scaling,
     }
+    if config.get("directVpcNetworkInterface"):
+        template["vpcAccess"] = _vpc_access(config)
     made: Resource = {
         "labels": {**function.get("labels", {}), "goog-managed-by": "cloudfunctions"},
         "ingress": _INGRESS[config["ingressSettings"]],

@@ -148,7 +148,7 @@ def _apply(call: Call, current: Resource, wanted: Resource, verb: str) -> Resour
     build.setdefault("dockerRegistry", "ARTIFACT_REGISTRY")
     account = build.get("serviceAccount", "").rpartition("/")[2] or default_account(call.cloud)
     build["serviceAccount"] = f"projects/{call.cloud.project}/serviceAccounts/{account}"
-    config = deployment.complete(call.cloud, wanted.get("serviceConfig", {}))
+    config = deployment.complete(call.cloud, wanted.get("serviceConfig", {}), name.split("/")[3])
     wanted = {**wanted, **_triggered(call, current, wanted)}
     acted = (account, config["serviceAccountEmail"], _trigger_account(wanted))
     for email in dict.fromkeys(email for email in acted if email):

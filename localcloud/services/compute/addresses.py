@@ -28,9 +28,11 @@ _LONGEST, _SHORTEST = 29, 8
 
 def prepared(call: Call, body: Resource, before: Resource | None) -> Resource:
     """Check and complete an address."""
-    del before  # addresses never change, but for their labels
     no_labels(body)
     kind = body.get("addressType", "EXTERNAL")
+    if kind == "INTERNAL" and before is None and call.get("region") is None:
+        # besides the right to make addresses at all
+        call.require("compute.globalAddresses.createInternal", names.project(call))
     if kind == "EXTERNAL":
         made = _external(call, body)
     elif body.get("purpose") == _PEERING and call.get("region") is None:

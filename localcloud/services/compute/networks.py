@@ -169,6 +169,13 @@ def find(call: Call, text: str, field: str) -> str:
     return key
 
 
+def known(cloud: Cloud) -> list[str]:
+    """Name the networks there are."""
+    founded(cloud)
+    prefix = f"projects/{cloud.project}/global/networks/"
+    return [key.removeprefix(prefix) for key, _ in cloud.store.of("compute").under(prefix)]
+
+
 def ranges(cloud: Cloud, link: str) -> list[str]:
     """Return the ranges a network uses already, for subnetworks and for peerings."""
     known = cloud.store.of("compute").under(f"projects/{cloud.project}/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud.service import page
-from localcloud.services.dns import changes, names
+from localcloud.services.dns import changes, names, rrdata
 
 if TYPE_CHECKING:
     from localcloud.service import Call, Resource
@@ -32,7 +32,11 @@ def list_records(call: Call) -> Resource:
 def get(call: Call) -> Resource:
     """Show a record set."""
     names.zone(call)
-    name, kind = str(call["name"]), str(call["type"])
+    name, kind = str(call["name"]).lower(), str(call["type"])
+    if not names.DOMAIN.fullmatch(name):
+        raise names.wrong("parameters.name", call["name"])
+    if kind not in rrdata.VALID:
+        raise names.wrong("parameters.type", kind)
     found = call.store.find(_key(call, name, kind))
     if found is None:
         raise names.absent("parameters.name", f"{name} ({kind})")

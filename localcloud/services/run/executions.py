@@ -11,7 +11,7 @@ from localcloud.clock import VirtualClock
 from localcloud.errors import ApiError, not_found, precondition
 from localcloud.machines.workload import ContainerError, Ended, Workload
 from localcloud.service import page
-from localcloud.services.run import names, operations, templates
+from localcloud.services.run import names, operations, preflight, templates
 from localcloud.services.run.conditions import FAILED, RECONCILING, SUCCEEDED, condition
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def _result(ended: Ended, trouble: str) -> Resource:
 
 def _run(cloud: Cloud, workload: Workload, seconds: float) -> tuple[Ended, str]:
     try:
+        preflight.check_network(cloud, workload.template, workload.region)
         ended = cloud.machines.containers.run(workload, timeout=seconds)
     except ContainerError as error:
         return Ended(1), str(error)

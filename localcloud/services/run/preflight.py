@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError
-from localcloud.machines import secret_values
+from localcloud.machines import private_networks, secret_values
 from localcloud.machines.workload import ContainerError
 
 if TYPE_CHECKING:
@@ -73,6 +73,13 @@ def check_secrets(cloud: Cloud, template: Mapping[str, Any]) -> None:
             raise ContainerError(
                 f"{place}: {error}", reason="SECRETS_ACCESS_CHECK_FAILED"
             ) from error
+
+
+def check_network(cloud: Cloud, template: Mapping[str, Any], region: str) -> None:
+    """Raise unless the network is there that the template wants to be in."""
+    wrong = private_networks.trouble(cloud, template.get("vpcAccess", {}), region)
+    if wrong:
+        raise ContainerError(wrong, reason="NETWORK_ACCESS_CHECK_FAILED")
 
 
 def _secrets(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

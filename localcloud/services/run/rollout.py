@@ -134,6 +134,7 @@ def _prove(cloud: Cloud, store: Collection, revision: Resource) -> None:
         images = preflight.resolve_images(cloud, revision)
         store.update(name, lambda one: one | {"containerStatuses": images})
         preflight.check_secrets(cloud, revision)
+        preflight.check_network(cloud, revision, name.split("/")[3])
         cloud.ingress.fleet.prove(name)
     except ContainerError as error:
         message = str(error)

@@ -186,6 +186,9 @@ def desired(cloud: Cloud, current: Resource, wanted: Resource, actor: str) -> Re
         "uri": f"https://{hosts[1]}",
         "reconciling": True,
     }
+    if changed.get("defaultUriDisabled"):
+        # a service without its default address has none to show
+        del changed["urls"], changed["uri"]
     traffic.check(cloud.store.of("run"), changed)
     return changed
 

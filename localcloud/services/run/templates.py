@@ -115,6 +115,7 @@ def complete_task(template: Resource, default_account: str) -> Resource:
 def _complete(template: Resource, default_account: str, where: str) -> Resource:
     check_marks(template, where)
     refuse_unmet(template, _UNMET, where)
+    check_vpc_access(template.get("vpcAccess", {}), f"{where}.vpc_access")
     made = dict(template)
     made["serviceAccount"] = made.get("serviceAccount") or default_account
     containers = [dict(item) for item in made.get("containers", [])]
@@ -132,6 +133,18 @@ def _complete(template: Resource, default_account: str, where: str) -> Resource:
         _fill_resources(item)
     _check_order(containers, where)
     return made
+
+
+def check_vpc_access(access: Resource, at: str) -> None:
+    """Refuse VPC access that contradicts itself."""
+    interfaces = access.get("networkInterfaces", [])
+    if access.get("connector") and interfaces:
+        raise invalid(f"{at}: connector and network_interfaces exclude each other")
+    if len(interfaces) > 1:
+        raise invalid(f"{at}.network_interfaces: only a single one is supported")
+    for one in interfaces:
+        if not (one.get("network") or one.get("subnetwork")):
+            raise invalid(f"{at}.network_interfaces[0]: needs a network or a subnetwork")
 
 
 def _check_volumes(volumes: list[Resource], where: str) -> None:
@@ -176,7 +189,9 @@ def _check_container(item: Resource, at: str, names: list[str], volumes: set[str
         raise invalid(f"{at}.image: must be set")
     refuse_unmet(item, _UNMET_OF_CONTAINERS, at)
     refuse_unmet(item.get("resources", {}).get("limits", {}), ("nvidia.com/gpu",), at)
-    _check_env(item.get("env", []), at)
+    # a sidecar is given no PORT, and may be told one
+    own = _RESERVED_ENV if item.get("ports") or len(names) == 1 else _RESERVED_ENV - {"PORT"}
+    _check_env(item.get("env", []), at, own)
     taken: set[str] = set()
     for mount in item.get("volumeMounts", []):
         if mount.get("name") not in volumes:
@@ -196,7 +211,7 @@ def _check_container(item: Resource, at: str, names: list[str], volumes: set[str
             _check_probe(item[kind], f"{at}.{kind}", most)
 
 
-def _check_env(env: list[Resource], at: str) -> None:
+def _check_env(env: list[Resource], at: str, own: frozenset[str]) -> None:
     seen: set[str] = set()
     for index, variable in enumerate(env):
         name = variable.get("name", "")
@@ -204,7 +219,7 @@ def _check_env(env: list[Resource], at: str) -> None:
         if not name or "=" in name or name in seen:
             raise invalid(f"{place}.name: must be set, without '=', and only once: {name!r}")
         seen.add(name)
-        if name in _RESERVED_ENV:
+        if name in own:
             raise invalid(
                 f"The following reserved env names were provided: {name}. These values are "
                 "automatically set by the system."

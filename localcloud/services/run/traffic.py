@@ -46,7 +46,8 @@ def statuses(service: Resource, number: str) -> list[Resource]:
             status["revision"] = latest
         if target.get("tag"):
             host = names.hosts(service["name"], number, target["tag"])[1]
-            status["uri"] = f"https://{host}"
+            if not service.get("defaultUriDisabled"):
+                status["uri"] = f"https://{host}"
         if status["revision"]:
             found.append(status)
     return found

@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from localcloud.machines.container_ports import free_port
+from localcloud.machines.loopbacks import Shared
 from localcloud.machines.probes import Probe
 
 if TYPE_CHECKING:
@@ -49,16 +50,19 @@ def port() -> Iterator[int]:
 )
 def test_grpc_probe_asks_the_health_service(port: int, service: str, *, well: bool) -> None:
     """Only SERVING is a success; a service the server does not know is a failure."""
-    probe = Probe.of({"grpc": {"port": port, "service": service}}, {}, 8080)
+    probe = Probe.of({"grpc": {"port": port, "service": service}}, Shared(None), 8080)
 
     assert probe.succeeds() is well
 
 
 def test_grpc_probe_of_a_port_nobody_has_fails() -> None:
     """Nothing that listens, nothing that is well."""
-    assert Probe.of({"grpc": {"port": free_port()}}, {}, 8080).succeeds() is False
+    assert Probe.of({"grpc": {"port": free_port()}}, Shared(None), 8080).succeeds() is False
 
 
 def test_grpc_port_is_the_containers(port: int) -> None:
     """Without a port the probe asks the container's own, wherever that is on this machine."""
-    assert Probe.of({"grpc": {}}, {8080: port}, 8080).succeeds() is True
+    loopback = Shared(8080)
+    loopback.ports[8080] = port
+
+    assert Probe.of({"grpc": {}}, loopback, 8080).succeeds() is True

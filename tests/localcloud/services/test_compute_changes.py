@@ -272,3 +272,60 @@ def test_googles_own_client_makes_an_address(desk: Desk, cloud: Cloud) -> None:
     assert done["status"] == "DONE"
     found = client.globalAddresses().get(project="berth-local", address="ip").execute()
     assert found["addressType"] == "EXTERNAL"
+
+
+def test_an_internal_range_needs_a_right_of_its_own(desk: Desk, cloud: Cloud, ask: Ask) -> None:
+    """Besides the right to make addresses, and to use the network."""
+    held = ["compute.globalAddresses.create", "compute.networks.use"]
+    url = f"iam.googleapis.com/v1/{PROJECT}/roles"
+    role = {"roleId": "ranger", "role": {"includedPermissions": held}}
+    assert ask("POST", url, role).status == 200
+    cloud.grant("user:ana@example.com", f"{PROJECT}/roles/ranger")
+    path = f"{COMPUTE}/global/addresses"
+    wanted = {
+        "name": "range",
+        "addressType": "INTERNAL",
+        "purpose": "VPC_PEERING",
+        "prefixLength": 24,
+        "network": "global/networks/default",
+    }
+
+    refusal = ask("POST", path, wanted, who="ana@example.com")
+    assert refused(refusal)[0] == 403
+    assert "'compute.globalAddresses.createInternal'" in refused(refusal)[2]
+    assert ask("POST", path, {"name": "ip"}, who="ana@example.com").status == 200
+
+    more = {"includedPermissions": [*held, "compute.globalAddresses.createInternal"]}
+    assert ask("PATCH", f"{url}/ranger?updateMask=includedPermissions", more).status == 200
+    desk.done(ask("POST", path, wanted, who="ana@example.com"))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/global/addresses", "addressList"),
+        ("/global/backendServices", "backendServiceList"),
+        ("/global/forwardingRules", "forwardingRuleList"),
+        ("/global/networks", "networkList"),
+        ("/global/routes", "routeList"),
+        ("/global/securityPolicies", "securityPolicyList"),
+        ("/global/sslCertificates", "sslCertificateList"),
+        ("/global/targetHttpProxies", "targetHttpProxyList"),
+        ("/global/targetHttpsProxies", "targetHttpsProxyList"),
+        ("/global/urlMaps", "urlMapList"),
+        ("/regions/europe-west1/addresses", "addressList"),
+        ("/regions/europe-west1/networkEndpointGroups", "networkEndpointGroupList"),
+        ("/regions/europe-west1/subnetworks", "subnetworkList"),
+    ],
+)
+def test_everything_can_be_listed(desk: Desk, path: str, kind: str) -> None:
+    """With something in it, too."""
+    desk.policy("203.0.113.0/24")
+    desk.service()
+    desk.everything()
+
+    found = desk.get(path)
+
+    assert found["kind"] == f"compute#{kind}"
+    assert ("selfLink" in found) == (kind != "securityPolicyList")
+    assert (path != "/global/securityPolicies") or [one["name"] for one in found["items"]]

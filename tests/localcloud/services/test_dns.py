@@ -311,3 +311,81 @@ def test_the_world_asks_the_closest_zone(ask: Ask, cloud: Cloud) -> None:
     assert cloud.resolver.lookup("WWW.other.org", "A") == ["203.0.113.99"]
     cloud.resolver.withdraw("www.other.org", "A")
     assert cloud.resolver.lookup("www.other.org", "A") == []
+
+
+LABEL = "_acme-challenge.mlflow.example.com."
+ALIAS = {"name": LABEL, "type": "CNAME", "ttl": 300, "rrdatas": ["a.authorize.test."]}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        LABEL,
+        LABEL.replace("_", "%5F"),
+        LABEL.replace(".", "%2E").replace("-", "%2d"),
+        LABEL.upper(),
+    ],
+)
+def test_a_record_set_by_its_name_however_it_is_written(
+    ask: Ask, zone: Resource, written: str
+) -> None:
+    """An underscore, the dot at the end, percent signs and capitals are no matter."""
+    url = f"{DNS}/managedZones/{zone['name']}/rrsets"
+    made = ask("POST", url, ALIAS).json()
+
+    found = ask("GET", f"{url}/{written}/CNAME")
+    gone = ask("DELETE", f"{url}/{written}/CNAME")
+
+    assert made == {"kind": "dns#resourceRecordSet", **ALIAS}
+    assert (found.status, found.json()) == (200, made)
+    assert (gone.status, gone.json()) == (200, {})
+    assert ask("GET", f"{url}/{written}/CNAME").status == 404
+
+
+@pytest.mark.parametrize("verb", ["GET", "DELETE", "PATCH"])
+@pytest.mark.parametrize(
+    ("path", "status", "reason"),
+    [
+        ("_acme-challenge.mlflow.example.com/CNAME", 400, "invalid"),  # no dot at its end
+        ("a..example.com./CNAME", 400, "invalid"),
+        (f"{LABEL}/FOO", 400, "invalid"),
+        (f"{LABEL}/TXT", 404, "notFound"),
+        ("other.example.com./CNAME", 404, "notFound"),
+        ("mlflow.elsewhere.test./CNAME", 404, "notFound"),
+    ],
+)
+def test_a_record_set_that_is_not_there(
+    ask: Ask, zone: Resource, verb: str, path: str, status: int, reason: str
+) -> None:
+    """A name that cannot be is told from one that is not."""
+    url = f"{DNS}/managedZones/{zone['name']}/rrsets"
+    assert ask("POST", url, ALIAS).status == 200
+
+    answer = ask(verb, f"{url}/{path}", {"ttl": 60} if verb == "PATCH" else None)
+
+    assert refused(answer)[:2] == (status, reason)
+    assert ask("GET", f"{url}/{LABEL}/CNAME").json()["ttl"] == 300
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "reason"),
+    [
+        ({}, 409, "alreadyExists"),
+        ({"type": "A", "rrdatas": ["203.0.113.1"]}, 400, "cnameResourceRecordSetConflict"),
+        ({"name": LABEL.removesuffix(".")}, 400, "invalid"),
+        ({"name": "_acme-challenge.elsewhere.test."}, 400, "invalid"),
+        ({"name": "other.example.com.", "rrdatas": []}, 400, "required"),
+        ({"name": "other.example.com.", "rrdatas": ["no dot"]}, 400, "invalid"),
+    ],
+)
+def test_a_record_set_that_cannot_be_added(
+    ask: Ask, zone: Resource, fields: dict[str, Any], status: int, reason: str
+) -> None:
+    """What is there stays as it is."""
+    url = f"{DNS}/managedZones/{zone['name']}/rrsets"
+    assert ask("POST", url, ALIAS).status == 200
+
+    answer = ask("POST", url, {**ALIAS, **fields})
+
+    assert refused(answer)[:2] == (status, reason)
+    assert ask("GET", f"{url}/{LABEL}/CNAME").json()["rrdatas"] == ALIAS["rrdatas"]

@@ -197,12 +197,18 @@ def _shown(call: Call, service: Resource) -> Resource:
             "conditions": objects.conditions(
                 [service.get("terminalCondition"), *service.get("conditions", [])]
             ),
-            "url": service["urls"][0],
-            "address": {"url": service["uri"]},
+            **_addresses(service),
             "traffic": [_target(one) for one in service.get("trafficStatuses", [])],
             **_latest(service),
         },
     }
+
+
+def _addresses(service: Resource) -> Resource:
+    """Show where a service answers, unless its default address is switched off."""
+    if "urls" not in service:
+        return {}
+    return {"url": service["urls"][0], "address": {"url": service["uri"]}}
 
 
 def _marks(service: Resource) -> dict[str, str]:
@@ -210,8 +216,9 @@ def _marks(service: Resource) -> dict[str, str]:
         **service.get("annotations", {}),
         "serving.knative.dev/creator": service["creator"],
         "serving.knative.dev/lastModifier": service["lastModifier"],
-        f"{RUN}/urls": json.dumps(service["urls"]),
     }
+    if "urls" in service:
+        made[f"{RUN}/urls"] = json.dumps(service["urls"])
     for key, (field, _, write) in _FIELDS.items():
         if field in service and write is not None:
             made[key] = write(service[field])

@@ -54,6 +54,21 @@ def test_services_are_shown_as_knative_shows_them(cloud: Cloud) -> None:
     assert get(cloud, f"{HERE}/services/hello").json() == shown
 
 
+def test_a_service_without_its_default_address_shows_none(
+    cloud: Cloud, clock: VirtualClock
+) -> None:
+    """Neither as its status nor among its annotations."""
+    url = f"{PARENT}/services/hello?updateMask=defaultUriDisabled"
+    assert Caller(cloud)("PATCH", url, {"defaultUriDisabled": True}).status == 200
+    clock.run_until_idle()
+
+    shown = get(cloud, f"{HERE}/services/hello").json()
+
+    assert not {"url", "address"} & set(shown["status"])
+    assert "run.googleapis.com/urls" not in shown["metadata"]["annotations"]
+    assert shown["metadata"]["annotations"]["run.googleapis.com/default-url-disabled"] == "true"
+
+
 @pytest.mark.parametrize(("host", "found"), [("run", 1), ("us-east1-run", 0)])
 def test_the_host_says_which_region(cloud: Cloud, host: str, found: int) -> None:
     """A region's host lists that region; the global one lists all."""

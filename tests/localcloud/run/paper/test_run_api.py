@@ -353,3 +353,37 @@ def test_on_paper_nothing_answers_by_itself(
 
     assert turned.value.status == 503
     assert "on paper" in turned.value.log
+
+
+class TestDefaultAddress:
+    """A service without its default address shows none."""
+
+    def test_it_is_not_shown(self, cloud: Cloud, owner: Caller) -> None:
+        """Nor is that of a tag."""
+        tagged = [{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100, "tag": "t"}]
+        body = {**service(), "defaultUriDisabled": True, "traffic": tagged}
+        owner("POST", f"{PARENT}/services?serviceId=hello", body)
+        cloud.clock.pause(600)
+
+        found = owner("GET", f"{PARENT}/services/hello").json()
+
+        assert found["terminalCondition"]["state"] == "CONDITION_SUCCEEDED"
+        assert not {"uri", "urls"} & set(found)
+        assert "uri" not in found["trafficStatuses"][0]
+
+    def test_it_comes_back(self, cloud: Cloud, owner: Caller) -> None:
+        """With the next change that says so, and not before."""
+        path = f"{PARENT}/services/hello"
+        body = {**service(), "defaultUriDisabled": True}
+        owner("POST", f"{PARENT}/services?serviceId=hello", body)
+        cloud.clock.pause(600)
+        owner("PATCH", f"{path}?updateMask=labels", {"labels": {"team": "risk"}})
+        cloud.clock.pause(600)
+        assert "uri" not in owner("GET", path).json()
+
+        owner("PATCH", f"{path}?updateMask=defaultUriDisabled", {"defaultUriDisabled": False})
+        cloud.clock.pause(600)
+
+        found = owner("GET", path).json()
+        assert len(found["urls"]) == 2
+        assert found["uri"] in found["urls"]

@@ -1,0 +1,1 @@
+"""Lets MLflow's clients send artifacts to Cloud Storage in parts, past the tracking server."""
