@@ -6,6 +6,7 @@ import pytest
 
 from planner.remedies import LONGEST_CAUSE, REMEDIES, diagnosis
 from schemas.problem import Problem
+from tests.planner import domain_failures
 from tests.planner.failures import (
     ACCOUNTS,
     BUCKET,
@@ -23,6 +24,7 @@ from tests.planner.failures import (
 )
 
 KNOWN = [
+    *domain_failures.KNOWN,
     (
         http(
             FUNCTION,
