@@ -21,6 +21,7 @@ from tests.planner.drawn import observed, orders
 KIB = 1024
 SECRETIVE = re.compile(r"password|secret|payload|private_?key|token", re.IGNORECASE)
 RESOURCE_ROLES = {
+    "roles/artifactregistry.reader",
     "roles/iam.serviceAccountTokenCreator",
     "roles/iam.serviceAccountUser",
     "roles/iap.httpsResourceAccessor",
@@ -159,7 +160,8 @@ def test_what_can_carry_a_mark_carries_it(order: tuple[Spec, Platform]) -> None:
         if resource.mark is None:
             continue
         shown = own.get(resource.url, resource).create.body or {}
-        shown = shown.get("serviceAccount", shown)
+        if isinstance(shown.get("serviceAccount"), dict):
+            shown = shown["serviceAccount"]
         for check in filter(None, (resource.mark, resource.digest)):
             value: Any = shown
             for key in check.path:
@@ -188,19 +190,26 @@ def test_no_plan_holds_a_secret(order: tuple[Spec, Platform]) -> None:
     for call in calls(made(order)):
         for path, _ in leaves(call.body):
             key = path.rsplit(".", 1)[-1]
-            assert not SECRETIVE.search(key) or key == "secret", path
+            if ".envVariables." not in path:
+                assert not SECRETIVE.search(key) or key == "secret", path
         for variable in environment(call.body):
-            if SECRETIVE.search(variable["name"]):
-                assert variable["name"].endswith("_FILE")
+            if not SECRETIVE.search(variable["name"]):
+                continue
+            if variable["name"].endswith("_FILE"):
                 assert variable["value"].startswith("/secrets/")
+            else:
+                assert variable["name"].endswith("_SECRET")
+                assert re.fullmatch(r"projects/\d+/secrets/[^/]+/versions/1", variable["value"])
 
 
 def environment(body: Any) -> Iterator[dict[str, str]]:
     """Yield the environment variables of all containers in a body."""
     if isinstance(body, dict):
         for key, value in body.items():
-            if key == "env":
+            if key == "env" and isinstance(value, list):
                 yield from value
+            elif key == "envVariables":
+                yield from ({"name": name, "value": text} for name, text in value.items())
             else:
                 yield from environment(value)
     elif isinstance(body, list):
@@ -225,8 +234,12 @@ def test_only_the_right_to_connect_is_bound_on_the_project(order: tuple[Spec, Pl
     target = Target(spec, platform)
     server = f"serviceAccount:{target.service_account}"
     on_project = [grant for grant in grants(made(order)) if "/v3/projects/" in grant.write.url]
-    assert [grant.role for grant in on_project] == ["roles/cloudsql.client"]
-    (connect,) = on_project
+    logs = [grant for grant in on_project if grant.role == "roles/logging.logWriter"]
+    # Only App Engine's machines write their log as the server's account.
+    assert len(logs) == (target.request.serving.platform == "app_engine")
+    assert all(grant.member == server and grant.drop for grant in logs)
+    (connect,) = [grant for grant in on_project if grant not in logs]
+    assert connect.role == "roles/cloudsql.client"
     assert connect.member == server
     assert connect.drop
     assert connect.condition is not None
@@ -245,10 +258,12 @@ def test_the_server_may_do_only_four_things(order: tuple[Spec, Platform]) -> Non
     target = Target(*order)
     server = f"serviceAccount:{target.service_account}"
     for grant in grants(made(order)):
-        if grant.member != server or grant.role == "roles/cloudsql.client":
+        if grant.member != server or "/v3/projects/" in grant.write.url:
             continue
         where = grant.write.url
         allowed = {
+            # Its machines on App Engine pull the image themselves.
+            "roles/artifactregistry.reader": "/repositories/berth:",
             "roles/iam.serviceAccountTokenCreator": f"/serviceAccounts/mlflow-{target.name}%40",
             "roles/storage.objectUser": f"/b/{target.bucket}/iam",
             "roles/secretmanager.secretAccessor": f"/secrets/mlflow-{target.name}-",
@@ -300,16 +315,23 @@ def test_a_plan_fits_into_a_workflow(order: tuple[Spec, Platform]) -> None:
 def test_the_server_answers_to_exactly_its_own_hosts(order: tuple[Spec, Platform]) -> None:
     """Every real host name is allowed, and no pattern lets another host through."""
     target = Target(*order)
-    (service,) = plan_part(*order, "tracking_server", observed(order[1])).steps
-    assert isinstance(service, Resource)
-    settings_of = {item["name"]: item["value"] for item in environment(service.create.body)}
+    server = plan_part(*order, "tracking_server", observed(order[1])).steps
+    settings_of = {
+        item["name"]: item["value"]
+        for step in server
+        if isinstance(step, Resource)
+        for item in environment(step.create.body)
+    }
     hosts = settings_of["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
     origins = settings_of["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
     suffixes = order[1].regions[target.region].host_suffixes
-    if target.request.load_balancer is None:
-        assert hosts == [f"mlflow-{target.name}{suffix}" for suffix in suffixes]
-    else:
+    if target.request.load_balancer is not None:
         assert hosts == [target.request.load_balancer.domain]
+    elif target.request.serving.platform == "app_engine":
+        application = observed(order[1])["app_engine_host"]
+        assert hosts == [f"mlflow-{target.name}-dot-{application}"]
+    else:
+        assert hosts == [f"mlflow-{target.name}{suffix}" for suffix in suffixes]
     assert origins == [f"https://{host}" for host in hosts]
     assert "*" not in "".join(hosts + origins)
 
@@ -320,7 +342,7 @@ def test_nothing_is_deployed_by_tag_or_by_latest(order: tuple[Spec, Platform]) -
     """What runs is pinned: the image by digest, each secret by number."""
     for resource in resources(made(order)):
         for path, value in leaves(resource.create.body):
-            if path.endswith(".containers.image"):
+            if path.endswith((".containers.image", ".container.image")):
                 assert re.search(r"@sha256:[0-9a-f]{64}$", value)
             if path.endswith(".secret.items.version"):
                 assert value == "1"
