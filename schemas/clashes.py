@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from schemas.access import OAuthClient
+    from schemas.access import Iap, OAuthClient
     from schemas.deployment import DeploymentRequest
 
 LONGEST_TRAINING_NAME = 30 - len("mlflow-") - len("-train")
@@ -82,9 +82,22 @@ def on_app_engine_with(mode: str) -> Callable[[DeploymentRequest], bool]:
     return lambda request: request.serving.platform == "app_engine" and request.access.mode == mode
 
 
+def iap_place(request: DeploymentRequest) -> str:
+    """Return where a request speaks of IAP: as its access mode, or before MLflow's own login."""
+    return "/access/iap" if request.access.mode == "basic_auth" else "/access"
+
+
+def _iap(request: DeploymentRequest) -> Iap | None:
+    access = request.access
+    if access.mode == "basic_auth":
+        return access.iap
+    return access if access.mode == "iap" else None
+
+
 def guarded_at_load_balancer(request: DeploymentRequest) -> bool:
     """Tell whether IAP is wanted before the load balancer's backend."""
-    return request.access.mode == "iap" and request.access.guard == "load_balancer"
+    iap = _iap(request)
+    return iap is not None and iap.guard == "load_balancer"
 
 
 def name_too_long_to_train(request: DeploymentRequest) -> bool:
@@ -106,31 +119,30 @@ def secret_of_berth(request: DeploymentRequest) -> str:
 
 
 def _client(request: DeploymentRequest) -> OAuthClient | None:
-    access = request.access
-    return access.oauth_client if access.mode in {"iap", "oauth2_proxy"} else None
+    if request.access.mode == "oauth2_proxy":
+        return request.access.oauth_client
+    iap = _iap(request)
+    return None if iap is None else iap.oauth_client
 
 
 def people_outside_allowed_domains(request: DeploymentRequest) -> str:
     """Find people whom IAP would turn away although they are members."""
-    access = request.access
-    if access.mode != "iap" or not access.allowed_domains:
-        return ""
-    return _listed(
-        member
-        for member in access.members
-        if member.startswith("user:") and _domain(member) not in access.allowed_domains
-    )
+    return _outside_allowed_domains(request, "user:")
 
 
 def domains_outside_allowed_domains(request: DeploymentRequest) -> str:
     """Find domains that IAP would turn away although they are members."""
-    access = request.access
-    if access.mode != "iap" or not access.allowed_domains:
+    return _outside_allowed_domains(request, "domain:")
+
+
+def _outside_allowed_domains(request: DeploymentRequest, kind: str) -> str:
+    iap = _iap(request)
+    if iap is None or not iap.allowed_domains:
         return ""
     return _listed(
         member
-        for member in access.members
-        if member.startswith("domain:") and _domain(member) not in access.allowed_domains
+        for member in iap.members
+        if member.startswith(kind) and _domain(member) not in iap.allowed_domains
     )
 
 
@@ -143,8 +155,8 @@ def public_mail_domains(request: DeploymentRequest) -> str:
 
 def public_mail_members(request: DeploymentRequest) -> str:
     """Find members that are anybody."""
-    access = request.access
-    return _anybody(access.members if access.mode != "basic_auth" else ())
+    guard = _iap(request) if request.access.mode == "basic_auth" else request.access
+    return _anybody(guard.members if guard is not None else ())
 
 
 def public_mail_impersonators(request: DeploymentRequest) -> str:

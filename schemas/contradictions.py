@@ -23,7 +23,7 @@ class Contradiction:
     when: Callable[[DeploymentRequest], str | bool]
     """Whether a request asks for both; which of its entries do, where one place holds many."""
     pointers: tuple[str, ...]
-    """Where the request says so."""
+    """Where the request says so; `{iap}` is where it speaks of IAP."""
     message: str
     """Names both, and what would work; `{request}` is the request, `{found}` what `when` found."""
 
@@ -116,8 +116,8 @@ TABLE = (
         when=clashes.on_app_engine_with("basic_auth"),
         pointers=("/serving/platform", "/access/mode"),
         message="serving.platform app_engine and access.mode basic_auth contradict each other: "
-        "IAP guards the whole application, and its sign-in and MLflow's would both be asked for; "
-        "use access.mode iap, or serving.platform cloud_run",
+        "IAP guards the whole application there; use access.mode iap, or serving.platform cloud_run, "
+        "where MLflow's login stands alone or behind IAP",
     ),
     Contradiction(
         when=clashes.on_app_engine_with("oauth2_proxy"),
@@ -137,18 +137,18 @@ TABLE = (
         when=lambda request: (
             clashes.guarded_at_load_balancer(request) and request.load_balancer is None
         ),
-        pointers=("/access/guard", "/load_balancer"),
-        message="access.guard load_balancer and load_balancer null contradict each other: there is "
-        "none to guard; use access.guard service, or give a load_balancer with its domain",
+        pointers=("{iap}/guard", "/load_balancer"),
+        message="guard load_balancer and load_balancer null contradict each other: there is "
+        "none to guard; use guard service, or give a load_balancer with its domain",
     ),
     Contradiction(
         when=lambda request: (
             clashes.guarded_at_load_balancer(request) and request.serving.platform == "app_engine"
         ),
-        pointers=("/access/guard", "/serving/platform"),
-        message="access.guard load_balancer and serving.platform app_engine contradict each other: "
+        pointers=("{iap}/guard", "/serving/platform"),
+        message="guard load_balancer and serving.platform app_engine contradict each other: "
         "IAP guards the application already, and nobody gets through two of them; "
-        "use access.guard service, or serving.platform cloud_run",
+        "use guard service, or serving.platform cloud_run",
     ),
     Contradiction(
         when=lambda request: (
@@ -168,28 +168,28 @@ TABLE = (
     ),
     Contradiction(
         when=clashes.same_secret_twice,
-        pointers=("/access/oauth_client/id_secret", "/access/oauth_client/secret_secret"),
+        pointers=("{iap}/oauth_client/id_secret", "{iap}/oauth_client/secret_secret"),
         message="id_secret {found} and secret_secret {found} contradict each other: a client's "
         "id and its secret are two values; keep each in a secret of its own and name both",
     ),
     Contradiction(
         when=clashes.secret_of_berth,
-        pointers=("/access/oauth_client", "/access/mode"),
-        message="access.oauth_client naming {found} and access.mode {request.access.mode} "
+        pointers=("{iap}/oauth_client", "/access/mode"),
+        message="oauth_client naming {found} and access.mode {request.access.mode} "
         "contradict each other: that secret is one that Berth made for a deployment, not one of an "
         "OAuth client; make secrets of your own for the client's id and secret, "
         "called otherwise, and name those",
     ),
     Contradiction(
         when=clashes.people_outside_allowed_domains,
-        pointers=("/access/members", "/access/allowed_domains"),
+        pointers=("{iap}/members", "{iap}/allowed_domains"),
         message="members with {found} and allowed_domains contradict each other: IAP turns away "
         "everybody whose address is of no domain in allowed_domains; add the domain there, "
         "or take the member out",
     ),
     Contradiction(
         when=clashes.domains_outside_allowed_domains,
-        pointers=("/access/members", "/access/allowed_domains"),
+        pointers=("{iap}/members", "{iap}/allowed_domains"),
         message="members with {found} and allowed_domains contradict each other: IAP would turn "
         "away all of that domain; add it to allowed_domains, or take the member out",
     ),
@@ -202,7 +202,7 @@ TABLE = (
     ),
     Contradiction(
         when=clashes.public_mail_members,
-        pointers=("/access/members", "/access/mode"),
+        pointers=("{iap}/members", "/access/mode"),
         message="members with {found} and access.mode {request.access.mode} contradict each other: "
         "anybody can get an address there, and no server is public; name people as "
         "user:somebody@…, or a group",
@@ -250,9 +250,10 @@ def refuse(request: DeploymentRequest) -> None:
     Raises:
         PydanticCustomError: Says each contradiction, with the places it is found at.
     """
+    iap = clashes.iap_place(request)
     found = [
         {
-            "pointers": list(contradiction.pointers),
+            "pointers": [where.format(iap=iap) for where in contradiction.pointers],
             "message": contradiction.message.format(request=request, found=culprit),
         }
         for contradiction in TABLE

@@ -34,7 +34,7 @@ def page() -> str:
     choices = [f"| `{name}` | " + " · ".join(options(name)) + " |" for name in FIELDS]
     tables = [line for one, other in combinations(FIELDS, 2) for line in matrix(one, other)]
     said = [
-        f"| {' · '.join(f'`{pointer}`' for pointer in contradiction.pointers)} "
+        f"| {' · '.join(f'`{where}`' for where in contradiction.pointers)} "
         f"| {contradiction.message.replace('{request.', '{')} |"
         for contradiction in TABLE
     ]
@@ -51,7 +51,8 @@ def page() -> str:
         *tables,
         "## What is said",
         "",
-        "All contradictions of a request come in one answer, each with the pointers to both places.",
+        "All contradictions of a request come in one answer, each with the pointers to both places. `{iap}` is `/access`,",
+        "or `/access/iap` where IAP stands before MLflow's own login.",
         "",
         "| places | message |",
         "|---|---|",

@@ -24,10 +24,15 @@ FIELDS = (
 )
 """The fields whose values exclude each other; all others go with everything."""
 
-SCALED: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = {
-    "app_engine": (("by CPU", {}), ("fixed", {"instances": 1}))
+MORE: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "app_engine": (("app_engine by CPU", {}), ("app_engine fixed", {"instances": 1})),
+    "basic_auth": (
+        ("basic_auth", {}),
+        ("basic_auth behind iap service", {"iap": {"guard": "service"}}),
+        ("basic_auth behind iap load_balancer", {"iap": {"guard": "load_balancer"}}),
+    ),
 }
-"""What numbers decide, which no list of values in a model shows."""
+"""What numbers and models within a variant decide, which no list of values shows."""
 
 Wish = tuple[str, ...]
 """One title for each field: a whole combination."""
@@ -60,8 +65,8 @@ def _variants(model: type[Model], key: Any) -> Iterator[tuple[str, dict[str, Any
         for name, field in model.model_fields.items()
         if field.is_required() and name != key and field.examples
     }
-    if tag in SCALED:
-        yield from ((f"{tag} {title}", {**least, **more}) for title, more in SCALED[tag])
+    if tag in MORE:
+        yield from ((title, {**least, **more}) for title, more in MORE[tag])
         return
     choices = {
         name: get_args(field.annotation)

@@ -40,6 +40,11 @@ def iap(**more: Any) -> dict[str, Any]:
     return {"access": {"mode": "iap", **more}}
 
 
+def behind_iap(**more: Any) -> dict[str, Any]:
+    """Return a request for MLflow's login with IAP before it."""
+    return {"access": {"mode": "basic_auth", "iap": more}}
+
+
 def balanced(**more: Any) -> dict[str, Any]:
     """Return a request for a load balancer."""
     return {"load_balancer": {"domain": DOMAIN, **more}}
@@ -153,13 +158,19 @@ EXAMPLES = [
     Example(
         asked=iap(guard="load_balancer"),
         places={"/access/guard", "/load_balancer"},
-        way_out="use access.guard service, or give a load_balancer",
+        way_out="use guard service, or give a load_balancer",
         instead={**iap(guard="load_balancer"), **balanced()},
+    ),
+    Example(
+        asked=behind_iap(guard="load_balancer"),
+        places={"/access/iap/guard", "/load_balancer"},
+        way_out="use guard service, or give a load_balancer",
+        instead=behind_iap(guard="service"),
     ),
     Example(
         asked={"serving": FLEX, **iap(guard="load_balancer"), **balanced()},
         places={"/access/guard", "/serving/platform"},
-        way_out="use access.guard service, or serving.platform cloud_run",
+        way_out="use guard service, or serving.platform cloud_run",
         instead={"serving": FLEX, **iap(guard="service"), **balanced()},
     ),
     Example(
@@ -204,6 +215,12 @@ EXAMPLES = [
         ),
     ),
     Example(
+        asked=behind_iap(members=["user:a@b.de"], allowed_domains=["b.com"]),
+        places={"/access/iap/members", "/access/iap/allowed_domains"},
+        way_out="members with user:a@b.de and allowed_domains",
+        instead=behind_iap(members=["user:a@b.de"], allowed_domains=["b.de"]),
+    ),
+    Example(
         asked=iap(members=["domain:sub.example.com"], allowed_domains=["example.com"]),
         places={"/access/members", "/access/allowed_domains"},
         way_out="add it to allowed_domains, or take the member out",
@@ -226,6 +243,12 @@ EXAMPLES = [
         places={"/access/members", "/access/mode"},
         way_out="name people as user:somebody@…, or a group",
         instead={"access": {"mode": "iam", "members": ["user:ana@gmail.com"]}},
+    ),
+    Example(
+        asked=behind_iap(members=["domain:gmail.com"]),
+        places={"/access/iap/members", "/access/mode"},
+        way_out="name people as user:somebody@…, or a group",
+        instead={"access": {"mode": "basic_auth"}},
     ),
     Example(
         asked={"training_account": {"impersonated_by": ["domain:GMail.com"]}},
