@@ -17,17 +17,15 @@ from tests.workflows.berth import Berth
 from tests.workflows.covering import covering_set
 
 ZONE = "risk-example-com"
-DOMAIN = "mlflow.risk.example.com"
-CLIENT = "https://secretmanager.googleapis.com/v1/projects/{}/secrets"
-GOES_WITH_EVERYTHING = {"load_balancer": {"domain": DOMAIN, "dns_zone": ZONE}}
-"""What a wish for a load balancer says: with a zone of ours its certificate is issued."""
+DOMAIN = "risk.example.com"
 
 
-def asked(wish: Wish, **more: Any) -> dict[str, Any]:
+def asked(wish: Wish) -> dict[str, Any]:
     """Return the request of a combination, with what is there to be referred to."""
-    made = request(wish, **more)
+    made = request(wish, name=f"pair{covering_set().index(wish)}")
     if made["load_balancer"] is not None:
-        made |= GOES_WITH_EVERYTHING
+        # With a zone of ours its certificate is issued, and the execution comes to its end.
+        made["load_balancer"] = {"domain": f"{made['name']}.{DOMAIN}", "dns_zone": ZONE}
     return made
 
 
@@ -101,7 +99,7 @@ def bring(berth: Berth) -> None:
     berth.ask(
         "POST",
         f"https://dns.googleapis.com/dns/v1/projects/{project}/managedZones",
-        {"name": ZONE, "dnsName": "risk.example.com.", "description": "of the team"},
+        {"name": ZONE, "dnsName": f"{DOMAIN}.", "description": "of the team"},
     )
 
 
@@ -112,8 +110,8 @@ def test_it_gets_ready_and_goes_without_a_trace(settled: Berth, wish: Wish) -> N
     wishes = asked(wish)
     before = settled.resources()
 
-    made = settled.provision("pair", **{name: wishes[name] for name in FIELDS})
-    gone = settled.tear_down("pair")
+    made = settled.provision(wishes["name"], **{field: wishes[field] for field in FIELDS})
+    gone = settled.tear_down(wishes["name"])
 
     assert made.state == "READY", made.status.get("problem") or made.error
     assert gone.state == "DELETED", gone.status.get("problem") or gone.error
