@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 LONGEST_TRAINING_NAME = 30 - len("mlflow-") - len("-train")
 
-OUR_SECRETS = re.compile(r"mlflow-.+-(db-password|admin-password|flask-secret|oauth2-proxy)")
+OUR_SECRETS = re.compile(
+    r"mlflow-.+-(db-password|admin-password|flask-secret|proxy-config|proxy-members)"
+)
 """Secrets of deployments. Whoever could name one as his client's would have it read for him."""
 
 PUBLIC_MAIL = frozenset(
@@ -80,6 +82,11 @@ def internal(request: DeploymentRequest) -> bool:
 def on_app_engine_with(mode: str) -> Callable[[DeploymentRequest], bool]:
     """Return the question whether App Engine shall serve with this access mode."""
     return lambda request: request.serving.platform == "app_engine" and request.access.mode == mode
+
+
+def login_alone_on_app_engine(request: DeploymentRequest) -> bool:
+    """Find MLflow's own login without IAP where IAP guards everything."""
+    return on_app_engine_with("basic_auth")(request) and _iap(request) is None
 
 
 def iap_place(request: DeploymentRequest) -> str:

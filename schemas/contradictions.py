@@ -113,11 +113,11 @@ TABLE = (
         "or serving.platform cloud_run",
     ),
     Contradiction(
-        when=clashes.on_app_engine_with("basic_auth"),
+        when=clashes.login_alone_on_app_engine,
         pointers=("/serving/platform", "/access/mode"),
-        message="serving.platform app_engine and access.mode basic_auth contradict each other: "
-        "IAP guards the whole application there; use access.mode iap, or serving.platform cloud_run, "
-        "where MLflow's login stands alone or behind IAP",
+        message="serving.platform app_engine and access.mode basic_auth alone contradict each "
+        "other: IAP guards the whole application there; give access.iap with the members whom it "
+        "lets through to MLflow's login, or use access.mode iap, or serving.platform cloud_run",
     ),
     Contradiction(
         when=clashes.on_app_engine_with("oauth2_proxy"),

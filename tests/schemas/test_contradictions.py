@@ -140,8 +140,8 @@ EXAMPLES = [
     Example(
         asked={"serving": FLEX, "access": {"mode": "basic_auth"}},
         places={"/serving/platform", "/access/mode"},
-        way_out="use access.mode iap, or serving.platform cloud_run",
-        instead={**on_cloud_run(), "access": {"mode": "basic_auth"}},
+        way_out="give access.iap with the members whom it lets through",
+        instead={"serving": FLEX, **behind_iap()},
     ),
     Example(
         asked={"serving": FLEX, "access": PROXY},
