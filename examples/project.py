@@ -12,16 +12,15 @@ SECRETS = "https://secretmanager.googleapis.com/v1"
 
 
 class Project:
-    """One project, with the login of this shell."""
+    """One project, with the login of this shell, or with that of a session."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, session: requests.Session | None = None) -> None:
         self.name = name
-        # Google's library is not typed where it says `type: ignore`.
-        self.session = AuthorizedSession(google.auth.default()[0])  # type: ignore[no-untyped-call]
+        self.session = session or _session()
 
     def call(self, method: str, url: str, body: Any = None, *, fine: tuple[int, ...] = ()) -> Any:
         """Return the JSON answer, or None when its status is one of *fine*; else stop with it."""
-        answer = self.session.request(method, url, json=body, timeout=60)  # type: ignore[no-untyped-call]
+        answer = self.session.request(method, url, json=body, timeout=60)
         if answer.status_code in fine:
             return None
         if not answer.ok:
@@ -45,3 +44,8 @@ class Project:
         if not any(one["role"] == role and member in one["members"] for one in bindings):
             bindings.append({"role": role, "members": [member]})
             self.call("POST", f"{resource}:setIamPolicy", {"policy": policy})
+
+
+def _session() -> requests.Session:
+    session: requests.Session = AuthorizedSession(google.auth.default()[0])  # type: ignore[no-untyped-call]  # not typed there
+    return session
