@@ -103,19 +103,28 @@ def bring(berth: Berth) -> None:
     )
 
 
+def held(berth: Berth) -> dict[str, Any]:
+    """Return what the project holds; a policy in which nobody is named any more is nothing."""
+    return {
+        where: body
+        for where, body in berth.resources().items()
+        if not where.startswith("iam.policies/") or body.get("bindings")
+    }
+
+
 @pytest.mark.slow
 @every_wish
 def test_it_gets_ready_and_goes_without_a_trace(settled: Berth, wish: Wish) -> None:
     """READY, and afterwards the project holds what it held before."""
     wishes = asked(wish)
-    before = settled.resources()
+    before = held(settled)
 
     made = settled.provision(wishes["name"], **{field: wishes[field] for field in FIELDS})
     gone = settled.tear_down(wishes["name"])
 
     assert made.state == "READY", made.status.get("problem") or made.error
     assert gone.state == "DELETED", gone.status.get("problem") or gone.error
-    after = settled.resources()
+    after = held(settled)
     assert [
         (where, before.get(where), after.get(where))
         for where in sorted(before.keys() | after.keys())
