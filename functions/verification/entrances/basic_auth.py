@@ -13,7 +13,6 @@ from functions.verification import tokens
 from functions.verification.answers import is_challenge, may_pass, said
 from functions.verification.check import Check, failed
 from functions.verification.entrances.entrance import Entrance, Headers, Stranger, nobody
-from functions.verification.entrances.iam import bearer
 from functions.verification.visitor import Visitor
 from schemas.access import BasicAuth
 
@@ -38,9 +37,10 @@ def entrance(target: Target) -> Entrance:
         strangers=(
             Stranger("no password", nobody, is_challenge),
             Stranger("a wrong password", guessed, is_challenge),
+            # As a password: MLflow knows no other place for one, and fails where it finds one.
             Stranger(
-                f"a token of {stranger}",
-                lambda url: bearer(tokens.of(stranger, url)),
+                f"a token of {stranger} for a password",
+                lambda url: _login(name, tokens.of(stranger, url)),
                 is_challenge,
             ),
         ),
