@@ -193,6 +193,11 @@ def test_a_version_that_did_not_get_ready_is_tried_again(berth: Berth) -> None:
     assert outcome.state == "READY", outcome.status
 
 
+def operations(berth: Berth) -> list[Any]:
+    """Return what App Engine says it does and has done."""
+    return list(berth.ask("GET", f"{APP}/operations")["operations"])
+
+
 def test_a_version_under_way_when_the_deployment_goes_does_not_stay(berth: Berth) -> None:
     """App Engine shows the service only when it is done; until then nobody may call it absent."""
     make_application(berth)
@@ -202,6 +207,9 @@ def test_a_version_under_way_when_the_deployment_goes_does_not_stay(berth: Berth
     while berth.cloud.calls.count(creates) < 2:
         berth.clock.advance(1)
         assert berth.outcome("demo", execution).execution["state"] == "ACTIVE"
+    pending = [one for one in operations(berth) if not one["done"]]
+    assert "/services/mlflow-demo/" in pending[0]["metadata"]["target"]
+    assert berth.answer("GET", f"{APP}/services/mlflow-demo")[0] == 404
     berth.cancel(execution)
     berth.clock.advance(1)
 
@@ -209,4 +217,4 @@ def test_a_version_under_way_when_the_deployment_goes_does_not_stay(berth: Berth
 
     assert gone.state == "DELETED", gone.status["problem"]
     berth.clock.advance(3600)
-    assert berth.answer("GET", f"{APP}/services/mlflow-demo")[0] == 404
+    assert not [name for name in berth.resources() if "mlflow-demo" in name]
