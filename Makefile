@@ -9,7 +9,7 @@ RUN := env -u PYTHONDONTWRITEBYTECODE
 PY := $(RUN) .venv/bin/python
 CLOUD := $(PY) -m localcloud
 
-.PHONY: help setup up down demo test check bench format schemas conformance lock
+.PHONY: help setup up down demo example test check bench format schemas conformance lock
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -17,7 +17,7 @@ help:  ## what can be made
 setup: $(ACTIVE)  ## the environment everything below runs in
 
 # uv compiles bytecode once, so that each of the many processes starts fast.
-$(ACTIVE): requirements.txt requirements-dev.txt examples/requirements.txt
+$(ACTIVE): requirements.txt requirements-dev.txt examples/requirements.txt berth/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Berth needs Python 3.11 or later; this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@echo "setting up .venv (once)"
 	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8; }
@@ -34,7 +34,15 @@ up: setup  ## start the local cloud and install Berth into it
 
 demo: up  ## everything from nothing to a trained model on a running tracking server
 	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \
-	  $(PY) examples/demo.py --state $(STATE) --project $(PROJECT) --region $(REGION)
+	  $(PY) -m examples.demo --state $(STATE) --project $(PROJECT) --region $(REGION)
+
+EXAMPLES := $(basename $(notdir $(wildcard examples/*.json)))
+
+example:  ## one of the example requests, made, used and removed: make example NAME=cloudrun-iap (KEEP=1 leaves it)
+	@case " $(EXAMPLES) " in *" $(or $(NAME),none) "*) ;; *) echo "make example NAME=…, one of: $(EXAMPLES)"; exit 2;; esac
+	@$(MAKE) --no-print-directory up
+	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \
+	  $(PY) -m examples.example $(NAME) --state $(STATE) --project $(PROJECT) --region $(REGION) $(if $(KEEP),--keep)
 
 down: setup  ## stop everything; the state is kept until `python -m localcloud reset`
 	@$(CLOUD) down --state $(STATE)
@@ -55,9 +63,10 @@ bench: setup  ## after make demo: a second run beside a bare MLflow, as a ratio
 format: setup  ## let the formatter decide
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix .
 
-schemas: setup  ## write schemas/json/, docs/problems.md and docs/combinations.md from the code
+schemas: setup  ## write schemas/json/, docs/problems.md, docs/permissions.md and docs/combinations.md from the code
 	@$(PY) -m schemas
 	@$(PY) -m tests.repository.problems_page
+	@$(PY) -m tests.repository.permissions_page
 	@$(PY) -m tests.repository.combinations_page
 
 conformance: setup  ## run a folder of workflow cases: make conformance CASES=dir

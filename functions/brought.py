@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # the wrong file, and would only be found out when the first person signs in.
 _VALUE = re.compile(r"[!-~]+")
 
+# An id travels in the address of the sign-in page, for everybody to see. Whatever secret of another
+# team's is named as the id of one's own client must not.
+_ID = re.compile(r"[a-z0-9][a-z0-9.-]*\.apps\.googleusercontent\.com")
+
 
 def oauth_client(api: Any, target: Target, client: OAuthClient) -> tuple[str, str]:
     """Return id and secret of a client.
@@ -35,7 +39,14 @@ def oauth_client(api: Any, target: Target, client: OAuthClient) -> tuple[str, st
     Raises:
         ProblemError: 400 that says which of them cannot be used, and the command that helps.
     """
-    return _value(api, target, client.id_secret), _value(api, target, client.secret_secret)
+    client_id = _value(api, target, client.id_secret)
+    if not _ID.fullmatch(client_id):
+        raise _problem(
+            f"the secret {client.id_secret} does not hold the id of an OAuth client, which ends in "
+            ".apps.googleusercontent.com",
+            _fill(target, client.id_secret),
+        )
+    return client_id, _value(api, target, client.secret_secret)
 
 
 def _value(api: Any, target: Target, secret: str) -> str:
@@ -70,7 +81,10 @@ def _unreadable(target: Target, secret: str) -> tuple[str, str]:
         f"gcloud secrets add-iam-policy-binding {secret} --project={target.project} "
         f"--member=serviceAccount:{reader} --role=roles/secretmanager.secretAccessor"
     )
-    return f"{reader} may not read the secret {secret}, or there is none of that name", command
+    return (
+        f"the account {reader} may not read the secret {secret}, or there is none of that name",
+        command,
+    )
 
 
 def _absent(target: Target, secret: str) -> tuple[str, str]:

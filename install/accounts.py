@@ -34,13 +34,13 @@ SECRET_PERMISSIONS = (
 """Everything about a secret but its value: `secretmanager.versions.access` is missing on purpose."""
 
 PARTS_OF_A_LOAD_BALANCER = {
-    "backendServices": ("create", "delete", "get", "setSecurityPolicy", "update", "use"),
+    "backendServices": ("create", "delete", "get", "setSecurityPolicy", "use"),
     "globalAddresses": ("create", "delete", "get", "use"),
-    "globalForwardingRules": ("create", "delete", "get", "setLabels"),
+    "globalForwardingRules": ("create", "delete", "get"),
     "globalOperations": ("get",),
     "regionNetworkEndpointGroups": ("create", "delete", "get", "use"),
     "regionOperations": ("get",),
-    "securityPolicies": ("create", "delete", "get", "setLabels", "update", "use"),
+    "securityPolicies": ("create", "delete", "get", "use"),
     "targetHttpsProxies": ("create", "delete", "get", "use"),
     "urlMaps": ("create", "delete", "get", "use"),
 }
@@ -100,7 +100,6 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "cloudsql.users.create",
             "cloudsql.users.delete",
             "cloudsql.users.get",
-            "cloudsql.users.list",
         ),
     ),
     "berthServiceAccounts": (
@@ -178,13 +177,9 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Berth: DNS records",
         (
             "dns.changes.create",
-            "dns.changes.get",
-            "dns.managedZones.get",
             "dns.resourceRecordSets.create",
             "dns.resourceRecordSets.delete",
             "dns.resourceRecordSets.get",
-            "dns.resourceRecordSets.list",
-            "dns.resourceRecordSets.update",
         ),
     ),
     "berthCreator": (
@@ -195,7 +190,6 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "berthServers": (
         "Berth: Cloud Run services and jobs",
         (
-            "run.executions.get",
             "run.jobs.create",
             "run.jobs.delete",
             "run.jobs.get",

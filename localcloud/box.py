@@ -143,9 +143,7 @@ def _join_network(holder: int) -> None:
         if os.readlink(there) == os.readlink(f"/proc/self/ns/{kind}"):
             continue
         with Path(there).open() as namespace:
-            _checked(
-                _system().setns(namespace.fileno(), flag), f"join the {kind} namespace of {holder}"
-            )
+            _checked(_system().setns(namespace.fileno(), flag), f"join {there}")
 
 
 class _Root:

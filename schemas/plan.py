@@ -49,9 +49,10 @@ class Check(Model):
         description="The keys, and the indexes of lists, that lead to the value.",
         examples=[["terminalCondition", "state"]],
     )
-    value: str | bool | int | None = Field(
-        description="The value wanted; null: anything, as long as something is there.",
-        examples=["CONDITION_SUCCEEDED", None],
+    value: str | bool | int | list[str] | None = Field(
+        description="The value wanted, a list as a whole; null: anything, as long as something is "
+        "there.",
+        examples=["CONDITION_SUCCEEDED", ["203.0.113.10"], None],
     )
 
 

@@ -41,7 +41,7 @@ def _record(target: Target, zone: str, record: DnsRecord) -> Resource:
         # A record carries no mark, so its value tells: another value is somebody else's, stays
         # untouched and is an error, at removal as well. One of the right value that nobody has
         # claimed is somebody else's, too, but of use.
-        mark=Check(path=("rrdatas", 0), value=record.data),
+        mark=Check(path=("rrdatas",), value=[record.data]),
         spare=True,
         create=Request(
             method="POST",

@@ -219,6 +219,21 @@ def test_what_is_no_client_s_secret_is_refused(berth: Berth, text: str, words: s
     assert text.strip() == "" or text not in answer.text
 
 
+@pytest.mark.parametrize("mode", ["proxy_config", "iap_settings"])
+def test_a_secret_is_no_id_whoever_says_so(berth: Berth, mode: str) -> None:
+    """An id is shown to everybody who signs in: another team's secret must not come out that way."""
+    make = proxied if mode == "proxy_config" else guarded
+    other = {"id_secret": "client-secret", "secret_secret": "client-id"}
+    before = berth.cloud.calls.count(ADD)
+
+    answer = ask(berth, make(berth, oauth_client=other), mode)
+
+    assert answer.status_code == 400
+    assert "client-secret does not hold the id of an OAuth client" in answer.json()["detail"]
+    assert VALUES["client-secret"] not in answer.text
+    assert berth.cloud.calls.count(ADD) == before
+
+
 @pytest.mark.parametrize(
     ("status", "words", "command"),
     [

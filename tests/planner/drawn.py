@@ -222,15 +222,21 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
         MySql(engine="mysql"),
     ]
     database = draw(st.sampled_from(engines if placement == "dedicated" else engines[:1]))
-    on_app_engine = draw(st.booleans())
+    balancers = st.builds(
+        LoadBalancer,
+        domain=domains,
+        dns_zone=st.none() | words(60).filter(lambda name: name[0].isalpha()),
+        allowed_ranges=ranges if platform.verify_ranges else st.just(()),
+    )
+    name, balancer = draw(names), draw(st.none() | balancers)
     serving: CloudRun | AppEngine = CloudRun(
         platform="cloud_run",
         min_instances=draw(st.integers(0, min(high or most, 10))),
         max_instances=high,
     )
-    name, who = draw(names), accesses(database.engine)
-    if on_app_engine:
-        # Nobody asks for a login there but Identity-Aware Proxy.
+    who = accesses(database.engine, balanced=balancer is not None)
+    if draw(st.booleans()):
+        # Nobody asks for a login there but Identity-Aware Proxy, before the service.
         serving, who = draw(flexible(high or most)), iaps(IapAccess, balanced=False)
     access = draw(who)
     trains = access.mode != "basic_auth" and len(name) <= LONGEST_TRAINING_NAME
@@ -251,15 +257,7 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
             if trains
             else st.none()
         ),
-        load_balancer=draw(
-            st.none()
-            | st.builds(
-                LoadBalancer,
-                domain=domains,
-                dns_zone=st.none() | words(60).filter(lambda name: name[0].isalpha()),
-                allowed_ranges=ranges if platform.verify_ranges else st.just(()),
-            )
-        ),
+        load_balancer=balancer,
         on_failure=draw(st.sampled_from(["ROLLBACK", "KEEP"])),
         labels=draw(labels),
     )

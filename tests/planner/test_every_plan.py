@@ -11,13 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from planner import admission
 from planner.plan import PARTS, plan, plan_part
 from planner.target import Target
-from schemas.access import MOST_MEMBERS, IamAccess, IapAccess
 from schemas.claim import Claim
-from schemas.deployment import DeploymentRequest, Spec
+from schemas.deployment import Spec
 from schemas.plan import Grant, PartPlan, Plan, Request, Resource
 from schemas.platform import Platform
 from tests.planner import discovery
-from tests.planner.drawn import observed, orders, platforms, spec_of
+from tests.planner.drawn import observed, orders
 
 KIB = 1024
 SECRETIVE = re.compile(r"password|secret|payload|private_?key|token", re.IGNORECASE)
@@ -412,16 +411,3 @@ def test_the_judge_refuses_what_google_would(verb: str, url: str, body: Any) -> 
     """The check against the documents is able to fail."""
     with pytest.raises(discovery.MismatchError):
         discovery.check(verb, url, body)
-
-
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(platforms())
-def test_the_greatest_number_of_members_still_fits(platform: Platform) -> None:
-    """Fifty members with the longest addresses make a part that a workflow can hold."""
-    address = "a" * 200 + "@" + "b" * 40 + ".example.com"
-    people = tuple(f"user:{number:02}{address}" for number in range(MOST_MEMBERS))
-    for access in (IamAccess(members=people), IapAccess(mode="iap", members=people)):
-        order = spec_of(DeploymentRequest(name="a" * 20, team="b", access=access))
-        part = plan_part(order, platform, "access", {})
-        assert len(part.steps) >= MOST_MEMBERS + 1
-        assert len(json.dumps(part.document())) < 64 * KIB

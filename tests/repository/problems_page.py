@@ -33,9 +33,7 @@ def page() -> str:
     for one in (*REMEDIES, UNKNOWN):
         again = "yes" if one.resumable else ""
         helps = one.words("")
-        lines.append(
-            f"| `{one.kind}` | {one.title} | {helps} | {again} |".replace(" |  |", " | |")
-        )
+        lines.append(f"| `{one.kind}` | {one.title} | {helps} | {again} |".replace(" |  |", " | |"))
     return "\n".join([*lines, ""])
 
 

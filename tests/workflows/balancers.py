@@ -1,9 +1,8 @@
 """Domains, zones and certificates for the tests of load balancers."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from tests.workflows.berth import Berth
+from tests.workflows.berth import Berth, Outcome
 
 DOMAIN = "mlflow.example.com"
 ZONE = "example-com"
@@ -53,9 +52,11 @@ def made_by_hand(berth: Berth, name: str = "demo") -> None:
         berth.cloud.resolver.publish(host, kind, data)
 
 
-def watched(berth: Berth, execution: str, seconds: float) -> Iterator[dict[str, Any]]:
-    """Let time run in steps of ten minutes and yield the status at each."""
-    name = "demo"
-    for _ in range(int(seconds / 600)):
-        berth.clock.advance(600)
-        yield berth.outcome(name, execution).status
+def until_told(berth: Berth, execution: str) -> Outcome:
+    """Let time run until the deployment is READY or FAILED."""
+    for _ in range(200):
+        berth.clock.advance(10)
+        found = berth.outcome("demo", execution)
+        if found.state in {"READY", "FAILED"}:
+            return found
+    raise AssertionError(found.status)

@@ -18,6 +18,7 @@ IGNORED = {
     "executions",
     "stepEntries",
     "builds",
+    "changes",
     # Images are shared by all deployments, and stay.
     "packages",
     # What can still be brought back for 30 days, on purpose.
@@ -26,7 +27,14 @@ IGNORED = {
 }
 """Collections that only record what was done, or hold what may stay."""
 
-RECORDS = {"logging", "workflowexecutions", "sqladmin.latest", "sqladmin.contents"}
+RECORDS = {
+    "compute.busy",
+    "compute.requests",
+    "logging",
+    "sqladmin.contents",
+    "sqladmin.latest",
+    "workflowexecutions",
+}
 """What the cloud keeps for its own use only, and what the final backup of an instance holds."""
 
 
@@ -35,7 +43,11 @@ VOLATILE = {"etag", "updateTime", "updated", "metageneration", "uid", "lastModif
 
 
 def _is_record(api: str, name: str) -> bool:
-    return bool(IGNORED & set(name.split("/"))) or "deployments/" in name or api in RECORDS
+    parts = name.split("/")
+    # A zone's SOA counts the changes of the zone.
+    return (
+        bool(IGNORED & set(parts)) or "deployments/" in name or api in RECORDS or parts[-1] == "SOA"
+    )
 
 
 def _settled(body: Any) -> Any:

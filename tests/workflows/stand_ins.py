@@ -48,6 +48,8 @@ class Functions:
         self.registry = registry
         self.proofs: deque[dict[str, Any]] = deque()
         """What verify answers next; then it proves everything."""
+        self.without: str | None = None
+        """A step that plan leaves out, as if nobody had ever thought of it."""
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def mount(self) -> None:
@@ -73,7 +75,9 @@ class Functions:
         if "error" in call:
             return diagnosis(call["error"], deployment=call["deployment"]).document()
         spec, platform = self._spec(call), self._platform("plan")
-        return plan_part(spec, platform, call["part"], call["observed"]).document()
+        made: dict[str, Any] = plan_part(spec, platform, call["part"], call["observed"]).document()
+        kept = [step for step in made["steps"] if step["name"] != self.without]
+        return {**made, "steps": kept}
 
     def _verify(self, call: dict[str, Any]) -> Any:
         self._spec(call)

@@ -1,5 +1,6 @@
 """Who may enter, let in by the workflow under every access mode and forgotten at removal."""
 
+import json
 from typing import Any
 
 import pytest
@@ -60,6 +61,33 @@ def test_settings_that_somebody_else_made_are_left_alone(berth: Berth) -> None:
     assert failed.error["tags"] == ["NotOurs"]
     assert failed.status["problem"]["type"].endswith(":iap-foreign-settings")
     assert berth.ask("GET", f"{GUARDED}:iapSettings") == found
+
+
+def test_a_secret_that_cannot_be_read_fails_at_once_with_the_command(berth: Berth) -> None:
+    """Nobody waits seven minutes for a grant that nobody has made; the cause is words, no JSON."""
+    command = "gcloud secrets add-iam-policy-binding client-id --member=x"
+    problem = {
+        "type": "urn:berth:problem:brought-secret",
+        "detail": f"The account x may not read the secret client-id; what helps: `{command}`",
+    }
+
+    def refuse(_environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("400 x", [("Content-Type", "application/problem+json")])
+        return [json.dumps(problem).encode()]
+
+    berth.cloud.ingress.mount("berth-credentials-123456789012.europe-west1.run.app", refuse)
+    started = berth.clock.now()
+
+    generation = berth.want("demo", access={"mode": "oauth2_proxy", "oauth_client": CLIENT})
+    execution = berth.launch("provision", "demo", generation)
+    berth.clock.advance(60)
+    failed = berth.outcome("demo", execution)
+
+    assert failed.state == "FAILED"
+    assert berth.clock.now() - started <= 60
+    assert failed.status["problem"]["cause"] == problem["detail"]
+    assert command in failed.status["problem"]["remedy"]
+    assert failed.status["problem"]["step"] == "identity: proxy_config"
 
 
 def test_without_iap_s_account_the_remedy_is_the_installer(berth: Berth) -> None:

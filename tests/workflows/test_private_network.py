@@ -145,7 +145,10 @@ def test_removing_leaves_range_and_connection_and_nothing_else(berth: Berth) -> 
 
 def test_what_cannot_be_changed_about_an_instance_is_refused(berth: Berth) -> None:
     """Another major version of the database: said before anything is touched."""
-    first = {"placement": "dedicated", "database": {"engine": "postgresql", "version": "16"}}
+    first: dict[str, Any] = {
+        "placement": "dedicated",
+        "database": {"engine": "postgresql", "version": "16"},
+    }
     assert berth.provision(**first).state == "READY"
     before = outcome_instance(berth)
 

@@ -174,12 +174,13 @@ def test_a_delete_before_anything_has_begun_ends_well(berth: Berth) -> None:
     assert removed.result == {"outcome": "DELETED"}
 
 
-def test_a_planner_that_is_down_is_told_as_such(berth: Berth) -> None:
+@pytest.mark.parametrize("kind", ["application/json", "application/problem+json"])
+def test_a_planner_that_is_down_is_told_as_such(berth: Berth, kind: str) -> None:
     """Even without anybody to explain it, the deployment is FAILED with words and a remedy."""
     host = "berth-plan-123456789012.europe-west1.run.app"
 
     def down(_environ: dict[str, Any], start: Any) -> list[bytes]:
-        start("500 x", [("Content-Type", "application/json")])
+        start("500 x", [("Content-Type", kind)])
         return [json.dumps({"detail": "out of order"}).encode()]
 
     berth.cloud.ingress.mount(host, down)

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from localcloud.service import Call, Resource
 
 MOST = 500
+_WITHOUT_LINK = frozenset({"compute#securityPolicyList"})
+"""Lists whose schema knows no link to themselves."""
 _OLD = re.compile(r"\(?\s*([A-Za-z][\w.]*)\s+(eq|ne)\s+(\S.*?)\s*\)?")
 """The older form of filters, in which the value is a regular expression for the whole field."""
 
 
 def listed(call: Call, found: list[Resource], kind: str, key: str) -> Resource:
     """Return one page of resources."""
-    answer: Resource = {"kind": kind, "id": key, "selfLink": names.link(key)}
+    answer: Resource = {"kind": kind, "id": key}
+    if kind not in _WITHOUT_LINK:
+        answer["selfLink"] = names.link(key)
     return {
         **answer,
         **page(call, _chosen(call, found), "items", "maxResults", default=_size(call)),

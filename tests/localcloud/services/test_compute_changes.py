@@ -298,3 +298,34 @@ def test_an_internal_range_needs_a_right_of_its_own(desk: Desk, cloud: Cloud, as
     more = {"includedPermissions": [*held, "compute.globalAddresses.createInternal"]}
     assert ask("PATCH", f"{url}/ranger?updateMask=includedPermissions", more).status == 200
     desk.done(ask("POST", path, wanted, who="ana@example.com"))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/global/addresses", "addressList"),
+        ("/global/backendServices", "backendServiceList"),
+        ("/global/forwardingRules", "forwardingRuleList"),
+        ("/global/networks", "networkList"),
+        ("/global/routes", "routeList"),
+        ("/global/securityPolicies", "securityPolicyList"),
+        ("/global/sslCertificates", "sslCertificateList"),
+        ("/global/targetHttpProxies", "targetHttpProxyList"),
+        ("/global/targetHttpsProxies", "targetHttpsProxyList"),
+        ("/global/urlMaps", "urlMapList"),
+        ("/regions/europe-west1/addresses", "addressList"),
+        ("/regions/europe-west1/networkEndpointGroups", "networkEndpointGroupList"),
+        ("/regions/europe-west1/subnetworks", "subnetworkList"),
+    ],
+)
+def test_everything_can_be_listed(desk: Desk, path: str, kind: str) -> None:
+    """With something in it, too."""
+    desk.policy("203.0.113.0/24")
+    desk.service()
+    desk.everything()
+
+    found = desk.get(path)
+
+    assert found["kind"] == f"compute#{kind}"
+    assert ("selfLink" in found) == (kind != "securityPolicyList")
+    assert (path != "/global/securityPolicies") or [one["name"] for one in found["items"]]

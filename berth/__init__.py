@@ -1,0 +1,1 @@
+"""What people install to use a tracking server of Berth's: so far, the login of MLflow's client."""

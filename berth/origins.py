@@ -1,0 +1,18 @@
+"""Scheme, host and port of a URL: whom a token is for, and who alone may see it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def origin(url: str) -> str:
+    """Return ``scheme://host[:port]``, written one way; empty for what is no address of a host."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = parts.port
+    shown = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
+    return f"{parts.scheme}://{host}{shown}"
