@@ -6,7 +6,7 @@ import pytest
 
 from planner.remedies import LONGEST_CAUSE, REMEDIES, diagnosis
 from schemas.problem import Problem
-from tests.planner import domain_failures
+from tests.planner import domain_failures, ground_failures
 from tests.planner.failures import (
     ACCOUNTS,
     BUCKET,
@@ -25,6 +25,7 @@ from tests.planner.failures import (
 
 KNOWN = [
     *domain_failures.KNOWN,
+    *ground_failures.KNOWN,
     (
         http(
             FUNCTION,
