@@ -20,6 +20,7 @@ RECORDS = {
     "workflowexecutions.steps": "steps of executions",
     "workflowexecutions.journal": "how far executions got",
     "cloudbuild": "builds",
+    "compute.busy": "which operation was a resource's last",
     "sqladmin.latest": "which operation was an instance's last",
     "sqladmin.contents": "what backups hold, and a final backup stays",
     "links": "loopback links handed out to browsers",
@@ -31,6 +32,7 @@ PASSED = {
     "operations/": "operations, which are over",
     "/deletedServiceAccounts/": "accounts that could be undeleted for 30 days",
     "/gcf-artifacts/": "images of functions",
+    "/changes/": "what was changed in a DNS zone",
 }
 """Parts of names that tell of the past."""
 
@@ -74,8 +76,15 @@ def _store(file: Path) -> Iterator[tuple[tuple[str, str], Any]]:
         if isinstance(body, dict):
             # It changes with each write, also when the content comes back to what it was.
             body.pop("etag", None)
-        if body != {"version": body.get("version"), "bindings": []}:
+        if not _is_nothing(api, body):
             yield (api, name), body
+
+
+def _is_nothing(api: str, body: Any) -> bool:
+    """Tell policies that name nobody, and keys that Google made and keeps for an account."""
+    if api == "iam.policies":
+        return not body.get("bindings") and not body.get("auditConfigs")
+    return api == "iam.keys" and bool(body["kind"] == "SYSTEM_MANAGED")
 
 
 def _storage(file: Path) -> Iterator[tuple[tuple[str, str], Any]]:
@@ -108,8 +117,12 @@ def _databases(berth: Installation) -> Iterator[tuple[tuple[str, str], Any]]:
     """Ask each PostgreSQL itself what databases and roles it has, and who may do what."""
     servers = PostgresDatabases(berth.state / "databases")
     for file in (berth.state / "databases").glob("**/instance.json"):
-        instance = json.loads(file.read_text())["instance"]
+        record = json.loads(file.read_text())
+        instance = record["instance"]
         assert instance.startswith(PROJECT)
+        # MySQL is never shared: whoever looks for traces of a deployment finds the instance.
+        if not record["version"].startswith("POSTGRES"):
+            continue
         with servers._admin(instance) as admin:
             for name, rights, limit in admin.execute(
                 "select datname, datacl::text, datconnlimit from pg_database"

@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 
 from examples import walk
 from tests.end_to_end.holdings import difference, holdings
-from tests.end_to_end.installation import CLEO, Installation
+from tests.end_to_end.installation import Installation
 from tests.examples.conftest import NAMES, SideBySide, both
 from tests.examples.leftovers import more_than_may_stay, unrelated
 
@@ -18,6 +18,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("examples")]
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=5"
 TRAINED = tuple(name for name in NAMES if name in {"cloudrun-basic-armor", "cloudrun-private"})
 """Where the whole training runs, too; the client's part of it is the same everywhere."""
+
+STRANGER = "mallory@elsewhere.example.net"
+"""Of no group, team or domain that an example lets in."""
 
 FIRST_OUT = "appengine-private"
 """It shares the application, the network and a peering with others."""
@@ -64,7 +67,7 @@ def test_a_model_is_trained_through_it(
 def test_strangers_are_refused(side_by_side: SideBySide, name: str) -> None:
     """Without credentials, and with a good token of somebody who is no member."""
     berth, url = side_by_side.berth, side_by_side.deployments[name]["url"]
-    token = berth.token(CLEO, "--audience", url)
+    token = berth.token(STRANGER, "--audience", url)
 
     for session in (berth.session(), berth.session(token)):
         answer = session.get(url + SEARCH, timeout=60, allow_redirects=False)
