@@ -9,7 +9,7 @@ RUN := env -u PYTHONDONTWRITEBYTECODE
 PY := $(RUN) .venv/bin/python
 CLOUD := $(PY) -m localcloud
 
-.PHONY: help setup up down demo test check bench format schemas conformance lock
+.PHONY: help setup up down demo example test check bench format schemas conformance lock
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,7 +34,15 @@ up: setup  ## start the local cloud and install Berth into it
 
 demo: up  ## everything from nothing to a trained model on a running tracking server
 	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \
-	  $(PY) examples/demo.py --state $(STATE) --project $(PROJECT) --region $(REGION)
+	  $(PY) -m examples.demo --state $(STATE) --project $(PROJECT) --region $(REGION)
+
+EXAMPLES := $(basename $(notdir $(wildcard examples/*.json)))
+
+example:  ## one of the example requests, made, used and removed: make example NAME=cloudrun-iap (KEEP=1 leaves it)
+	@case " $(EXAMPLES) " in *" $(or $(NAME),none) "*) ;; *) echo "make example NAME=…, one of: $(EXAMPLES)"; exit 2;; esac
+	@$(MAKE) --no-print-directory up
+	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \
+	  $(PY) -m examples.example $(NAME) --state $(STATE) --project $(PROJECT) --region $(REGION) $(if $(KEEP),--keep)
 
 down: setup  ## stop everything; the state is kept until `python -m localcloud reset`
 	@$(CLOUD) down --state $(STATE)

@@ -81,7 +81,10 @@ def _unreadable(target: Target, secret: str) -> tuple[str, str]:
         f"gcloud secrets add-iam-policy-binding {secret} --project={target.project} "
         f"--member=serviceAccount:{reader} --role=roles/secretmanager.secretAccessor"
     )
-    return f"the account {reader} may not read the secret {secret}, or there is none of that name", command
+    return (
+        f"the account {reader} may not read the secret {secret}, or there is none of that name",
+        command,
+    )
 
 
 def _absent(target: Target, secret: str) -> tuple[str, str]:

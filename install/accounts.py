@@ -145,6 +145,7 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "appengine.applications.create",
             "appengine.applications.get",
             "appengine.operations.get",
+            "appengine.operations.list",
             "appengine.services.delete",
             "appengine.services.get",
             "appengine.services.update",

@@ -173,7 +173,7 @@ ANY_API = (
     Remedy(
         kind="quota",
         title="A quota is used up",
-        says=r"RESOURCE_EXHAUSTED|quotas? (were )?exceeded|quota exceeded|exceeded .*quota",
+        says=r"RESOURCE_EXHAUSTED|quotas? ('[^']*' )?(were )?exceeded|quota exceeded|exceeded .*quota",
         status=503,
         resumable=True,
         remedy="Delete deployments that nobody needs, or ask Google for a higher quota (the cause "

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from planner.access_remedies import ACCESS
 from planner.general_remedies import ANY_API, LAST, OWN, POLICIES
+from planner.ground_remedies import GROUND
 from planner.remedy import UNKNOWN, Remedy
 from planner.service_remedies import BUILD, DATABASE, DOMAIN, NAMES, SERVER
 from schemas.problem import Problem
@@ -15,6 +16,7 @@ REMEDIES: tuple[Remedy, ...] = (
     *OWN,
     *POLICIES,
     *ANY_API,
+    *GROUND,
     *DATABASE,
     *BUILD,
     *SERVER,

@@ -212,15 +212,6 @@ DOMAIN = (
         remedy="The domain must lie below the zone's own name, and must not have a CNAME record. "
         "Correct load_balancer.domain or dns_zone.",
     ),
-    Remedy(
-        kind="address-quota",
-        title="The project may not have more load balancers",
-        api=r"^compute\.",
-        says=r"QUOTA_EXCEEDED|quotaExceeded|Quota '",
-        status=503,
-        resumable=True,
-        remedy="The cause names the quota; Google raises it on request. " + AGAIN,
-    ),
 )
 
 NAMES = (

@@ -94,6 +94,13 @@ class Operations(Model):
         description="How it says that it is finished: done: true, or status: DONE.",
         examples=["done"],
     )
+    pending: str | None = Field(
+        default=None,
+        pattern=r"^https://",
+        description="Lists the operations, for an API that says what each is about. What an "
+        "execution that was cut off has begun is then waited for before it is removed.",
+        examples=[None],
+    )
     shown_late: Flag = Field(
         default=False,
         description="Whether the API shows a thing only once its operation is over. What an "

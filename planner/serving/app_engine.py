@@ -209,7 +209,9 @@ def _service(target: Target, observed: Observed) -> Resource:
         # A service has no create of its own, its first version makes it; and since it carries no
         # label before that is done, only the claim tells whose it is.
         create=Request(method="POST", url=_versions(target), body=_body(target, observed)),
-        operation=OPERATIONS,
+        operation=OPERATIONS.model_copy(
+            update={"pending": f"{_app(target)}/operations?pageSize=50"}
+        ),
         # With all versions, whatever their traffic. `default` and the application stay.
         remove=(Request(method="DELETE", url=url),),
     )

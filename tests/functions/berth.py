@@ -178,6 +178,7 @@ class Berth:
             "team": more.pop("team", "risk"),
             "generation": str(generation),
             "url": more.get("url") or "",
+            "certificate": more.get("certificate") or "",
         }
         status.pop("team", None)
         self.put(f"deployments/{name}/status.json", status, metadata=metadata)

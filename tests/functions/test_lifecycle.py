@@ -228,6 +228,50 @@ def test_an_execution_that_vanished_is_replaced(berth: Berth) -> None:
     assert (answer.status_code, answer.json()["generation"]) == (202, 2)
 
 
+BALANCER = {"domain": "mlflow.example.com"}
+
+
+def test_a_watch_that_vanished_is_taken_up_by_the_same_request(berth: Berth) -> None:
+    """The deployment stays as it is, in the same generation; somebody looks at its domain again."""
+    ask(berth, "unwatched", load_balancer=BALANCER)
+    name = executions(berth, "unwatched")[0]["name"]
+    berth.report("unwatched", "READY", execution=name, certificate="PROVISIONING")
+    busy = ask(berth, "unwatched", load_balancer=BALANCER)
+    before = len(executions(berth, "unwatched"))
+    berth.google("POST", f"https://workflowexecutions.googleapis.com/v1/{name}:cancel", {})
+
+    answer = ask(berth, "unwatched", load_balancer=BALANCER)
+
+    assert (busy.status_code, before) == (202, 1)
+    assert (answer.status_code, answer.json()["generation"]) == (202, 1)
+    assert len(executions(berth, "unwatched")) == 2
+
+
+def test_asking_again_for_what_is_broken_ends_its_watch(berth: Berth) -> None:
+    """FAILED with an issued certificate is still watched; the new execution does all of it anew."""
+    ask(berth, "broken", load_balancer=BALANCER)
+    name = executions(berth, "broken")[0]["name"]
+    berth.report("broken", "FAILED", execution=name, certificate="ACTIVE")
+
+    answer = ask(berth, "broken", load_balancer=BALANCER)
+
+    assert (answer.status_code, answer.json()["generation"]) == (202, 2)
+    states = [execution["state"] for execution in executions(berth, "broken")]
+    assert sorted(states) == ["ACTIVE", "CANCELLED"]
+
+
+def test_a_domain_that_works_is_not_watched(berth: Berth) -> None:
+    """The same request again starts nothing."""
+    ask(berth, "proved", load_balancer=BALANCER)
+    name = executions(berth, "proved")[0]["name"]
+    berth.report("proved", "READY", execution=name, certificate="ACTIVE")
+    berth.google("POST", f"https://workflowexecutions.googleapis.com/v1/{name}:cancel", {})
+
+    ask(berth, "proved", load_balancer=BALANCER)
+
+    assert len(executions(berth, "proved")) == 1
+
+
 def test_every_wish_is_announced_once(berth: Berth) -> None:
     """PENDING and DELETING come from the api, as CloudEvents in the order of the deployment."""
     url = f"https://pubsub.googleapis.com/v1/projects/{berth.cloud.project}/subscriptions/all"

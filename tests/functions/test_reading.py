@@ -64,6 +64,86 @@ def test_a_ready_one_says_how_to_log_in(berth: Berth) -> None:
     assert "--secret=mlflow-ready-admin-password" in found["login"][-1]
 
 
+BALANCER = {"domain": "mlflow.example.com"}
+LEARNED = {
+    "address": "203.0.113.10",
+    "dns_record_name": "_acme-challenge.mlflow.example.com.",
+    "dns_record_data": "0a1b.5.authorize.certificatemanager.goog.",
+}
+
+
+@pytest.mark.parametrize("state", ["PROVISIONING", "READY"])
+def test_the_records_of_a_domain_are_shown_as_soon_as_they_are_known(
+    berth: Berth, state: str
+) -> None:
+    """Names, types and data for whoever looks after the zone, and how far the certificate is."""
+    name = f"domain-{state[:1].lower()}"
+    berth.wish(name, load_balancer=BALANCER)
+    berth.report(name, state, certificate="PROVISIONING", observed=LEARNED)
+
+    found = berth.api("GET", f"/v1/deployments/{name}").json()
+
+    assert found["certificate"] == "PROVISIONING"
+    assert found["dns_records"] == [
+        {"name": "mlflow.example.com.", "type": "A", "data": "203.0.113.10"},
+        {
+            "name": LEARNED["dns_record_name"],
+            "type": "CNAME",
+            "data": LEARNED["dns_record_data"],
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("balancer", "observed"),
+    [(None, LEARNED), ({**BALANCER, "dns_zone": "zone"}, LEARNED), (BALANCER, {})],
+)
+def test_there_are_no_records_to_make(berth: Berth, balancer: Any, observed: Any) -> None:
+    """Without a domain, in a zone of ours, or before it is known which they are."""
+    berth.wish("no-records", load_balancer=balancer)
+    berth.report("no-records", "READY", observed=observed)
+
+    assert berth.api("GET", "/v1/deployments/no-records").json()["dns_records"] == []
+
+
+def test_a_list_says_that_a_domain_does_not_work_yet(berth: Berth) -> None:
+    """READY alone would be half the truth; without a load balancer there is nothing to say."""
+    berth.wish("listed-1", load_balancer=BALANCER)
+    berth.report("listed-1", "READY", certificate="FAILED")
+    berth.wish("listed-2")
+    berth.report("listed-2", "READY")
+
+    found = berth.api("GET", "/v1/deployments?page_size=1000").json()["deployments"]
+
+    shown = {one["name"]: one["certificate"] for one in found}
+    assert (shown["listed-1"], shown["listed-2"]) == ("FAILED", None)
+
+
+def test_the_history_tells_of_a_certificate(berth: Berth) -> None:
+    """The same ids as the events that were published, and the reason while it is not issued."""
+    berth.wish("certified", load_balancer=BALANCER)
+    problem = {"title": "CAA", "status": 502, "detail": "a CAA record forbids it"}
+    berth.report("certified", "PROVISIONING", certificate="PROVISIONING")
+    berth.report("certified", "READY", certificate="PROVISIONING")
+    berth.report("certified", "READY", certificate="FAILED", problem=problem)
+    berth.report("certified", "FAILED", certificate="ACTIVE", problem=problem)
+    berth.report("certified", "READY", certificate="ACTIVE")
+
+    events = berth.api("GET", "/v1/deployments/certified/events").json()["events"]
+
+    assert [(event["id"], event["certificate"]) for event in events] == [
+        ("certified/1/PENDING", None),
+        ("certified/1/PROVISIONING", None),
+        ("certified/1/READY", "PROVISIONING"),
+        ("certified/1/READY/certificate-FAILED", "FAILED"),
+        ("certified/1/FAILED/certificate-ACTIVE", "ACTIVE"),
+        ("certified/1/READY/certificate-ACTIVE", "ACTIVE"),
+    ]
+    assert events[3]["problem"]["detail"] == "a CAA record forbids it"
+    assert events[5]["problem"] is None
+    assert "certificate ACTIVE" in events[5]["message"]
+
+
 def test_an_old_status_says_nothing_about_a_new_attempt(berth: Berth) -> None:
     """Generation 2 is pending, whatever became of generation 1."""
     berth.wish("again", generation=2)

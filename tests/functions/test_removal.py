@@ -51,6 +51,24 @@ def test_deleting_cancels_what_runs_and_starts_the_teardown(berth: Berth) -> Non
     assert spec(berth, "away")["desired"] == "absent"
 
 
+@pytest.mark.parametrize(
+    ("state", "certificate"),
+    [("READY", "PROVISIONING"), ("READY", "FAILED"), ("FAILED", "ACTIVE")],
+)
+def test_deleting_cancels_who_watches_a_domain(berth: Berth, state: str, certificate: str) -> None:
+    """The deployment is made, and its execution still looks at the certificate for days."""
+    deployment = f"w-{state.lower()}-{certificate.lower()}"[:20].rstrip("-")
+    ask(berth, deployment, load_balancer={"domain": "mlflow.example.com"})
+    name = executions(berth, deployment)[0]["name"]
+    berth.report(deployment, state, execution=name, certificate=certificate)
+
+    answer = berth.api("DELETE", f"/v1/deployments/{deployment}")
+
+    assert answer.status_code == 202, answer.text
+    assert executions(berth, deployment)[0]["state"] == "CANCELLED"
+    assert len(executions(berth, deployment, "teardown")) == 1
+
+
 def test_deleting_cancels_even_when_the_reply_to_its_write_is_lost(berth: Berth) -> None:
     """The write took effect, so what follows from it must follow, the event included."""
     ask(berth, "unheard")

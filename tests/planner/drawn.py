@@ -1,6 +1,7 @@
 """Hypothesis strategies: platforms as install makes them, and requests that they admit."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from schemas.access import (
 from schemas.database import MySql, PostgreSql
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.model import RESERVED_NAMES
-from schemas.network import LoadBalancer
+from schemas.network import LoadBalancer, Network
 from schemas.platform import (
     Accounts,
     Functions,
@@ -29,7 +30,7 @@ from schemas.platform import (
     RegionOffer,
     Workflows,
 )
-from schemas.serving import CloudRun
+from schemas.serving import AppEngine, CloudRun
 
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 REGIONS = {"europe-west1": "ew", "us-central1": "uc", "northamerica-northeast1": "nn"}
@@ -148,7 +149,7 @@ def platforms(draw: st.DrawFn) -> Platform:
 
 
 @st.composite
-def iaps(draw: st.DrawFn, model: type[Iap], *, balanced: bool) -> Iap:
+def iaps(draw: st.DrawFn, model: type[Iap], *, balanced: bool) -> Any:
     """Draw whom Identity-Aware Proxy lets in; a limit to domains goes with groups only."""
     limit = draw(mail_domains)
     groups = st.builds("group:{}".format, emails)
@@ -184,6 +185,28 @@ def accesses(engine: str, *, balanced: bool = False) -> st.SearchStrategy[Access
     return st.one_of(*modes, *([logins] if engine == "postgresql" else []))
 
 
+networks = st.none() | st.builds(
+    Network,
+    name=words(60).filter(lambda name: name[0].isalpha()),
+    subnetwork=st.none() | words(60).filter(lambda name: name[0].isalpha()),
+)
+
+
+def flexible(most: int) -> st.SearchStrategy[AppEngine]:
+    """Draw how a server runs on App Engine, with at most `most` instances."""
+    scaled = st.builds(
+        AppEngine,
+        platform=st.just("app_engine"),
+        min_instances=st.none() | st.just(1),
+        max_instances=st.integers(1, most),
+        target_cpu=st.none() | st.sampled_from([0.5, 0.9]),
+    )
+    fixed = st.builds(
+        AppEngine, platform=st.just("app_engine"), instances=st.integers(1, min(most, 10))
+    )
+    return scaled | fixed
+
+
 @st.composite
 def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
     """Draw what may be asked of `platform`."""
@@ -206,7 +229,16 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
         allowed_ranges=ranges if platform.verify_ranges else st.just(()),
     )
     name, balancer = draw(names), draw(st.none() | balancers)
-    access = draw(accesses(database.engine, balanced=balancer is not None))
+    serving: CloudRun | AppEngine = CloudRun(
+        platform="cloud_run",
+        min_instances=draw(st.integers(0, min(high or most, 10))),
+        max_instances=high,
+    )
+    who = accesses(database.engine, balanced=balancer is not None)
+    if draw(st.booleans()):
+        # Nobody asks for a login there but Identity-Aware Proxy, before the service.
+        serving, who = draw(flexible(high or most)), iaps(IapAccess, balanced=False)
+    access = draw(who)
     trains = access.mode != "basic_auth" and len(name) <= LONGEST_TRAINING_NAME
     return DeploymentRequest(
         name=name,
@@ -217,12 +249,9 @@ def requests(draw: st.DrawFn, platform: Platform) -> DeploymentRequest:
         highly_available=placement == "dedicated" and size != "small" and draw(st.booleans()),
         database=database,
         mlflow_version=draw(st.sampled_from(sorted(platform.images))),
-        serving=CloudRun(
-            platform="cloud_run",
-            min_instances=draw(st.integers(0, min(high or most, 10))),
-            max_instances=high,
-        ),
+        serving=serving,
         access=access,
+        network=draw(networks if placement == "dedicated" else st.none()),
         training_account=draw(
             st.builds(TrainingAccount, impersonated_by=everybody) | st.none()
             if trains
@@ -266,6 +295,7 @@ def observed(platform: Platform) -> dict[str, str]:
     version = "projects/{}/secrets/{}/versions/1"
     image = f"projects/{platform.project_id}/locations/r/repositories/berth/packages/{{}}/versions/{SHA}"
     return {
+        "app_engine_host": f"{platform.project_id}.ew.r.appspot.com",
         "admin_password_version": version.format(platform.project_number, "a"),
         "flask_secret_version": version.format(platform.project_number, "f"),
         "db_password_version": version.format(platform.project_number, "d"),

@@ -55,6 +55,7 @@ class Executor:
                 self.bind(step)
             else:
                 self.ensure(step)
+        self.observed.update(part.known)
 
     def ensure(self, resource: Resource) -> None:
         """Look, create or update, wait, read back."""

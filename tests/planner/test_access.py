@@ -1,10 +1,18 @@
 """access: who may enter, by access mode."""
 
-import pytest
+import json
 
-from planner.plan import UnknownPartError
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from planner.plan import UnknownPartError, plan_part
+from schemas.access import MOST_MEMBERS, IamAccess, IapAccess
+from schemas.deployment import DeploymentRequest
 from schemas.platform import Platform
 from tests.planner.compiled import BASIC_AUTH, TRAINING, grant, names, part
+from tests.planner.drawn import platforms, spec_of
+
+KIB = 1024
 
 
 def test_members_and_verify_may_call_the_service(platform: Platform) -> None:
@@ -46,3 +54,16 @@ def test_a_part_that_does_not_exist_is_refused(platform: Platform) -> None:
     """The error names the parts that do."""
     with pytest.raises(UnknownPartError, match="no part roof; the parts are identity, network"):
         part(platform, "roof")
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(platforms())
+def test_the_greatest_number_of_members_still_fits(platform: Platform) -> None:
+    """Fifty members with the longest addresses make a part that a workflow can hold."""
+    address = "a" * 200 + "@" + "b" * 40 + ".example.com"
+    people = tuple(f"user:{number:02}{address}" for number in range(MOST_MEMBERS))
+    for access in (IamAccess(members=people), IapAccess(mode="iap", members=people)):
+        order = spec_of(DeploymentRequest(name="a" * 20, team="b", access=access))
+        part = plan_part(order, platform, "access", {})
+        assert len(part.steps) >= MOST_MEMBERS + 1
+        assert len(json.dumps(part.document())) < 64 * KIB

@@ -23,8 +23,11 @@ from tests.planner.executor import Executor, RefusedError
 PROJECT = "berth-local"
 APIS = (
     "artifactregistry",
+    "certificatemanager",
     "cloudbuild",
     "cloudresourcemanager",
+    "compute",
+    "dns",
     "iam",
     "iap",
     "run",
@@ -76,6 +79,10 @@ def berth(executor: Executor) -> Platform:
             "databaseVersion": "POSTGRES_18",
             "settings": {"tier": "db-custom-1-3840", "edition": "ENTERPRISE"},
         },
+    )
+    zone = {"name": "example-com", "dnsName": "example.com.", "description": ""}
+    executor.must(
+        "POST", f"https://dns.googleapis.com/dns/v1/projects/{PROJECT}/managedZones", zone
     )
     executor.must(
         "POST",
@@ -131,6 +138,13 @@ KINDS = [
     {"placement": "dedicated", "size": "medium", "highly_available": True},
     {"placement": "dedicated", "database": {"engine": "mysql"}},
     {"placement": "dedicated", "database": {"engine": "postgresql", "version": "16"}},
+    {
+        "load_balancer": {
+            "domain": "mlflow-demo-1.example.com",
+            "dns_zone": "example-com",
+            "allowed_ranges": ["198.51.100.0/24"],
+        }
+    },
 ]
 
 

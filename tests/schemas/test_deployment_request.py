@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas import contradictions
 from schemas.access import MOST_MEMBERS
 from schemas.deployment import DeploymentRequest
 from schemas.model import RESERVED_NAMES
@@ -156,83 +155,6 @@ def test_few_allowed_values_are_listed() -> None:
         "iap",
         "oauth2_proxy",
     )
-
-
-CONTRADICTIONS = [
-    (
-        {"highly_available": True, "size": "medium"},
-        {"/highly_available", "/placement"},
-        "use placement dedicated",
-    ),
-    (
-        {"highly_available": True, "placement": "dedicated"},
-        {"/highly_available", "/size"},
-        "use size medium or large",
-    ),
-    (
-        {"database": {"engine": "mysql"}},
-        {"/database/engine", "/placement"},
-        "use placement dedicated, or database.engine postgresql",
-    ),
-    (
-        {"database": {"engine": "postgresql", "version": "16"}},
-        {"/database/version", "/placement"},
-        "use placement dedicated, or database.version 18",
-    ),
-    (
-        {
-            "database": {"engine": "mysql"},
-            "placement": "dedicated",
-            "access": {"mode": "basic_auth"},
-        },
-        {"/access/mode", "/database/engine"},
-        "use access.mode iam, or database.engine postgresql",
-    ),
-    (
-        {"serving": {"platform": "cloud_run", "min_instances": 3, "max_instances": 2}},
-        {"/serving/min_instances", "/serving/max_instances"},
-        "min_instances must be at most 2, or max_instances at least 3",
-    ),
-]
-
-
-@pytest.mark.parametrize(("changes", "places", "way_out"), CONTRADICTIONS)
-def test_a_contradiction_names_both_options_and_what_would_work(
-    changes: dict[str, Any], places: set[str], way_out: str
-) -> None:
-    """Both places are pointed at, with one message."""
-    found = refusals(**changes)
-    assert found.keys() == places
-    (message,) = {message for message, _ in found.values()}
-    assert "contradict each other" in message
-    assert way_out in message
-
-
-def test_every_contradiction_of_the_table_has_its_example() -> None:
-    """A row that nobody ever met may be wrong."""
-    shown = [set(one.pointers) for one in contradictions.TABLE]
-    assert sorted(map(sorted, shown)) == sorted(sorted(places) for _, places, _ in CONTRADICTIONS)
-
-
-def test_all_contradictions_are_said_at_once() -> None:
-    """One answer, with each sentence at each of its places."""
-    found = refusals(
-        highly_available=True, database={"engine": "mysql"}, access={"mode": "basic_auth"}
-    )
-    assert found.keys() == {
-        "/highly_available",
-        "/placement",
-        "/size",
-        "/database/engine",
-        "/access/mode",
-    }
-
-
-def test_the_way_out_of_a_contradiction_works() -> None:
-    """High availability on an instance of one's own, medium or large, is accepted."""
-    for size in ("medium", "large"):
-        request = {**SMALLEST, "highly_available": True, "placement": "dedicated", "size": size}
-        assert DeploymentRequest.model_validate(request).highly_available
 
 
 def test_every_mistake_is_said_at_once() -> None:

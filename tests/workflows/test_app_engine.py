@@ -132,7 +132,7 @@ def test_removing_leaves_the_application_and_nothing_else(berth: Berth) -> None:
 
     gone = berth.tear_down()
 
-    assert gone.state == "DELETED", gone.status
+    assert gone.state == "DELETED", gone.status["problem"]
     after = berth.resources()
     left = {name for name in after if name not in before}
     assert left
@@ -191,3 +191,30 @@ def test_a_version_that_did_not_get_ready_is_tried_again(berth: Berth) -> None:
     outcome = provision(berth)
 
     assert outcome.state == "READY", outcome.status
+
+
+def operations(berth: Berth) -> list[Any]:
+    """Return what App Engine says it does and has done."""
+    return list(berth.ask("GET", f"{APP}/operations")["operations"])
+
+
+def test_a_version_under_way_when_the_deployment_goes_does_not_stay(berth: Berth) -> None:
+    """App Engine shows the service only when it is done; until then nobody may call it absent."""
+    make_application(berth)
+    execution = berth.launch("provision", "demo", berth.want("demo", **ON_APP_ENGINE))
+    creates = "appengine.apps.services.versions.create"
+    # The first one makes the service default.
+    while berth.cloud.calls.count(creates) < 2:
+        berth.clock.advance(1)
+        assert berth.outcome("demo", execution).execution["state"] == "ACTIVE"
+    pending = [one for one in operations(berth) if not one["done"]]
+    assert "/services/mlflow-demo/" in pending[0]["metadata"]["target"]
+    assert berth.answer("GET", f"{APP}/services/mlflow-demo")[0] == 404
+    berth.cancel(execution)
+    berth.clock.advance(1)
+
+    gone = berth.tear_down()
+
+    assert gone.state == "DELETED", gone.status["problem"]
+    berth.clock.advance(3600)
+    assert not [name for name in berth.resources() if "mlflow-demo" in name]

@@ -264,6 +264,41 @@ def test_a_bad_moment_is_survived(berth: Berth, method: str, *, after: bool) -> 
     assert made.status["certificate"] == "ACTIVE"
 
 
+def test_what_is_not_ready_or_still_in_use_is_waited_for(berth: Berth) -> None:
+    """The order excludes both; but what one call has made or removed is not known to all at once."""
+    make_zone(berth)
+    before = berth.resources()
+    for method in ("compute.urlMaps.insert", "compute.backendServices.setSecurityPolicy"):
+        words = "The resource 'x' is not ready"
+        berth.cloud.fail(method, status=400, reason="resourceNotReady", message=words, times=3)
+    for method in ("compute.backendServices.delete", "compute.globalAddresses.delete"):
+        words = "The resource 'x' is already being used by 'y'"
+        reason = "resourceInUseByAnotherResource"
+        berth.cloud.fail(method, status=400, reason=reason, message=words, times=3)
+    certificates = "certificatemanager.projects.locations.dnsAuthorizations.delete"
+    words = "can't delete DnsAuthorization that is referenced by a Certificate"
+    berth.cloud.fail(certificates, status=400, message=words, times=3)
+    allow_verify(berth, "203.0.113.7/32")
+
+    made = berth.provision(load_balancer=ours(allowed_ranges=RANGES))
+    removed = berth.tear_down()
+
+    assert is_ready(made), made.error
+    assert removed.state == "DELETED", removed.error
+    assert berth.resources() == before
+
+
+def test_an_operation_that_broke_is_tried_again(berth: Berth) -> None:
+    """A requestId would have answered the second attempt with the first one's failure."""
+    make_zone(berth)
+    berth.cloud.fail_operation("compute.globalForwardingRules.insert", "INTERNAL_ERROR", "internal")
+
+    made = berth.provision(load_balancer=ours())
+
+    assert is_ready(made), made.error
+    assert berth.cloud.calls.count("compute.globalForwardingRules.insert") == 2
+
+
 def test_what_is_in_the_way_stays(berth: Berth) -> None:
     """A backend service of that name without our mark is somebody else's."""
     make_zone(berth)
