@@ -94,6 +94,8 @@ def _event(entry: registry.Entry, about: str) -> StatusEvent:
     problem = None if status is None else status.problem
     words = _MESSAGES.get(entry.state, "") if problem is None else problem.detail
     certificate = entry.certificate if entry.state in _CONCLUDED else None
+    if certificate == "PROVISIONING":
+        words = "made; its domain is not proved yet"
     if certificate is not None:
         words = f"certificate {certificate} - {words}"
     return StatusEvent.model_validate(

@@ -141,6 +141,7 @@ def test_the_history_tells_of_a_certificate(berth: Berth) -> None:
     ]
     assert events[3]["problem"]["detail"] == "a CAA record forbids it"
     assert events[5]["problem"] is None
+    assert "not proved yet" in events[2]["message"]
     assert "certificate ACTIVE" in events[5]["message"]
 
 

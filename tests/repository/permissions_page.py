@@ -119,7 +119,7 @@ def page() -> str:
         "",
         "## The server's account",
         "",
-        "`mlflow-NAME`, no keys. A test takes each away and sees what breaks.",
+        "`mlflow-NAME`, no keys. Tests take them away and see what breaks (tests/workflows/test_rights.py, tests/end_to_end/test_server_rights.py).",
         "",
         f"| role | on {head} why |",
         "|---|---|" + "---|" * len(COLUMNS) + "---|",

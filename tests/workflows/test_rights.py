@@ -69,8 +69,9 @@ OF_A_REAL_SERVER = {
     "server_may_sign_as_itself",
     "server_may_log",
 }
-"""What a server lacks only when it works, and here none does: tests/end_to_end takes these away, but
-for the last: what App Engine's machines print is not kept without it, and nothing else is missing."""
+"""What a server lacks only when it works, and here none does. tests/end_to_end takes bucket and
+signing from one that works; without the right to connect an instance gets no socket, which
+tests/localcloud shows; without the last what App Engine's machines print is not kept."""
 
 NOT_SEEN = {
     "dns.changes.create": "Google asks for it with every record; the local cloud for the record only",
