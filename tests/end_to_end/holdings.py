@@ -93,10 +93,12 @@ def _storage(file: Path) -> Iterator[tuple[tuple[str, str], Any]]:
     Left out: what soft delete keeps for seven days, and older generations of the registry's
     objects, which is versioned in order to have them.
     """
-    versioned = set()
+    versioned, deployments = set(), {}
     buckets = _rows(file, "select key, name, resource from buckets where purge_at is null")
     for key, name, resource in list(buckets):
         yield ("bucket", name), json.loads(resource)
+        if name.startswith(f"{PROJECT}-mlflow-"):
+            deployments[key] = name
         if json.loads(resource).get("versioning", {}).get("enabled"):
             versioned.add(key)
     query = (
@@ -105,7 +107,8 @@ def _storage(file: Path) -> Iterator[tuple[tuple[str, str], Any]]:
     )
     for key, name, generation, live, resource in list(_rows(file, query)):
         if live or key not in versioned:
-            yield ("object", name), (generation, json.loads(resource))
+            place = f"{deployments[key]}/{name}" if key in deployments else name
+            yield ("object", place), (generation, json.loads(resource))
 
 
 def _broker(file: Path) -> Iterator[tuple[tuple[str, str], Any]]:

@@ -12,6 +12,9 @@ STAYS = {
     "the range of the peering": ("compute", "google-managed-services-"),
     "the network, which shows the peering": ("compute", "/networks/"),
     "final backups": ("sqladmin", "/backups/"),
+    "the serial number of a zone": ("dns", "/SOA"),
+    "what tenants of the shared instance have in common": ("role", "berth_tenant"),
+    "the administrators' membership in it": ("role", "cloudsqlsuperuser"),
 }
 """By kind and part of the name. All of it is shared, or asked for by whoever removes."""
 
@@ -45,14 +48,17 @@ def unrelated(changes: Mapping[str, Any], name: str) -> dict[str, Any]:
         if word not in where
         and f" {name}" not in where
         and f"/{name}" not in where
-        and word not in json.dumps(after)
-        and _without(before, word) != _without(after, word)
+        and "/backups/" not in where
+        and (word in json.dumps(after) or _without(before, word) != _without(after, word))
     }
 
 
 def _without(body: Any, word: str) -> Any:
     """Leave out the entries of lists that contain a word, and what is empty then."""
     if isinstance(body, dict):
+        members = body.get("members")
+        if members and all(word in member for member in members):
+            return {}
         kept = {key: _without(value, word) for key, value in body.items()}
         return {key: value for key, value in kept.items() if value not in ({}, [], "", None)}
     if isinstance(body, list | tuple):
