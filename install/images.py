@@ -18,6 +18,7 @@ FILES = (
     "entrypoint.py",
     "stored_secrets.py",
     "database_check.py",
+    "login_scheme.py",
     "server.py",
     "json_log.py",
     "log.json",

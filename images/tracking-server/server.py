@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from database_check import checked_asgi, checked_wsgi, of_backend_store
+from login_scheme import basic_only_asgi, basic_only_wsgi
 
 ARTIFACTS = "/mlflow-artifacts/artifacts/"
 MIB = 1024 * 1024
@@ -196,7 +197,11 @@ def _application() -> Any:
     """Return MLflow's own application, with its login in front where that is asked for."""
     module, _, name = os.environ["MLFLOW_APPLICATION"].partition(":")
     found = getattr(import_module(module), name)
-    return found() if os.environ["AUTH_MODE"] == "basic" else found
+    return found() if _asks_for_passwords() else found
+
+
+def _asks_for_passwords() -> bool:
+    return os.environ["AUTH_MODE"] == "basic"
 
 
 def _room() -> Room:
@@ -214,6 +219,8 @@ def asgi() -> Asgi:
 
     # Whoever calls came through Google's front end, which says how: https, and from where.
     served: Asgi = wrap_asgi_with_proxy_headers(_application(), trusted_hosts="*")
+    if _asks_for_passwords():
+        served = basic_only_asgi(served)
     if _by_http_1():
         served = unmeasured_asgi(served)
     return checked_asgi(bounded_asgi(served, _room()), of_backend_store())
@@ -224,6 +231,8 @@ def wsgi() -> Wsgi:
     from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
     served: Wsgi = wrap_wsgi_with_proxy_headers(_application(), trusted_hosts="*")
+    if _asks_for_passwords():
+        served = basic_only_wsgi(served)
     if _by_http_1():
         served = unmeasured_wsgi(served)
     return checked_wsgi(bounded_wsgi(served, _room()), of_backend_store())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.end_to_end.installation import PROJECT, REGION, Installation
+from tests.end_to_end.installation import ANA, PROJECT, REGION, Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]
 
@@ -50,6 +50,16 @@ def test_a_wrong_password_is_refused(berth: Installation, door: dict[str, Any]) 
     answer = berth.session().get(door["url"] + SEARCH, auth=("admin", "password1234"), timeout=60)
 
     assert answer.status_code == 401
+
+
+def test_a_token_is_no_password(berth: Installation, door: dict[str, Any]) -> None:
+    """Whoever comes as if Google asked at this door learns what is asked for instead."""
+    token = {"Authorization": f"Bearer {berth.token(ANA)}"}
+    answer = berth.session().get(door["url"] + SEARCH, headers=token, timeout=60)
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="mlflow"'
+    assert answer.json()["error_code"] == "UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize("host", [0, 1])

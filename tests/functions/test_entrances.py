@@ -2,101 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from install.accounts import Right, rights
-from localcloud.cloud import Cloud
-from localcloud.services import iam, iamcredentials, secretmanager, storage
-from tests.functions.berth import Berth
-from tests.functions.doorstep import (
-    REGION,
-    detail,
-    failing,
-    keep_password,
-    mlflow,
-    names,
-    prove,
-    settle,
-    target,
-    without,
-)
-from tests.functions.entrance_doors import Door, Iap, InvokerCheck, OAuth2Proxy
+from tests.functions.doorstep import detail, failing, names, prove, target, without
+from tests.functions.entrance_deployments import ACCESS, deployments, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.functions.tracking import Tracking
+    from tests.functions.berth import Berth
 
 # One process for all of them: they share a local cloud.
 pytestmark = pytest.mark.xdist_group("functions-entrances")
-
-CLIENT = {"id_secret": "client-id", "secret_secret": "client-secret"}
-ACCESS: dict[str, Any] = {
-    "iam": {"mode": "iam"},
-    "iap": {"mode": "iap"},
-    "both": {"mode": "basic_auth", "iap": {}},
-    "proxy": {
-        "mode": "oauth2_proxy",
-        "oauth_client": CLIENT,
-        "email_domains": ["example.com"],
-    },
-}
-DOORS: dict[str, type[Door]] = {
-    "iam": InvokerCheck,
-    "iap": Iap,
-    "both": Iap,
-    "proxy": OAuth2Proxy,
-}
-BALANCER = {"domain": "mlflow.risk.example.com"}
-
-
-@dataclass
-class Served:
-    """What answers at the addresses of a deployment."""
-
-    door: Door
-    tracking: Tracking
 
 
 @pytest.fixture(scope="module")
 def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
     """The verify function, and a deployment of each access mode."""
-    folder = tmp_path_factory.mktemp("berth")
-    services = [storage.SERVICE, secretmanager.SERVICE, iam.SERVICE, iamcredentials.SERVICE]
-    cloud = Cloud(folder / "state", machines="paper", only=services)
-    with cloud.serve():
-        made = Berth(cloud, folder)
-        made.found(cloud.project)
-        settle(made)
-        for name, access in ACCESS.items():
-            made.wish(name, access=access)
-            made.wish(f"{name}-behind", access=access, load_balancer=BALANCER)
-        made.wish("inside", serving={"platform": "cloud_run", "ingress": "internal"})
-        made.wish("ranges", load_balancer={**BALANCER, "allowed_ranges": ["203.0.113.0/24"]})
-        accounts = f"{cloud.project}.iam.gserviceaccount.com"
-        made.wish("open-to-all", access={**ACCESS["proxy"], "email_domains": [accounts]})
-        for name in ("both", "both-behind"):
-            keep_password(made, name)
-        made.start("verify", account=names(cloud).account("verify"))
+    with deployments(tmp_path_factory.mktemp("berth")) as made:
         yield made
-        made.stop()
-    cloud.close()
-
-
-def serve(berth: Berth, name: str, *faults: str, hosts: tuple[str, ...] = ()) -> Served:
-    """Let a server answer behind its door, at the addresses of a deployment or at others."""
-    mode = name.removesuffix("-behind")
-    mode = mode if mode in DOORS else "proxy" if mode == "open-to-all" else "iam"
-    of_server = {fault for fault in faults if fault.startswith(("parts", "too few", "no login"))}
-    tracking = mlflow(berth, login=mode == "both" and "no login" not in faults, faults=of_server)
-    members = {names(berth.cloud).account("verify")}
-    door = DOORS[mode](berth.cloud, members, tracking, set(faults) - of_server)
-    for host in hosts or target(berth, name).own_hosts:
-        berth.cloud.ingress.mount(host, door)
-    return Served(door, tracking)
 
 
 STRANGERS = {
@@ -247,108 +174,6 @@ def test_no_address_of_a_part_is_told(berth: Berth) -> None:
     log = (berth.logs / "verify.log").read_text()
     assert "uploadId" not in str(proof)
     assert "uploadId" not in log
-
-
-# -- load balancers ------------------------------------------------------------------------------
-
-FRONT = f"mlflow-front-123456789012.{REGION}.run.app"
-"""Stands for the domain, which no name server here knows."""
-
-
-class Shut(Door):
-    """An address that leads nowhere, or one that has stayed open."""
-
-    def turned_away(self, request: Any) -> Any:
-        """Answer as Cloud Run does where nothing is."""
-        from werkzeug.wrappers import Response
-
-        del request
-        return Response("Page not found", 404)
-
-
-def shut(berth: Berth, name: str, *faults: str) -> None:
-    """Shut the side doors of a deployment."""
-    for host in target(berth, name).own_hosts:
-        berth.cloud.ingress.mount(host, Shut(berth.cloud, set(), mlflow(berth), set(faults)))
-
-
-@pytest.mark.parametrize("name", [f"{name}-behind" for name in ACCESS])
-def test_before_the_certificate_only_the_side_doors_are_proved(berth: Berth, name: str) -> None:
-    """The proof says what it has not seen."""
-    shut(berth, name)
-
-    proof = prove(berth, name, certificate="PROVISIONING", urls=["https://not-yet.example"])
-
-    assert [check["name"] for check in proof["checks"]] == ["side doors shut"], proof
-    assert proof["ok"] is True
-    assert proof["unseen"] == [
-        "anything through mlflow.risk.example.com: its certificate is not issued yet"
-    ]
-    assert proof["summary"].startswith("side doors shut; not seen: anything through mlflow.risk")
-
-
-@pytest.mark.parametrize("name", [f"{name}-behind" for name in ACCESS])
-def test_with_the_certificate_everything_is_proved(berth: Berth, name: str) -> None:
-    """Through the domain, and the side doors are still shut."""
-    shut(berth, name)
-    serve(berth, name, hosts=(FRONT,))
-
-    proof = prove(berth, name, certificate="ACTIVE", urls=[f"https://{FRONT}"])
-
-    assert proof["ok"] is True, proof
-    assert (
-        proof["summary"] == "side doors shut · stranger refused · run logged · artifact came back"
-    )
-    assert proof["unseen"] == []
-
-
-@pytest.mark.parametrize("certificate", ["PROVISIONING", "ACTIVE"])
-@pytest.mark.parametrize("name", [f"{name}-behind" for name in ACCESS])
-def test_a_side_door_that_is_open_to_members_is_found(
-    berth: Berth, name: str, certificate: str
-) -> None:
-    """That strangers are refused there is not enough: Cloud Armor has not been asked."""
-    serve(berth, name)
-    serve(berth, name, hosts=(FRONT,))
-
-    proof = prove(berth, name, certificate=certificate, urls=[f"https://{FRONT}"])
-
-    assert failing(proof) == (["side doors shut"], True)
-    assert "leads past the load balancer" in proof["summary"]
-
-
-def test_a_side_door_that_is_open_to_all_is_found(berth: Berth) -> None:
-    """No answer at a side door but that there is nothing."""
-    shut(berth, "iam-behind", "open")
-
-    proof = prove(berth, "iam-behind", certificate="PROVISIONING")
-
-    assert failing(proof) == (["side doors shut"], True)
-    assert "a stranger got 200" in proof["summary"]
-
-
-def test_what_verify_cannot_see_of_ranges_is_said(berth: Berth) -> None:
-    """It cannot come from another address than its own."""
-    shut(berth, "ranges")
-    serve(berth, "ranges", hosts=(FRONT,))
-
-    proof = prove(berth, "ranges", certificate="ACTIVE", urls=[f"https://{FRONT}"])
-
-    assert proof["ok"] is True, proof
-    assert proof["unseen"] == [
-        "that addresses outside of 203.0.113.0/24 are refused: verify comes from one address"
-    ]
-
-
-def test_cloud_armor_may_be_what_refuses_a_member(berth: Berth) -> None:
-    """Then the operator is told what would let verify come to the door."""
-    shut(berth, "ranges")
-    serve(berth, "ranges", hosts=(FRONT,)).door.members.clear()
-
-    proof = prove(berth, "ranges", certificate="ACTIVE", urls=[f"https://{FRONT}"])
-
-    assert failing(proof) == (["version"], True)
-    assert "--verify-range CIDR" in proof["summary"]
 
 
 # -- inside networks -----------------------------------------------------------------------------

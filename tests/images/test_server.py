@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -212,3 +213,90 @@ def test_only_a_big_answer_does_not_say_its_length(
 ) -> None:
     """Without it the server streams, and streamed answers pass Google's front end at any size."""
     assert way(server, name, str(length)) == ([str(length)] if said else [])
+
+
+MLFLOWS = """
+async def asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+def wsgi(environ, start_response):
+    start_response("200 OK", [])
+    return [b"{}"]
+
+
+def with_login_asgi():
+    return asgi
+
+
+def with_login_wsgi():
+    return wsgi
+"""
+
+
+def put_by_asgi(server: ModuleType, authorization: str) -> Answer:
+    """Send an upload through everything that is in front of MLflow 3."""
+    sent: list[dict[str, Any]] = []
+    pieces = [b"x"] * PIECES
+    headers = [(b"content-length", b"3"), (b"authorization", authorization.encode())]
+    scope = {"type": "http", "method": "PUT", "path": PATH, "scheme": "http", "headers": headers}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
+
+    asyncio.run(server.asgi()(scope, receive, send))
+    return sent[0]["status"], json.loads(sent[1]["body"]), len(pieces)
+
+
+def put_by_wsgi(server: ModuleType, authorization: str) -> Answer:
+    """Send an upload through everything that is in front of MLflow 2."""
+    said: list[str] = []
+    sent = io.BytesIO(b"x" * PIECES)
+    environ = {
+        "REQUEST_METHOD": "PUT",
+        "PATH_INFO": PATH,
+        "CONTENT_LENGTH": "3",
+        "HTTP_AUTHORIZATION": authorization,
+        "wsgi.input": sent,
+    }
+    body = b"".join(server.wsgi()(environ, lambda status, _headers: said.append(status)))
+    return int(said[0][:3]), json.loads(body), len(sent.read())
+
+
+@pytest.mark.parametrize("way", [put_by_asgi, put_by_wsgi])
+@pytest.mark.parametrize(
+    ("mode", "authorization", "status"),
+    [
+        ("basic", "Bearer x", 401),
+        ("basic", "Basic YWRtaW46eA==", 200),
+        # Somebody else's business: Google's doors let tokens pass on to here.
+        ("none", "Bearer x", 200),
+    ],
+)
+def test_a_token_does_not_reach_mlflows_login(
+    server: ModuleType,
+    way: Any,
+    mode: str,
+    authorization: str,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And whoever sends it with an upload is heard to the end, so that he hears the answer."""
+    (tmp_path / "mlflows.py").write_text(MLFLOWS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "mlflows", raising=False)
+    family = way.__name__.removeprefix("put_by_")
+    name = f"with_login_{family}" if mode == "basic" else family
+    monkeypatch.setenv("MLFLOW_APPLICATION", f"mlflows:{name}")
+    monkeypatch.setenv("AUTH_MODE", mode)
+    monkeypatch.setenv("ARTIFACT_UPLOADS", "http2")
+    monkeypatch.setenv("UPLOAD_ROOM_MIB", "64")
+
+    answered, _, left = way(server, authorization)
+
+    assert (answered, left) == (status, 0)

@@ -37,7 +37,8 @@ def entrance(target: Target) -> Entrance:
         strangers=(
             Stranger("no password", nobody, is_challenge),
             Stranger("a wrong password", guessed, is_challenge),
-            # As a password: MLflow knows no other place for one, and fails where it finds one.
+            # As a password: MLflow itself looks nowhere else, and an image that nobody has built anew
+            # answers a token in its own place with an error, which proves nothing.
             Stranger(
                 f"a token of {stranger} for a password",
                 lambda url: _login(name, tokens.of(stranger, url)),
