@@ -134,7 +134,7 @@ def _network(name: str, project: Project) -> Step:
 
 def _zone(zone: str, domain: str, project: Project) -> Step:
     name = f"{domain.split('.', maxsplit=1)[1]}."
-    body = {"name": zone, "dnsName": name, "description": "Names of the team's servers"}
+    body = {"name": zone, "dnsName": name, "description": "Names of tracking servers"}
     return Step(
         f"the records of {domain} go into a zone of ours, which its parent delegates to",
         f"gcloud dns managed-zones create {zone} --dns-name={name} "
