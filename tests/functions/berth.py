@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from urllib.parse import quote
 
 import requests
 
+from localcloud.machines.container_ports import free_port
 from tests.functions.conftest import BUCKET, ROOT, make_platform, make_policy
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Berth:
 
     def start(self, target: str, *, account: str = OWNER) -> Function:
         """Start a function that acts as an account, and wait until it answers."""
-        port = _free_port()
+        port = free_port()
         environment = {
             **self.cloud.environment(account),
             "PATH": os.environ["PATH"],
@@ -196,9 +196,3 @@ class Berth:
                 return
         log = (self.logs / f"{function.target}.log").read_text()
         raise AssertionError(f"{function.target} did not start:\n{log[-3000:]}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

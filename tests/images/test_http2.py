@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.machines.container_ports import free_port
+
 IMAGE = Path(__file__).parents[2] / "images" / "tracking-server"
 APPLICATION = """
 async def asgi(scope, receive, send):
@@ -42,9 +44,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     entrypoint = runpy.run_path(str(IMAGE / "entrypoint.py"))
     options = [*entrypoint["GRANIAN"], *entrypoint["SERVERS"]["3"].options]
     options[options.index("--log-config") + 1] = str(IMAGE / "log.json")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
+    number = free_port()
     log = folder / "log"
     with log.open("w") as output:
         server = subprocess.Popen(

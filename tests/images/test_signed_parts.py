@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from localcloud.cloud import OWNER, Cloud
+from localcloud.machines.container_ports import free_port
 from tests.images.mlflow_of import IMAGE, interpreter, our_package
 from tests.images.wall import Wall, wall
 
@@ -109,9 +110,7 @@ def serve(
     def run(version: str, uploads: str) -> Iterator[Served]:
         folder = tmp_path_factory.mktemp(f"mlflow-{version}")
         python = interpreter(version, kept)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         settings = {
             "AUTH_MODE": "none",
             "ARTIFACT_UPLOADS": uploads,
