@@ -52,7 +52,7 @@ def test_a_policy_is_written_under_its_etag_and_with_its_version(
     berth: Berth, overheard: Overheard
 ) -> None:
     """Policies: without the etag others' grants are overwritten, without version 3 conditions."""
-    berth.provision()
+    assert berth.provision().state == "READY"
     berth.tear_down()
 
     for body in overheard.bodies(r":setIamPolicy$|/b/[^/]+/iam$"):
@@ -70,7 +70,7 @@ def test_what_others_have_bound_stays_with_its_condition(berth: Berth) -> None:
     policy |= {"version": 3, "bindings": [*policy["bindings"], THEIRS]}
     before = berth.ask("POST", f"{url}:setIamPolicy", {"policy": policy})["bindings"]
 
-    berth.provision()
+    assert berth.provision().state == "READY"
     berth.tear_down()
 
     after = berth.ask("POST", f"{url}:getIamPolicy", asked)["bindings"]
@@ -80,7 +80,7 @@ def test_what_others_have_bound_stays_with_its_condition(berth: Berth) -> None:
 
 def test_an_event_can_be_told_from_its_repetition(berth: Berth, overheard: Overheard) -> None:
     """Pub/Sub: data is base64, and each message has an id, since a repeat is a second message."""
-    berth.provision()
+    assert berth.provision().state == "READY"
 
     seen = set()
     for body in overheard.bodies(r":publish$"):
@@ -96,14 +96,15 @@ def test_nothing_that_a_workflow_sends_is_larger_than_it_can_hold(
     berth: Berth, overheard: Overheard
 ) -> None:
     """Workflows: all variables together have 512 KB, so a body is far below that."""
-    berth.provision(placement="dedicated", access={"mode": "basic_auth"})
+    made = berth.provision(placement="dedicated", access={"mode": "basic_auth"})
 
-    assert max(len(json.dumps(body)) for _, body in overheard.sent) < 64 * KIB
+    assert made.state == "READY"
+    assert max(len(json.dumps(body)) for _, body in overheard.sent) < 16 * KIB
 
 
 def test_records_are_written_only_over_what_was_read(berth: Berth, overheard: Overheard) -> None:
     """Cloud Storage: without a precondition two executions would overwrite each other's words."""
-    berth.provision()
+    assert berth.provision().state == "READY"
 
     uploads = [url for url, _ in overheard.sent if "/upload/storage/" in url]
     # What follows a session's begin says no more than its id.
