@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from schemas.platform import Platform
 
 _SOMEBODY = "SERVICE_ACCOUNT"
-"""Stands for a service account that is a member, where the request asks for none."""
+"""Stands for a service account, where the request neither asks for one nor names one as a member."""
+
+_WHO = " # a service account that is a member"
 
 _PARTS = (
     "export MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=true",
@@ -33,9 +35,15 @@ class _Door:
 
     @property
     def account(self) -> str:
-        """Who trainings come as."""
-        trains = self.target.request.training_account is not None
-        return self.target.training_account if trains else _SOMEBODY
+        """Who trainings come as: the account made for them, or the first one that is a member."""
+        request = self.target.request
+        if request.training_account is not None:
+            return self.target.training_account
+        access = None if request.access.mode == "basic_auth" else request.access
+        guard = self.target.iap or access
+        members = () if guard is None else guard.members
+        accounts = (one.partition(":")[2] for one in members if one.startswith("serviceAccount:"))
+        return next(accounts, _SOMEBODY)
 
 
 def lines(spec: Spec, status: Status | None, platform: Platform) -> tuple[str, ...]:
@@ -47,12 +55,22 @@ def lines(spec: Spec, status: Status | None, platform: Platform) -> tuple[str, .
     if spec.request.load_balancer is not None:
         # Nothing else leads in.
         url = f"https://{spec.request.load_balancer.domain}"
-    return tuple(_BY_MODE[spec.request.access.mode](_Door(target, url)))
+    return (*_from_where(target), *_BY_MODE[spec.request.access.mode](_Door(target, url)))
 
 
 def admin_password_secret(name: str) -> str:
     """Return the name of the secret that holds the first administrator's password."""
     return f"mlflow-{name}-admin-password"
+
+
+def _from_where(target: Target) -> Iterator[str]:
+    """Yield what else a caller needs: to everybody outside an internal server is not found."""
+    serving = target.request.serving
+    if serving.platform == "cloud_run" and serving.ingress == "internal":
+        yield "from:     machines in the project's VPC networks; everybody else gets 404"
+    balancer = target.request.load_balancer
+    if balancer is not None and balancer.allowed_ranges:
+        yield "from:     addresses in load_balancer.allowed_ranges; everybody else gets 403"
 
 
 def _iam(door: _Door) -> Iterator[str]:
@@ -76,8 +94,10 @@ def _basic_auth(door: _Door) -> Iterator[str]:
     if access.iap is not None:
         # Two credentials in one request: MLflow's client alone sends only one.
         yield from _plugin(door)
-        yield f"{_CONTINUED}export MLFLOW_TRACKING_USERNAME={access.admin_username}"
-        yield f"{_CONTINUED}export MLFLOW_TRACKING_PASSWORD=… # as below"
+    else:
+        yield f"programs: export MLFLOW_TRACKING_URI={door.url}"
+    yield f"{_CONTINUED}export MLFLOW_TRACKING_USERNAME={access.admin_username}"
+    yield f"{_CONTINUED}export MLFLOW_TRACKING_PASSWORD=… # as below"
     yield f"user:     {access.admin_username}"
     yield f"password: gcloud secrets versions access latest {options}"
 
@@ -111,7 +131,8 @@ def _plugin(door: _Door) -> Iterator[str]:
     yield "programs: pip install ./berth # in a checkout of Berth: renews tokens by itself"
     yield f"{_CONTINUED}export MLFLOW_TRACKING_URI={door.url}"
     yield f"{_CONTINUED}export MLFLOW_TRACKING_AUTH=berth"
-    yield f"{_CONTINUED}export BERTH_IMPERSONATE={door.account}"
+    who = _WHO if door.account == _SOMEBODY else ""
+    yield f"{_CONTINUED}export BERTH_IMPERSONATE={door.account}{who}"
 
 
 def _id_token(door: _Door, *options: str) -> str:

@@ -93,6 +93,46 @@ def test_without_a_training_account_people_type_what_they_always_did() -> None:
     ]
 
 
+def test_mlflow_s_own_login_is_told_to_programs_too() -> None:
+    """Nothing of Berth's is installed: MLflow's client sends name and password itself."""
+    found = lines("basic_auth").splitlines()
+
+    assert found[1:4] == [
+        f"programs: export MLFLOW_TRACKING_URI={URL}",
+        "          export MLFLOW_TRACKING_USERNAME=admin",
+        "          export MLFLOW_TRACKING_PASSWORD=… # as below",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["iap", "behind_iap", "oauth2_proxy"])
+def test_without_a_training_account_programs_come_as_a_member(mode: str) -> None:
+    """The first service account among them; where there is none, the line says what is needed."""
+    member = "trains@acme-mlflow.iam.gserviceaccount.com"
+    let_in = {"members": ["user:ben@example.com", f"serviceAccount:{member}"]}
+    access = {**MODES[mode], **({"iap": let_in} if mode == "behind_iap" else let_in)}
+
+    assert f"export BERTH_IMPERSONATE={member}\n" in lines(mode, access=access)
+    assert "BERTH_IMPERSONATE=SERVICE_ACCOUNT # a service account that is a member" in lines(mode)
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({"serving": {"platform": "cloud_run", "ingress": "internal"}}, "the project's VPC"),
+        (
+            {"load_balancer": {"domain": "a.example.com", "allowed_ranges": ["203.0.113.0/24"]}},
+            "load_balancer.allowed_ranges",
+        ),
+    ],
+)
+def test_whoever_cannot_come_from_everywhere_is_told_first(
+    request_: dict[str, Any], told: str
+) -> None:
+    """A refusal by address looks like a server that is not there."""
+    assert lines("iam", **request_).splitlines()[0].startswith("from:     ")
+    assert told in lines("iam", **request_).splitlines()[0]
+
+
 def test_the_proxy_s_redirect_uris_are_for_the_console() -> None:
     """No API takes them, and without them nobody signs in."""
     found = lines("oauth2_proxy").splitlines()
