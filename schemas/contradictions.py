@@ -74,7 +74,8 @@ TABLE = (
         ),
         pointers=("/access/mode", "/database/engine"),
         message="access.mode basic_auth and database.engine mysql contradict each other: MLflow "
-        "cannot keep its logins in MySQL; use access.mode iam, or database.engine postgresql",
+        "cannot keep its logins in MySQL; use access.mode iam or iap, "
+        "or database.engine postgresql",
     ),
     Contradiction(
         when=clashes.fewest_above_most,

@@ -98,7 +98,7 @@ EXAMPLES = [
             **DEDICATED,
         },
         places={"/access/mode", "/database/engine"},
-        way_out="use access.mode iam, or database.engine postgresql",
+        way_out="use access.mode iam or iap, or database.engine postgresql",
         instead={"database": {"engine": "mysql"}, "access": {"mode": "iam"}, **DEDICATED},
     ),
     Example(
