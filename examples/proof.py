@@ -1,7 +1,9 @@
 """Proof that a removed deployment is gone: everything its plan would make is looked for."""
 
+import re
 import sys
 from typing import Any
+from urllib.parse import quote
 
 from examples.api import Api
 from examples.project import Project
@@ -10,6 +12,12 @@ SQL = "https://sqladmin.googleapis.com/v1"
 UNNAMED = "0000"
 """Stands in a plan for the four characters that the deployment's own instance is told apart by."""
 
+UNKNOWN = re.compile(r"%28known.*?%29")
+"""What a plan writes where a name is only known once something is made."""
+
+UNTOLD = "untold."
+MISSING = 404
+
 
 def addresses(api: Api, project: Project, request: dict[str, Any]) -> list[str]:
     """Return the address of each thing that the deployment is made of, while it is there."""
@@ -17,12 +25,23 @@ def addresses(api: Api, project: Project, request: dict[str, Any]) -> list[str]:
     stem = f"mlflow-{request['name']}-"
     listed = project.call("GET", f"{SQL}/projects/{project.name}/instances").get("items", [])
     own = next((one["name"] for one in listed if one["name"][:-4] == stem), stem + UNNAMED)
-    return [
+    urls = [
         step["url"].replace(stem + UNNAMED, own)
         for part in plan["parts"]
         for step in part["steps"]
         if step["kind"] == "resource" and step["remove"]
     ]
+    return [_told(project, url, urls) for url in urls]
+
+
+def _told(project: Project, url: str, urls: list[str]) -> str:
+    """Return the address with what only the domain's authorisation knows: the record's name."""
+    if not UNKNOWN.search(url):
+        return url
+    authorization = next(one for one in urls if "/dnsAuthorizations/" in one)
+    record = project.call("GET", authorization, fine=(MISSING,))
+    name = record["dnsResourceRecord"]["name"] if record else UNTOLD
+    return UNKNOWN.sub(quote(name, safe=""), url)
 
 
 def there(project: Project, urls: list[str]) -> list[str]:
