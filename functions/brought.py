@@ -81,10 +81,11 @@ def _unreadable(target: Target, secret: str) -> tuple[str, str]:
         f"gcloud secrets add-iam-policy-binding {secret} --project={target.project} "
         f"--member=serviceAccount:{reader} --role=roles/secretmanager.secretAccessor"
     )
-    return (
-        f"the account {reader} may not read the secret {secret}, or there is none of that name",
-        command,
+    found = (
+        f"the account {reader} may not read the secret {secret}, or there is none of that name "
+        "(then make it first, or correct the name in oauth_client)"
     )
+    return found, command
 
 
 def _absent(target: Target, secret: str) -> tuple[str, str]:

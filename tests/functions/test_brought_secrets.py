@@ -239,7 +239,7 @@ def test_a_secret_is_no_id_whoever_says_so(berth: Berth, mode: str) -> None:
     [
         (
             403,
-            "may not read the secret client-id",
+            "may not read the secret client-id, or there is none of that name (then make it first",
             "gcloud secrets add-iam-policy-binding client-id",
         ),
         (404, "no secret client-id with a value", "gcloud secrets create client-id"),
