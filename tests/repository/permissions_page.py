@@ -45,7 +45,7 @@ HOLDERS = {
     r"berth-(\w+)@": r"`berth-\1`",
     r"gcp-sa-iap": "IAP's own account",
     r"ana@example\.com": "who asked",
-    r"ana@partner": "each member",
+    r"ana@partner": "each member, the one who asked among them",
     r"ben@partner": "each of `impersonated_by`",
 }
 
