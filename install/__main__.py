@@ -24,7 +24,8 @@ from install.names import FUNCTIONS, Names
 from install.network import PrivateAccess
 from install.session import SCOPE, Session
 from install.workflows import workflows
-from schemas.network import RESOURCE_PATTERN, Network, Range
+from schemas.model import RESOURCE_PATTERN
+from schemas.network import Network, Range
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -12,6 +12,8 @@ ADDRESS_PATTERN = r"^(user|serviceAccount):[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-
 ISSUER_PATTERN = r"^https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(/[A-Za-z0-9._~/-]*)?=[^=,\s]{1,200}$"
 SECRET_PATTERN = r"^[a-zA-Z0-9_-]{1,255}$"  # noqa: S105 - how secrets are named
 
+LOGIN_PATTERN = r"^[a-z][-_.a-z0-9]{1,39}$"
+
 
 def _named_once(entries: tuple[str, ...]) -> tuple[str, ...]:
     twice = sorted({entry for entry in entries if entries.count(entry) > 1})
@@ -102,7 +104,7 @@ class BasicAuth(Model):
     )
     admin_username: str = Field(
         default="admin",
-        pattern=r"^[a-z][-_.a-z0-9]{1,39}$",
+        pattern=LOGIN_PATTERN,
         description="The login of the first administrator. The password is made by Berth "
         "and kept in Secret Manager.",
         examples=["admin"],

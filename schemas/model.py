@@ -11,6 +11,7 @@ REGION_PATTERN = r"^[a-z]+-[a-z]+[0-9]+$"
 VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 EMAIL_PATTERN = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
 DOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$"
+RESOURCE_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 LABEL_KEY_PATTERN = r"^[a-z][-_a-z0-9]{0,62}$"
 LABEL_VALUE_PATTERN = r"^[-_a-z0-9]{0,63}$"
 MEMBER_PATTERN = (

@@ -7,9 +7,8 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from schemas.access import Domain
-from schemas.model import Model
+from schemas.model import RESOURCE_PATTERN, Model
 
-RESOURCE_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 MOST_RANGES = 200
 
 
@@ -75,7 +74,7 @@ class LoadBalancer(Model):
     )
     dns_zone: str | None = Field(
         default=None,
-        pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$",
+        pattern=RESOURCE_PATTERN,
         description="The Cloud DNS zone of this project that the records go into; null: Berth "
         "shows which records to make.",
         examples=["risk-example-com", None],

@@ -6,13 +6,16 @@ from typing import Any, get_args
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from schemas.access import ADDRESS_PATTERN, ISSUER_PATTERN, LOGIN_PATTERN, SECRET_PATTERN
 from schemas.model import (
+    DOMAIN_PATTERN,
     EMAIL_PATTERN,
     LABEL_KEY_PATTERN,
     LABEL_VALUE_PATTERN,
     MEMBER_PATTERN,
     NAME_PATTERN,
     REGION_PATTERN,
+    RESOURCE_PATTERN,
     TEAM_PATTERN,
     VERSION_PATTERN,
     Count,
@@ -38,6 +41,14 @@ IN_WORDS = {
     LABEL_VALUE_PATTERN: "at most 63 small letters, digits, _ and -",
     MEMBER_PATTERN: "user:EMAIL, group:EMAIL, serviceAccount:EMAIL or domain:DOMAIN; "
     "a tracking server is never public",
+    ADDRESS_PATTERN: "user:EMAIL or serviceAccount:EMAIL; the proxy cannot look into groups, and "
+    "whole domains go into email_domains",
+    DOMAIN_PATTERN: "a domain in small letters such as example.com",
+    ISSUER_PATTERN: "ISSUER=AUDIENCE such as https://token.example.com=mlflow",
+    LOGIN_PATTERN: "2 to 40 small letters, digits, dots, _ and -, beginning with a letter",
+    RESOURCE_PATTERN: "1 to 63 small letters, digits and hyphens, beginning with a letter and not "
+    "ending in a hyphen",
+    SECRET_PATTERN: "the name of a secret: 1 to 255 letters, digits, _ and -",
 }
 """What a pattern asks for, said so that a person can follow it."""
 

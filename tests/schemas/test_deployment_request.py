@@ -95,6 +95,17 @@ REFUSED = [
     ({"access": "open"}, "/access", "dictionary"),
     ({"access": {"mode": "iam", "members": ["allUsers"]}}, "/access/members/0", "never public"),
     (
+        {
+            "access": {
+                "mode": "oauth2_proxy",
+                "oauth_client": {"id_secret": "a", "secret_secret": "b"},
+                "members": ["group:risk@example.com"],
+            }
+        },
+        "/access/members/0",
+        "user:EMAIL or serviceAccount:EMAIL; the proxy cannot look into groups",
+    ),
+    (
         {"access": {"mode": "iam", "members": ["allAuthenticatedUsers"]}},
         "/access/members/0",
         "never public",

@@ -1,12 +1,22 @@
 """Problem: how a validation error becomes an answer."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import pytest
 from pydantic import Field, ValidationError
 
+from schemas.deployment import DeploymentRequest
 from schemas.model import Model
-from schemas.problem import FEW, FieldError, Problem, from_validation_error, invalid, pointer
+from schemas.problem import (
+    FEW,
+    IN_WORDS,
+    FieldError,
+    Problem,
+    from_validation_error,
+    invalid,
+    pointer,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +32,22 @@ from schemas.problem import FEW, FieldError, Problem, from_validation_error, inv
 def test_a_pointer_is_escaped_as_rfc_6901_says(parts: tuple[str | int, ...], found: str) -> None:
     """A slash in a key does not lead astray."""
     assert pointer(*parts) == found
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """Yield every pattern of a JSON schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from patterns(inner)
+
+
+def test_every_pattern_of_a_request_is_said_in_words() -> None:
+    """Nobody who mistypes a value is answered with a regular expression."""
+    assert set(patterns(DeploymentRequest.model_json_schema())) <= IN_WORDS.keys()
 
 
 def test_one_error_is_told_in_the_detail() -> None:
