@@ -46,6 +46,9 @@ PUBLIC_MAIL = frozenset(
 )
 """Where anybody gets an address."""
 
+GCLOUD = "32555940559.apps.googleusercontent.com"
+"""Whom the tokens of everybody's gcloud are made out for, whatever service they are meant for."""
+
 GOOGLES_DOMAINS = (
     "run.app",
     "appspot.com",
@@ -158,6 +161,13 @@ def public_mail_domains(request: DeploymentRequest) -> str:
     access = request.access
     domains = access.email_domains if access.mode == "oauth2_proxy" else ()
     return _listed(domain for domain in domains if domain in PUBLIC_MAIL)
+
+
+def issuers_for_gcloud(request: DeploymentRequest) -> str:
+    """Find issuers whose tokens were made out for no server in particular."""
+    access = request.access
+    issuers = access.extra_issuers if access.mode == "oauth2_proxy" else ()
+    return _listed(one for one in issuers if one.partition("=")[2] == GCLOUD)
 
 
 def public_mail_members(request: DeploymentRequest) -> str:

@@ -202,6 +202,14 @@ TABLE = (
         "and name single people of {found} in members",
     ),
     Contradiction(
+        when=clashes.issuers_for_gcloud,
+        pointers=("/access/extra_issuers", "/access/mode"),
+        message="extra_issuers with {found} and access.mode oauth2_proxy contradict each other: "
+        "that audience is gcloud's own, which stands in every token of everybody's gcloud, so "
+        "whoever is given one for another service could enter with it; leave it out, since tokens "
+        "made out for the server's own address are taken, or use an audience of your own",
+    ),
+    Contradiction(
         when=clashes.public_mail_members,
         pointers=("{iap}/members", "/access/mode"),
         message="members with {found} and access.mode {request.access.mode} contradict each other: "

@@ -239,6 +239,21 @@ EXAMPLES = [
         },
     ),
     Example(
+        asked={
+            "access": {
+                **PROXY,
+                "extra_issuers": [
+                    "https://accounts.google.com=32555940559.apps.googleusercontent.com"
+                ],
+            }
+        },
+        places={"/access/extra_issuers", "/access/mode"},
+        way_out="leave it out, since tokens made out for the server's own address are taken",
+        instead={
+            "access": {**PROXY, "extra_issuers": ["https://accounts.google.com=wine-trainings"]}
+        },
+    ),
+    Example(
         asked={"access": {"mode": "iam", "members": ["domain:gmail.com"]}},
         places={"/access/members", "/access/mode"},
         way_out="name people as user:somebody@…, or a group",
