@@ -92,6 +92,8 @@ def wait_for_certificate(api: Api, deployment: dict[str, Any]) -> dict[str, Any]
             )
         time.sleep(POLL_SECONDS)
         deployment = api.call("GET", f"/v1/deployments/{deployment['name']}")
+    if deployment.get("certificate") == "ACTIVE":
+        print(f"the certificate is ACTIVE, and everything proved through {deployment['url']}")
     return deployment
 
 

@@ -30,7 +30,7 @@ EXTREMES: tuple[dict[str, Any], ...] = (
         "load_balancer": {
             "domain": "mlflow.risk.example.com",
             "dns_zone": "risk",
-            "allowed_ranges": [f"198.18.{number}.0/24" for number in range(200)],
+            "allowed_ranges": [f"130.{n // 250}.{n % 250}.0/24" for n in range(1900)],
         },
     },
     {
