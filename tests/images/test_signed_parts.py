@@ -163,7 +163,7 @@ def begun(cloud: Cloud) -> list[str]:
 
 
 def _wait(port: int, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -103,7 +103,8 @@ def database(owner: Caller) -> None:
     """Connect the network, and make the database in it."""
     body: dict[str, Any] = {"name": "range", "addressType": "INTERNAL", "purpose": "VPC_PEERING"}
     body |= {"prefixLength": 24, "network": NETWORK}
-    assert owner("POST", f"{COMPUTE}/global/addresses", body).status == 200
+    operations = f"{COMPUTE}/global/operations"
+    waited(owner, operations, owner("POST", f"{COMPUTE}/global/addresses", body))
     connection = {"network": NETWORK, "reservedPeeringRanges": ["range"]}
     url = f"{NETWORKING}/services/servicenetworking.googleapis.com/connections"
     waited(owner, NETWORKING, owner("POST", url, connection))
