@@ -13,6 +13,7 @@ from typing import Any
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services.logging import entries
 from tests.localcloud import network_clients
+from tests.localcloud.patience import eventually
 from tests.localcloud.run.echo import Caller, service
 
 INNER = "inner-123456789012.europe-west1.run.app"
@@ -58,8 +59,15 @@ def private_access(cloud: Cloud, *, on: bool) -> None:
     """Have the default subnetwork reach Google, or not."""
     body = {"privateIpGoogleAccess": on}
     url = f"{SUBNETS}/subnetworks/default/setPrivateIpGoogleAccess"
-    answer = Caller(cloud)("POST", url, body)
+    owner = Caller(cloud)
+    answer = owner("POST", url, body)
     assert answer.status == 200, answer.text
+    subnetwork = url.rpartition("/")[0]
+    # An operation does it, in its own time. What is false is left out of the answer.
+    eventually(
+        lambda: bool(owner("GET", subnetwork).json().get("privateIpGoogleAccess")) is on,
+        within=30,
+    )
 
 
 def logged(cloud: Cloud) -> str:

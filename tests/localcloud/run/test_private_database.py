@@ -92,8 +92,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         assert owner("POST", f"{COMPUTE}/global/networks", body).status == 200
         eventually(lambda: owner("GET", f"{COMPUTE}/global/networks/other").status == 200)
         body = {"name": "other", "network": "global/networks/other", "ipCidrRange": "10.9.0.0/24"}
-        answer = owner("POST", f"{COMPUTE}/regions/europe-west1/subnetworks", body)
-        assert answer.status == 200, answer.text
+        region = f"{COMPUTE}/regions/europe-west1"
+        waited(owner, f"{region}/operations", owner("POST", f"{region}/subnetworks", body))
         settled(owner, owner("POST", APP.rpartition("/")[0], application()))
         yield made
         made.close()
