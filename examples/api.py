@@ -3,22 +3,13 @@
 import sys
 import time
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import requests
 
-PARTS = (
-    "identity",
-    "network",
-    "image",
-    "backend_store",
-    "artifact_root",
-    "schema",
-    "tracking_server",
-    "load_balancer",
-    "access",
-    "verify",
-)
+from schemas.deployment import Part
+
+PARTS: tuple[str, ...] = get_args(Part)
 POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 900
 MARKS = {"DONE": "✓", "FAILED": "✗", "REMOVED": "-"}

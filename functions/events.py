@@ -135,7 +135,7 @@ def _publish(event: StatusEvent, platform: Platform) -> None:
     )
     try:
         future.result(timeout=_PATIENCE)
-    except Exception:
+    except Exception:  # whatever it was, and it is raised again
         # After a failure the client holds back this key until it is told to go on.
         client.resume_publish(platform.topic, event.deployment)
         raise

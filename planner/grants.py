@@ -18,9 +18,8 @@ class Policy:
     wrap: bool = True
 
 
-def of_project(target: Target) -> Policy:
-    """Return the policy of the project. Only what no resource of ours can carry belongs here."""
-    url = f"https://cloudresourcemanager.googleapis.com/v3/projects/{target.project}"
+def _asked_by_post(url: str) -> Policy:
+    """Return a policy that is read by POST, with the version in the body."""
     return Policy(
         Request(
             method="POST",
@@ -29,6 +28,12 @@ def of_project(target: Target) -> Policy:
         ),
         Address(method="POST", url=f"{url}:setIamPolicy"),
     )
+
+
+def of_project(target: Target) -> Policy:
+    """Return the policy of the project. Only what no resource of ours can carry belongs here."""
+    url = f"https://cloudresourcemanager.googleapis.com/v3/projects/{target.project}"
+    return _asked_by_post(url)
 
 
 def of_account(target: Target, email: str) -> Policy:
@@ -90,14 +95,7 @@ def of_service(target: Target) -> Policy:
 def of_iap(resource: str) -> Policy:
     """Return the policy of what Identity-Aware Proxy guards: whom it lets pass."""
     url = f"https://iap.googleapis.com/v1/{resource}"
-    return Policy(
-        Request(
-            method="POST",
-            url=f"{url}:getIamPolicy",
-            body={"options": {"requestedPolicyVersion": 3}},
-        ),
-        Address(method="POST", url=f"{url}:setIamPolicy"),
-    )
+    return _asked_by_post(url)
 
 
 def grant(

@@ -6,13 +6,10 @@ are missing, never taken away.
 
 from typing import Any
 
+from planner.compute import COMPUTE, LINKS
 from planner.target import Target
 from schemas.network import Network
 from schemas.plan import Check, Demand, Operations, Request, Resource, Share, Step
-
-COMPUTE = "https://compute.googleapis.com/compute/v1"
-LINKS = "https://www.googleapis.com/compute/v1"
-"""How Compute Engine writes links, whichever host was asked."""
 
 NETWORKING = "https://servicenetworking.googleapis.com/v1"
 CONNECTIONS = f"{NETWORKING}/services/servicenetworking.googleapis.com/connections"

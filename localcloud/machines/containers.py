@@ -139,7 +139,7 @@ class BoxInstance:
                         return
             try:
                 one.bring_up()
-            except BaseException:
+            except BaseException:  # whatever it was, those that depend on it must not wait for ever
                 failed.set()
                 raise
 
@@ -190,7 +190,7 @@ class BoxContainers:
         began = time.monotonic()
         try:
             instance.start()
-        except BaseException:
+        except BaseException:  # whatever it was, no half an instance stays behind
             self._forget(instance, grace=0)
             raise
         self._say(workload, instance.id, f"Instance started in {time.monotonic() - began:.3f} s.")

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from planner.load_balancer import armor, certificate, compute, records
+from planner import compute
+from planner.load_balancer import armor, certificate, records
 from planner.observed import Observed
 from planner.target import Target
 from schemas.network import LoadBalancer

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from planner import marks
-from planner.load_balancer import compute
+from planner import compute, marks
 from planner.target import Target
 from schemas.plan import Check, Request, Resource
 

@@ -1,4 +1,4 @@
-"""Compute: the resources of Compute Engine that carry a load balancer, and what they share."""
+"""Compute: how Compute Engine's resources are named, made and waited for."""
 
 from collections.abc import Mapping
 from typing import Any
