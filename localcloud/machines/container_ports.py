@@ -42,8 +42,9 @@ def free_port() -> int:
     """
     ports = candidates()
     with _LOCK:
-        for _ in range(len(ports)):
-            port = secrets.choice(ports)
+        # From anywhere, so that two clouds on a machine do not follow one another; each once.
+        start = secrets.randbelow(len(ports))
+        for port in ports[start:] + ports[:start]:
             if port not in _RECENT and _is_free(port):
                 _RECENT.append(port)
                 return port

@@ -25,12 +25,14 @@ def test_no_port_is_one_that_the_system_gives_to_anybody() -> None:
     assert not any(low <= free_port() <= high for _ in range(100))
 
 
-def test_a_port_that_is_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On whatever address somebody listens there."""
+@pytest.mark.parametrize("start", range(3))
+def test_a_port_that_is_taken_is_passed_over(start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On whatever address somebody listens there, and wherever the search begins."""
     with socket.create_server(("127.0.0.2", 0)) as taken, socket.create_server(("", 0)) as other:
         free = next(port for port in candidates() if port not in container_ports._RECENT)
         ports = (taken.getsockname()[1], other.getsockname()[1], free)
         monkeypatch.setattr(container_ports, "candidates", lambda: ports)
+        monkeypatch.setattr(container_ports.secrets, "randbelow", lambda _: start)
 
         assert free_port() == free
 
