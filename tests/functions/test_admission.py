@@ -9,7 +9,7 @@ import pytest
 from functions import admission, platform, problems
 from schemas.deployment import DeploymentRequest
 from schemas.plan import Plan
-from tests.functions.conftest import API, Issuer, make_platform, serve
+from tests.functions.conftest import API, Issuer, make_platform, make_policy, serve
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -353,3 +353,35 @@ def test_too_many_members_are_refused_where_they_stand(mode: str) -> None:
 
     (error,) = refused.value.problem.errors
     assert error.pointer == ("/access/iap/members" if mode == "basic_auth" else "/access/members")
+
+
+def test_an_apostrophe_is_part_of_an_address(ask: Ask) -> None:
+    """Google Workspace gives such addresses, to policies and to people."""
+    rules = make_policy(teams={"risk": {"members": ["user:o'brien@example.com"]}})
+    platform.keep("policy.yaml", rules, seconds=60)
+
+    answer = ask(
+        {"name": "demo", "team": "risk", "access": {"mode": "iam", "members": ["user:d'a@x.de"]}},
+        who="o'brien@example.com",
+    )
+
+    assert answer.status_code == 200, answer.text
+    (policy,) = [part for part in answer.json["parts"] if part["part"] == "access"]
+    members = {step["member"] for step in policy["steps"]}
+    assert {"user:o'brien@example.com", "user:d'a@x.de"} <= members
+
+
+def test_an_audience_that_the_proxy_could_not_read_is_refused(ask: Ask) -> None:
+    """TOML knows no half characters, and no DEL: the proxy would not start with its own file."""
+    client = {"id_secret": "id", "secret_secret": "secret"}
+    for audience in ("mlflow\N{GRINNING FACE}", "mlflow\x7f", "ml\u00a0flow"):
+        access = {
+            "mode": "oauth2_proxy",
+            "oauth_client": client,
+            "extra_issuers": [f"https://token.example.com={audience}"],
+        }
+
+        answer = ask({"name": "demo", "team": "risk", "access": access})
+
+        assert answer.status_code == 400, audience
+        assert answer.json["errors"][0]["pointer"] == "/access/extra_issuers/0"
