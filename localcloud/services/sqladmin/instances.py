@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
 from localcloud.listing import filtered
-from localcloud.machines.databases import DatabaseError, Login
+from localcloud.machines.databases.contract import DatabaseError, Login
 from localcloud.merge import patched
 from localcloud.service import page
 from localcloud.services.sqladmin import backups, passwords, private, progress, rules, tiers

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.machines.cloudsql import CloudSqlDatabases
+from localcloud.machines.databases.cloudsql import CloudSqlDatabases
 from tests.localcloud.services.sql_instances import P, body, refused
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pymysql
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.machines.mysql_programs import Programs
+from localcloud.machines.databases.mysql_programs import Programs
 from tests.localcloud.services.test_sqladmin_real import ACCOUNT, P, Sql
 from tests.localcloud.wire import client
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.machines import private_networks
+from localcloud.machines.containers import private_networks
 from tests.localcloud.services.load_balancers import Desk
 
 if TYPE_CHECKING:
