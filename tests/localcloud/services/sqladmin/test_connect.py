@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from googleapiclient.errors import HttpError
 
-from localcloud.services.sqladmin.certificates import Certificates, login_token
+from localcloud.services.sqladmin.connections.certificates import Certificates, login_token
 from tests.localcloud.services.sqladmin.sql_instances import P, body, refused
 from tests.localcloud.wire import client
 

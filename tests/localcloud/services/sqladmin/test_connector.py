@@ -25,8 +25,9 @@ from google.cloud.sql.connector import Connector
 from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
 
 from localcloud.cloud import Cloud
-from localcloud.services.sqladmin import gateway, instances
-from localcloud.services.sqladmin.certificates import Certificates, private_pem
+from localcloud.services.sqladmin import instances
+from localcloud.services.sqladmin.connections import gateway
+from localcloud.services.sqladmin.connections.certificates import Certificates, private_pem
 from tests.localcloud.services.sqladmin import connector_client
 from tests.localcloud.services.sqladmin.test_real import BODY, P, Sql
 from tests.localcloud.wire import client
