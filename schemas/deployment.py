@@ -186,6 +186,18 @@ class Spec(Model):
         description="What was asked for, with every default filled in.",
         examples=[{"name": "fraud", "team": "risk"}],
     )
+    brought: dict[str, str] = Field(
+        default={},
+        description="Of each secret that the team brought, the version that was the newest when "
+        "this was asked for: the one that is used. Without an entry it is the newest one there is.",
+        examples=[{"mlflow-client-id": "1", "mlflow-client-secret": "3"}],
+    )
+    kept: Flag = Field(
+        default=False,
+        description="Whether it was READY in an earlier generation. Then it holds a team's work, "
+        "and nothing of it is taken back when a step fails, whatever on_failure says.",
+        examples=[False],
+    )
     created_by: Email = Field(description="Who asked for it.", examples=["ana@example.com"])
     created: datetime = Field(description="When.", examples=["2026-11-20T07:25:00Z"])
     updated: datetime = Field(
