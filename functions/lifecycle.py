@@ -134,6 +134,7 @@ def _new_spec(wish: _Wish) -> Spec:
 
 def _spec(wish: _Wish) -> Spec:
     asked, caller = wish.asked, wish.caller
+    admission.require_somebody(asked, caller.member)
     now = events.now()
     return Spec(
         name=asked.name,

@@ -336,6 +336,11 @@ class Deployment(Model):
         "never what it is.",
         examples=[["browser:  https://mlflow-fraud-123456789012.europe-west1.run.app"]],
     )
+    notes: tuple[str, ...] = Field(
+        default=(),
+        description="What is worth knowing about what was asked for; none of it is an error.",
+        examples=[["two DNS records of mlflow.risk.example.com are for you to make"]],
+    )
     created_by: Email = Field(description="Who asked for it.", examples=["ana@example.com"])
     created: datetime = Field(description="When.", examples=["2026-11-20T07:25:00Z"])
     updated: datetime = Field(

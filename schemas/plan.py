@@ -364,6 +364,11 @@ class Plan(Model):
     generation: Generation = Field(
         description="The generation of the spec it was made from.", examples=[1]
     )
+    notes: tuple[str, ...] = Field(
+        default=(),
+        description="What is worth knowing about what is asked for; none of it is an error.",
+        examples=[["two DNS records of mlflow.risk.example.com are for you to make"]],
+    )
     parts: tuple[PartPlan, ...] = Field(
         description="The parts, in the order of making them.", examples=[[]]
     )
