@@ -49,9 +49,10 @@ def who_asked_is_kept_out(target: Target) -> Iterator[str]:
 def google_s_client_is_for_the_organisation(target: Target) -> Iterator[str]:
     """Say that people of other organisations need a client of the team's own."""
     iap = target.iap
-    if iap is None or iap.oauth_client is not None:
+    who = target.spec.created_by
+    if iap is None or iap.oauth_client is not None or not member_of(who).startswith("user:"):
         return
-    home = _domain(target.spec.created_by)
+    home = _domain(who)
     others = [
         member
         for member in iap.members
