@@ -1,5 +1,6 @@
 """Ports of containers: nobody else's, and not of those that the system hands out."""
 
+import secrets
 import socket
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_a_port_that_is_taken_is_passed_over(start: int, monkeypatch: pytest.Mon
         free = next(port for port in candidates() if port not in container_ports._RECENT)
         ports = (taken.getsockname()[1], other.getsockname()[1], free)
         monkeypatch.setattr(container_ports, "candidates", lambda: ports)
-        monkeypatch.setattr(container_ports.secrets, "randbelow", lambda _: start)
+        monkeypatch.setattr(secrets, "randbelow", lambda _: start)
 
         assert free_port() == free
 
