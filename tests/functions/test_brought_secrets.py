@@ -16,6 +16,7 @@ from localcloud.oauth2_proxy import options as program
 from localcloud.services import iap, run, secretmanager, storage
 from planner.remedies import diagnosis
 from tests.functions.berth import Berth
+from tests.functions.overheard import Overheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -421,6 +422,25 @@ def test_a_right_that_is_still_spreading_is_waited_for(berth: Berth) -> None:
     berth.cloud.fail("iap.getIapSettings", 403, message="denied")
 
     assert "NOT_YET" in ask(berth, name, "iap_settings").json()["detail"]
+
+
+def test_every_body_is_what_google_s_document_says(berth: Berth) -> None:
+    """What holds a secret is in no plan, so it is judged where it is sent."""
+    overheard = berth.cloud.pipeline = Overheard(berth.cloud)
+    one = proxied(berth)
+    two = guarded(berth, oauth_client=CLIENT, allowed_domains=["example.com"])
+
+    for name, credential in (
+        (one, "proxy_config"),
+        (one, "proxy_members"),
+        (two, "iap_settings"),
+    ):
+        assert ask(berth, name, credential).status_code == 200
+
+    assert overheard.judged() >= {
+        "secretmanager.projects.secrets.addVersion",
+        "iap.updateIapSettings",
+    }
 
 
 def test_no_value_is_in_any_answer_or_log(berth: Berth) -> None:
