@@ -90,6 +90,7 @@ def _basic_auth(door: _Door) -> Iterator[str]:
     access = door.target.request.access
     assert access.mode == "basic_auth"
     options = f"--secret={admin_password_secret(door.target.name)} --project={door.target.project}"
+    password = f"gcloud secrets versions access latest {options}"
     yield f"browser:  {door.url}{'' if access.iap is None else ' (Google asks first, then MLflow)'}"
     if access.iap is not None:
         # Two credentials in one request: MLflow's client alone sends only one.
@@ -97,9 +98,9 @@ def _basic_auth(door: _Door) -> Iterator[str]:
     else:
         yield f"programs: export MLFLOW_TRACKING_URI={door.url}"
     yield f"{_CONTINUED}export MLFLOW_TRACKING_USERNAME={access.admin_username}"
-    yield f"{_CONTINUED}export MLFLOW_TRACKING_PASSWORD=… # as below"
+    yield f"{_CONTINUED}export MLFLOW_TRACKING_PASSWORD=$({password})"
     yield f"user:     {access.admin_username}"
-    yield f"password: gcloud secrets versions access latest {options}"
+    yield f"password: {password}"
 
 
 def _iap(door: _Door) -> Iterator[str]:

@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 
-from localcloud import arguments, commands, fault_commands
-from localcloud.daemon import DaemonError
-from localcloud.gcloud_settings import GCLOUD_CLIENT
+from localcloud.command_line import arguments, commands, fault_commands
+from localcloud.command_line.daemon import DaemonError
+from localcloud.command_line.gcloud_settings import GCLOUD_CLIENT
 
 _PROGRAM = "python -m localcloud"
 _USE = """\

@@ -10,9 +10,9 @@ import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localcloud import box
+from localcloud.machines import box
 from localcloud.machines.builds import StepFailed
-from localcloud.stand_in_images import ENTRYPOINT, OAUTH2_PROXY, lay_out
+from localcloud.machines.stand_in_images import ENTRYPOINT, OAUTH2_PROXY, lay_out
 
 PYTHON = "/opt/python"
 PYTHON_IMAGE = re.compile(

@@ -5,8 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from localcloud import box, image_tree
-from localcloud.machines import base_images, build_capture
+from localcloud.machines import base_images, box, build_capture, image_tree
 
 CAPTURE = "/.capture"
 

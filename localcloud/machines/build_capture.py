@@ -1,6 +1,6 @@
 """Runs one command of a Dockerfile inside its box and brings home what it made in shared places.
 
-The box (localcloud.box) shows the host's directories with the image's laid over them. This program,
+The box (localcloud.machines.box) shows the host's directories with the image's laid over them. This program,
 which starts as the box's first process, does what a build needs beyond that. It locks what is the
 host's, so that no RUN can change the machine it runs on. And where host and image meet, such as in
 ``/`` and ``/opt``, a directory is put together in memory, and what a command creates there would

@@ -18,15 +18,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from localcloud import image_tree
 from localcloud.clock import seconds
-from localcloud.images import tagged
-from localcloud.machines import base_images, build_box, build_memory, workspace
+from localcloud.machines import base_images, build_box, build_memory, image_tree, workspace
 from localcloud.machines.builds import Built, Cancelled, Job, Outcome, StepFailed
 from localcloud.machines.docker_command import KNOWN, parse_build
 from localcloud.machines.dockerfile import DockerfileError
 from localcloud.machines.image_build import ImageBuild
-from localcloud.process import Process
+from localcloud.machines.images import tagged
+from localcloud.machines.process import Process
 
 DOCKER = re.compile(r"gcr\.io/cloud-builders/docker(?::[\w.-]+)?|docker(?::[\w.-]+)?")
 # Images that hold nothing but what a machine has anyway, and the program they start.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import image_tree
+from localcloud.machines import image_tree
 from localcloud.machines.workload import ContainerError
 
 if TYPE_CHECKING:

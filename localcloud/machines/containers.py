@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localcloud import box
 from localcloud.machines import (
+    box,
     container_images,
     log_lines,
     loopbacks,
@@ -21,8 +21,8 @@ from localcloud.machines import (
 )
 from localcloud.machines.memory import MemoryWatch
 from localcloud.machines.probes import Probe
+from localcloud.machines.process import Process, ProcessError
 from localcloud.machines.workload import ContainerError, Ended
-from localcloud.process import Process, ProcessError
 from localcloud.services.run.templates import in_bytes
 
 if TYPE_CHECKING:

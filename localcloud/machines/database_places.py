@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from localcloud import box
+from localcloud.machines import box
 from localcloud.machines.databases import DatabaseError
 
 NOBODY = 65534

@@ -21,7 +21,7 @@ from typing import IO, Any, Protocol
 
 from localcloud.machines.database_places import Places
 from localcloud.machines.databases import DatabaseError
-from localcloud.process import Process, ProcessError
+from localcloud.machines.process import Process, ProcessError
 
 START_SECONDS = 30.0
 # between the end of a server and its restart, so that one that cannot live does not spin

@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localcloud import image_tree
-from localcloud.machines import base_images, build_box, image_copy
+from localcloud.machines import base_images, build_box, image_copy, image_tree
 from localcloud.machines.base_images import Image
 from localcloud.machines.builds import Cancelled, StepFailed
 from localcloud.machines.dockerfile import Instruction, parse
-from localcloud.process import Process
+from localcloud.machines.process import Process
 
 Log = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from localcloud.machines.container_ports import free_port
 from localcloud.machines.probes import HERE, listening, listens
-from localcloud.process import Process, ProcessError
+from localcloud.machines.process import Process, ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

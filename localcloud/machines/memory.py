@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from localcloud.process import Process
+    from localcloud.machines.process import Process
 
 _LOOK_SECONDS = 1.0
 _MIB = 2**20

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from localcloud.images import tagged
 from localcloud.machines.builds import Built, Job, Outcome
+from localcloud.machines.images import tagged
 
 
 class PaperBuilder:

@@ -6,10 +6,10 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from localcloud.account_keys import USER
 from localcloud.clock import rfc3339
 from localcloud.errors import invalid, not_found, precondition
-from localcloud.grants import TOKEN_URI
+from localcloud.identity.account_keys import USER
+from localcloud.identity.grants import TOKEN_URI
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
 
+from localcloud.doors.streaming import StreamMethod, admitted
 from localcloud.errors import invalid
 from localcloud.services._log_query import query
-from localcloud.streaming import StreamMethod, admitted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator

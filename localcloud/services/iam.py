@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localcloud.protos import Protos
+from localcloud.documents.protos import Protos
 from localcloud.service import Service
 from localcloud.services._account_keys import KEY_HANDLERS, KEY_PERMISSIONS
 from localcloud.services._accounts import ACCOUNT_HANDLERS, ACCOUNT_PERMISSIONS, iam_resource

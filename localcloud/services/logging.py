@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from localcloud.documents.protos import Protos
 from localcloud.errors import invalid, not_found
-from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
 from localcloud.services import _log_tail
 from localcloud.services._log_query import SEVERITIES, query

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import google_crc32c
 
+from localcloud.documents.protos import Protos
 from localcloud.errors import already_exists, invalid, not_found, precondition
 from localcloud.iam import iam_methods
 from localcloud.listing import filtered
 from localcloud.merge import merged
-from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
 from localcloud.services import _secret_rules as rules
 

@@ -9,8 +9,8 @@ import uuid
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from localcloud import progress
 from localcloud.clock import Clock, RealClock, VirtualClock
+from localcloud.command_line import progress
 from localcloud.workflows import web
 from localcloud.workflows.compiler import compile_source
 from localcloud.workflows.engine import Engine

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from localcloud import images
 from localcloud.clock import seconds
 from localcloud.errors import ApiError
+from localcloud.machines import images
 from localcloud.machines.builds import Built, Job, Outcome
 from localcloud.services.artifactregistry.artifacts import PushRefused, push
 from localcloud.services.cloudbuild import queue, substitutions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud.protos import Protos
+from localcloud.documents.protos import Protos
 from localcloud.service import PUBLIC, Call, Needs, Service
 from localcloud.services.sqladmin import (
     actions,

@@ -1,7 +1,7 @@
 """What Cloud SQL's connectors dial: TLS on port 3307 of an address that each instance has of its own.
 
 Connectors take address and port as they are: no proxy comes between. So an instance's public address
-is one of this machine's own, see localcloud/loopback.py.
+is one of this machine's own, see localcloud/doors/loopback.py.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import struct
 import threading
 from typing import TYPE_CHECKING
 
-from localcloud import door, loopback
+from localcloud.doors import door, loopback
+from localcloud.doors.side_loop import SideLoop
 from localcloud.services.sqladmin import iam_login, mysql_login, postgres_login
 from localcloud.services.sqladmin.certificates import Certificates
 from localcloud.services.sqladmin.engines import kind
-from localcloud.side_loop import SideLoop
 
 if TYPE_CHECKING:
     import ssl

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from localcloud.errors import ApiError
+from localcloud.identity.tokens import Principal
 from localcloud.service import Reply
 from localcloud.services.storage import checksums, signatures, xml_headers, xml_words
 from localcloud.services.storage.views import moment
-from localcloud.tokens import Principal
 
 if TYPE_CHECKING:
     from localcloud.service import Upload

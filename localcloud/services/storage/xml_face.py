@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from localcloud import refusals
 from localcloud.errors import ApiError
+from localcloud.identity.tokens import Principal
 from localcloud.service import Download, Reply
 from localcloud.services.storage import (
     cors,
@@ -25,7 +26,6 @@ from localcloud.services.storage import (
     xml_words,
 )
 from localcloud.services.storage.names import HOST
-from localcloud.tokens import Principal
 from localcloud.transport import Request, Response
 
 if TYPE_CHECKING:

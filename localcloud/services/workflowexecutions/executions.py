@@ -7,7 +7,7 @@ import re
 import uuid
 from typing import Any
 
-from localcloud.discovery import document
+from localcloud.documents.discovery import document
 from localcloud.errors import ApiError, invalid, not_found, precondition
 from localcloud.listing import filtered
 from localcloud.service import Call, Resource, page

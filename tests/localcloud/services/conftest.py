@@ -14,8 +14,8 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.pubsub_v1.types import PublisherOptions
 from google.oauth2.credentials import Credentials
 
-from localcloud.certificates import Authority
 from localcloud.cloud import OWNER, Cloud
+from localcloud.domains.certificates import Authority
 from localcloud.services.pubsub import SERVICE as PUBSUB
 from localcloud.services.pubsub.broker import Broker
 from localcloud.services.storage import SERVICE as STORAGE

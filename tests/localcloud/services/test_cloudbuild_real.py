@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud import box, image_tree
+from localcloud.machines import box, image_tree
 from tests.localcloud.patience import eventually
 from tests.localcloud.services.real_builds import (
     BUILDER,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.certificates import Authority
+from localcloud.domains.certificates import Authority
 from tests.localcloud.services.load_balancers import COMPUTE, ROOT, Desk, rule
 
 if TYPE_CHECKING:

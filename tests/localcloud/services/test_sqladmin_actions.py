@@ -12,9 +12,9 @@ import pytest
 from googleapiclient.errors import HttpError
 
 from localcloud.cloud import Cloud
-from localcloud.discovery import document
+from localcloud.documents.discovery import document
 from localcloud.services.sqladmin import SERVICE, SERVICE_V1BETA4
-from tests.localcloud import sql_grpc_client
+from tests.localcloud.services import sql_grpc_client
 from tests.localcloud.services.sql_instances import P, body, refused
 from tests.localcloud.wire import client
 

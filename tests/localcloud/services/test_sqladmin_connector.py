@@ -27,7 +27,7 @@ from google.cloud.sql.connector.exceptions import CloudSQLIPTypeError
 from localcloud.cloud import Cloud
 from localcloud.services.sqladmin import gateway, instances
 from localcloud.services.sqladmin.certificates import Certificates, private_pem
-from tests.localcloud import connector_client
+from tests.localcloud.services import connector_client
 from tests.localcloud.services.test_sqladmin_real import BODY, P, Sql
 from tests.localcloud.wire import client
 

@@ -12,7 +12,7 @@ import pytest
 
 from localcloud.clock import VirtualClock
 from localcloud.cloud import OWNER, Cloud
-from localcloud.discovery import Document, Method, Schema, document
+from localcloud.documents.discovery import Document, Method, Schema, document
 from localcloud.services.pubsub import SERVICE as PUBSUB
 from localcloud.services.storage import SERVICE as STORAGE
 

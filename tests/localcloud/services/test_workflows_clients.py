@@ -25,7 +25,7 @@ from tests.localcloud.patience import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcloud.certificates import Authority
+    from localcloud.domains.certificates import Authority
 
 pytestmark = pytest.mark.xdist_group("workflows clients")
 PARENT = "projects/berth-local/locations/europe-west1"
