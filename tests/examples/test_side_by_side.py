@@ -20,7 +20,7 @@ STRANGER = "mallory@elsewhere.example.net"
 """Of no group, team or domain that an example lets in."""
 
 PROJECT_POLICY = f"iam.policies //cloudresourcemanager.googleapis.com/projects/{PROJECT}"
-OUT = [name for name in ("appengine-private", "appengine-iap") if name in NAMES]
+OUT: list[str] = [name for name in ("appengine-private", "appengine-iap") if name in NAMES]
 """The first shares application, network and peering with others; two names begin with the second's."""
 
 
@@ -43,7 +43,7 @@ def test_each_says_how_to_get_in(side_by_side: SideBySide, name: str) -> None:
 
     assert kinds >= {"browser", "programs"}
     assert ("from" in kinds) is (name in {"cloudrun-private", "cloudrun-basic-armor"})
-    assert ("console" in kinds) is (name == "cloudrun-oauth2-proxy")
+    assert ("console" in kinds) is (name in {"cloudrun-oauth2-proxy", "appengine-iap"})
     assert any(line.endswith(f"MLFLOW_TRACKING_URI={deployment['url']}") for line in login)
     for secret in ("db-password", "admin-password"):
         if name == "cloudrun-basic-armor" or secret == "db-password":
