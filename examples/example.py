@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from examples import interruption, preparation, proof, walk
+from examples import ending, preparation, proof, walk
 from examples.api import POLL_SECONDS, Api, seconds_since
 from examples.local_cloud import LocalCloud
 from examples.project import Project
@@ -146,5 +146,5 @@ def machine(
 
 
 if __name__ == "__main__":
-    with interruption.told():
+    with ending.told():
         main()
