@@ -137,7 +137,7 @@ def reset(given: Namespace) -> int:
 
 
 def link(given: Namespace) -> int:
-    """Print the loopback link of a run.app URL, for a browser."""
+    """Print the loopback link of a server's https URL, for a browser."""
     say(_running(given.state).ask("/link", url=given.url, account=given.account)["link"])
     return 0
 

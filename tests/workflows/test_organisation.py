@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-
 from localcloud.constraints import customer_id
+
 from tests.workflows.berth import Berth
 from tests.workflows.lives import LIVES, begin, bring
 
