@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from localcloud.cloud import OWNER, Cloud
-from tests.localcloud.services.load_balancers import COMPUTE, HOST, ROOT, RUN, Desk
+from tests.localcloud.services.compute.load_balancers import COMPUTE, HOST, ROOT, RUN, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
