@@ -39,12 +39,14 @@ demo: up  ## everything from nothing to a trained model on a running tracking se
 EXAMPLES := $(basename $(notdir $(wildcard examples/*.json)))
 
 example:  ## one of the example requests, made, used and removed: make example NAME=cloudrun-iap (KEEP=1 leaves it)
-	@case " $(EXAMPLES) " in *" $(or $(NAME),none) "*) ;; *) echo "make example NAME=…, one of: $(EXAMPLES)"; exit 2;; esac
+	@case " $(EXAMPLES) " in *" $(or $(NAME),none) "*) ;; *) \
+	  echo "$(if $(NAME),there is no example $(NAME); ,)make example NAME=…, one of (docs/seeds.md says what they are):"; \
+	  printf '  %s\n' $(EXAMPLES); exit 2;; esac
 	@$(MAKE) --no-print-directory up
 	@set -e; account="$$($(CLOUD) env --state $(STATE))"; eval "$$account"; \
-	  $(PY) -m examples.example $(NAME) --state $(STATE) --project $(PROJECT) --region $(REGION) $(if $(KEEP),--keep)
+	  $(PY) -m examples.example $(NAME) --state $(STATE) --project $(PROJECT) --region $(REGION) $(if $(filter-out 0 no,$(KEEP)),--keep)
 
-down: setup  ## stop everything; the state is kept until `python -m localcloud reset`
+down: setup  ## stop everything; the state is kept until `.venv/bin/python -m localcloud reset`
 	@$(CLOUD) down --state $(STATE)
 
 test: setup  ## all tests, real servers included

@@ -10,9 +10,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from examples import preparation, proof, walk
+from examples import ending, preparation, proof, walk
 from examples.api import POLL_SECONDS, Api, seconds_since
 from examples.local_cloud import LocalCloud
 from examples.project import Project
@@ -20,9 +19,6 @@ from examples.project import Project
 PERSON = "ana@example.com"
 ADDRESS = "127.0.0.1/32"
 """Where this machine is seen to call from."""
-
-LINKED = (".run.app", ".appspot.com")
-"""Where a browser is led to by a link of the local cloud."""
 
 CERTIFICATE_SECONDS = 120
 
@@ -49,14 +45,19 @@ def main() -> None:
     started = time.monotonic()
     deployment = wait_for_certificate(api, api.make(request))
     print(f"READY in {seconds_since(started)}")
-    show_the_way_in(deployment, cloud)
+    show_the_way_in(deployment)
+    show_the_way_in_here(deployment, cloud)
     urls = proof.addresses(api, project, request)
-    print(f"{len(proof.there(project, urls))} resources are its own\n", flush=True)
+    print(f"\n{len(proof.there(project, urls))} resources are its own\n", flush=True)
     environment = machine(request, deployment, cloud, project)
     walk.train(environment)
     walk.bring_artifact(environment)
     if given.keep:
-        print(f"\nkept; `make example NAME={given.name}` begins by removing it")
+        print("\nkept; this removes it, in a shell as above:")
+        token = f"$({cloud.spelled('token', PERSON)})"
+        print(
+            f'  curl -X DELETE -H "Authorization: Bearer {token}" {api.url}/v1/deployments/{name}'
+        )
         return
     print()
     api.remove(name)
@@ -74,8 +75,12 @@ def prepare(request: dict[str, Any], project: Project) -> None:
     steps = list(preparation.steps(request, project, PERSON))
     if steps:
         print("what the team brings itself, once:")
+    why = None
     for step in steps:
-        print(f"  # {step.why}\n  {step.command}", flush=True)
+        if step.why != why:
+            print(f"  # {step.why}")
+        why = step.why
+        print(f"  {step.command}", flush=True)
         step.run()
     print()
 
@@ -97,22 +102,33 @@ def wait_for_certificate(api: Api, deployment: dict[str, Any]) -> dict[str, Any]
     return deployment
 
 
-def show_the_way_in(deployment: dict[str, Any], cloud: LocalCloud) -> None:
+def show_the_way_in(deployment: dict[str, Any]) -> None:
     """Print how people and programs log in, and what is left to be done by hand."""
     for line in deployment["login"]:
         print(f"  {line}")
-    internal = deployment["request"]["serving"].get("ingress") == "internal"
-    if str(urlsplit(deployment["url"]).hostname).endswith(LINKED) and not internal:
-        print(f"  on this machine: {cloud.say('link', deployment['url'], '--account', PERSON)}")
+
+
+def show_the_way_in_here(deployment: dict[str, Any], cloud: LocalCloud) -> None:
+    """Print how the same is tried on this machine, where Google's names have to be led here."""
+    network = inside(deployment["request"])
+    print("on this machine:")
+    if network is None:
+        link = cloud.say("link", deployment["url"], "--account", PERSON)
+        print(f"  browser:  {link} # signed in as {PERSON}")
+    print(f"  programs: {cloud.login(PERSON, network)} # first, in each shell")
+
+
+def inside(request: dict[str, Any]) -> str | None:
+    """Return the network that callers have to stand in; None where they come from anywhere."""
+    internal = request.get("serving", {}).get("ingress") == "internal"
+    return str(request["network"]["name"]) if internal else None
 
 
 def machine(
     request: dict[str, Any], deployment: dict[str, Any], cloud: LocalCloud, project: Project
 ) -> dict[str, str]:
     """Return the environment that a training runs in: where, as whom, with which login."""
-    internal = request.get("serving", {}).get("ingress") == "internal"
-    network = request["network"]["name"] if internal else None
-    environment = cloud.environment(PERSON, network)
+    environment = cloud.environment(PERSON, inside(request))
     environment["MLFLOW_TRACKING_URI"] = deployment["url"]
     account = preparation.training_account(request, project)
     if account is not None:
@@ -126,4 +142,5 @@ def machine(
 
 
 if __name__ == "__main__":
-    main()
+    with ending.told():
+        main()

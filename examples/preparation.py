@@ -8,6 +8,7 @@ import base64
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from examples.project import SECRETS, Project
@@ -88,29 +89,31 @@ def _client(client: dict[str, str], project: Project) -> Iterator[Step]:
     }
     reader = f"serviceAccount:berth-credentials@{project.name}.iam.gserviceaccount.com"
     for name, value in values.items():
-        url = f"{SECRETS}/projects/{project.name}/secrets/{name}"
-
-        def keep(name: str = name, value: str = value, url: str = url) -> None:
-            parent = f"{SECRETS}/projects/{project.name}/secrets?secretId={name}"
-            body: dict[str, Any] = {"replication": {"automatic": {}}}
-            if project.call("POST", parent, body, fine=(EXISTS,)) is not None:
-                data = base64.b64encode(value.encode()).decode()
-                project.call("POST", f"{url}:addVersion", {"payload": {"data": data}})
-
-        def let(url: str = url) -> None:
-            project.let(url, "roles/secretmanager.secretAccessor", reader)
-
         yield Step(
-            "an OAuth client is made in the console; here is a stand-in for one",
+            "an OAuth client is made in the console; here are stand-ins for its id and secret",
             f"printf %s VALUE | gcloud secrets create {name} --replication-policy=automatic --data-file=-",
-            keep,
+            partial(_keep, project, name, value),
         )
+    for name in values:
         yield Step(
-            "Berth reads it when it makes the deployment",
+            "Berth reads them when it makes the deployment",
             f"gcloud secrets add-iam-policy-binding {name} --member={reader} "
             "--role=roles/secretmanager.secretAccessor",
-            let,
+            partial(
+                project.let,
+                f"{SECRETS}/projects/{project.name}/secrets/{name}",
+                "roles/secretmanager.secretAccessor",
+                reader,
+            ),
         )
+
+
+def _keep(project: Project, name: str, value: str) -> None:
+    parent = f"{SECRETS}/projects/{project.name}/secrets"
+    body: dict[str, Any] = {"replication": {"automatic": {}}}
+    if project.call("POST", f"{parent}?secretId={name}", body, fine=(EXISTS,)) is not None:
+        data = base64.b64encode(value.encode()).decode()
+        project.call("POST", f"{parent}/{name}:addVersion", {"payload": {"data": data}})
 
 
 def _network(name: str, project: Project) -> Step:

@@ -55,6 +55,25 @@ def with_requester(request: DeploymentRequest, member: str) -> DeploymentRequest
     return request.model_copy(update={"access": access.model_copy(update={"members": members})})
 
 
+def require_somebody(request: DeploymentRequest, member: str) -> None:
+    """Refuse a server that nobody could ever enter.
+
+    Raises:
+        ProblemError: 400 when the one who asks is kept out and nobody else is named.
+    """
+    iap = request.access.iap if isinstance(request.access, BasicAuth) else request.access
+    if not isinstance(iap, Iap) or iap.members or request.training_account is not None:
+        return
+    if not _is_kept_out(iap, member):
+        return
+    place = "/access/iap" if isinstance(request.access, BasicAuth) else "/access"
+    raise problems.invalid(
+        f"allowed_domains would keep everybody out: members names nobody, and {member} is of no "
+        "domain in it; name members, or add a domain",
+        pointer=f"{place}/allowed_domains",
+    )
+
+
 def _members(
     access: IamAccess | Iap | OAuth2Proxy, member: str, *, pointer: str
 ) -> tuple[str, ...]:

@@ -51,8 +51,9 @@ def create(request: Request) -> Answer:
     logs.bind(deployment=asked.name)
     plan = preview.of(asked, caller, platform=place)
     if only_plan:
+        lifecycle.rehearse(asked, caller, platform=place, rules=rules, plan=plan)
         return Answer(200, plan.document())
-    known = lifecycle.want(asked, caller, platform=place, rules=rules)
+    known = lifecycle.want(asked, caller, platform=place, rules=rules, plan=plan)
     return _accepted(known)
 
 

@@ -11,7 +11,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from functions import problems
+from functions import clients, logs, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,40 @@ _VALUE = re.compile(r"[!-~]+")
 # An id travels in the address of the sign-in page, for everybody to see. Whatever secret of another
 # team's is named as the id of one's own client must not.
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*\.apps\.googleusercontent\.com")
+
+
+def newest(target: Target) -> dict[str, str]:
+    """Return the newest version of each secret that a deployment is brought, by the secret's name.
+
+    Whoever asks sees which versions there are, not what they say; so this is for the api. Empty
+    when nothing is brought, and when it cannot be seen, which the account that reads them says better.
+
+    Raises:
+        ProblemError: 400 that says which of them is not there, and the command that helps.
+    """
+    from google.auth.exceptions import GoogleAuthError
+    from googleapiclient.errors import HttpError
+
+    if target.oauth_client is None:
+        return {}
+    found = {}
+    try:
+        api = clients.discovered("secretmanager", "v1").projects().secrets().versions()
+        for secret in (target.oauth_client.id_secret, target.oauth_client.secret_secret):
+            name = f"projects/{target.project}/secrets/{secret}/versions/latest"
+            version = api.get(name=name).execute()
+            if version["state"] != "ENABLED":
+                raise _problem(*_switched_off(target, secret))
+            found[secret] = str(version["name"]).rsplit("/", 1)[-1]
+    except HttpError as error:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            raise _problem(*_absent(target, secret)) from None
+        logs.write("WARNING", "could not see brought secrets", cause=str(error.reason)[:500])
+        return {}
+    except (GoogleAuthError, ConnectionError) as error:
+        logs.write("WARNING", "could not see brought secrets", cause=str(error)[:500])
+        return {}
+    return found
 
 
 def oauth_client(api: Any, target: Target, client: OAuthClient) -> tuple[str, str]:
@@ -52,7 +86,8 @@ def oauth_client(api: Any, target: Target, client: OAuthClient) -> tuple[str, st
 def _value(api: Any, target: Target, secret: str) -> str:
     from googleapiclient.errors import HttpError
 
-    name = f"projects/{target.project}/secrets/{secret}/versions/latest"
+    version = target.spec.brought.get(secret, "latest")
+    name = f"projects/{target.project}/secrets/{secret}/versions/{version}"
     asked = api.projects().secrets().versions().access(name=name)
     try:
         answer = asked.execute(num_retries=3)

@@ -21,6 +21,7 @@ Credential = Literal[
     "admin_password",
     "flask_secret",
     "iap_settings",
+    "oauth_client",
     "proxy_config",
     "proxy_members",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
+    from google.auth.transport.requests import AuthorizedSession
     from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client as StorageClient
@@ -65,6 +66,14 @@ def publisher() -> PublisherClient:
     )
 
 
+@functools.cache
+def session() -> AuthorizedSession:
+    """For addresses that a plan names: whatever API they are of."""
+    from google.auth.transport.requests import AuthorizedSession
+
+    return AuthorizedSession(credentials())  # type: ignore[no-untyped-call]
+
+
 def discovered(api: str, version: str) -> Any:
     """Build a client from the discovery document that ships with the client library."""
     from googleapiclient.discovery import build
@@ -77,5 +86,5 @@ def discovered(api: str, version: str) -> Any:
 
 def forget() -> None:
     """Drop every client, so that the next request makes them anew."""
-    for made in (credentials, storage, executions, builds, publisher):
+    for made in (credentials, storage, executions, builds, publisher, session):
         made.cache_clear()

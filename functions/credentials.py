@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def see_to(request: Request) -> Answer:
-    """Answer POST: the name of what holds it now, a version of a secret or a resource of IAP's."""
+    """Answer POST: the name of what holds it now, a secret or its version, or a resource of IAP's."""
     from planner.target import Target
 
     call, place = calls.received(request, CredentialsCall)
@@ -57,6 +57,15 @@ def _iap_settings(target: Target) -> str:
     from functions import iap_settings
 
     return iap_settings.bring_about(target)
+
+
+def _oauth_client(target: Target) -> str:
+    from functions import brought
+
+    client = target.oauth_client
+    assert client is not None
+    brought.oauth_client(clients.discovered("secretmanager", "v1"), target, client)
+    return f"projects/{target.project}/secrets/{client.id_secret}"
 
 
 def _proxy_config(target: Target) -> str:
@@ -106,6 +115,7 @@ _WAYS: dict[str, Callable[[Target], str]] = {
     "admin_password": _secret("admin-password"),
     "flask_secret": _secret("flask-secret"),
     "iap_settings": _iap_settings,
+    "oauth_client": _oauth_client,
     "proxy_config": _proxy_config,
     "proxy_members": _proxy_members,
 }

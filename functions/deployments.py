@@ -87,10 +87,20 @@ def shown(known: Known, platform: Platform) -> Deployment:
         problem=None if status is None else status.problem,
         execution=None if status is None else status.execution,
         login=login.lines(spec, status, platform) if known.state == "READY" else (),
+        notes=_notes(known, platform),
         created_by=spec.created_by,
         created=spec.created,
         updated=spec.updated if status is None else max(spec.updated, status.updated),
     )
+
+
+def _notes(known: Known, platform: Platform) -> tuple[str, ...]:
+    from planner import notes
+    from planner.target import Target
+
+    if known.spec.desired == "absent":
+        return ()
+    return notes.of(Target(known.spec, platform), ready=known.state == "READY")
 
 
 def _records(spec: Spec, status: Status) -> tuple[DnsRecord, ...]:

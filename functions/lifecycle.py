@@ -8,15 +8,19 @@ wrote; an execution that is started once too often ends at the lease.
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions import (
     admission,
+    brought,
     deployments,
+    domains,
     events,
     launch,
     logs,
     policy,
+    preflight,
     problems,
     registry,
 )
@@ -26,7 +30,9 @@ from schemas.deployment import Spec
 
 if TYPE_CHECKING:
     from functions.identity import Caller
+    from planner.target import Target
     from schemas.deployment import DeploymentRequest
+    from schemas.plan import Plan
     from schemas.platform import Platform
     from schemas.policy import Policy
 
@@ -34,21 +40,36 @@ if TYPE_CHECKING:
 _TRIES = 8
 
 
-def want(asked: DeploymentRequest, caller: Caller, *, platform: Platform, rules: Policy) -> Known:
+@dataclass(frozen=True)
+class _Wish:
+    """What somebody asks for, and all that the answer depends on."""
+
+    asked: DeploymentRequest
+    caller: Caller
+    platform: Platform
+    rules: Policy
+    plan: Plan
+
+
+def want(
+    asked: DeploymentRequest, caller: Caller, *, platform: Platform, rules: Policy, plan: Plan
+) -> Known:
     """Bring it about that the deployment is wanted, and that an execution works on it.
 
     Raises:
-        ProblemError: 409 when it exists with other content, 403 when the team has no room.
+        ProblemError: 409 when it exists with other content, another has its domain or something it
+            is built upon is not as needed; 403 when the team has no room.
     """
+    wish = _Wish(asked, caller, platform, rules, plan)
     for _ in range(_TRIES):
         known = deployments.find(asked.name)
         if known is None:
-            spec = _new_spec(asked, caller, rules)
+            spec = _new_spec(wish)
             replacing = 0
-        elif (reason := _reason_to_begin_again(known, asked, caller, rules)) is None:
+        elif (reason := _reason_to_begin_again(known, wish)) is None:
             return _ensure_started(known, platform)
         else:
-            spec = _next_spec(known, asked, caller, rules)
+            spec = _next_spec(known, wish)
             replacing = known.spec_generation
             logs.write("INFO", f"begins again: {reason}", generation=spec.generation)
         before = known if known is not None and known.is_watched else None
@@ -86,10 +107,34 @@ def unwant(known: Known, caller: Caller, *, platform: Platform) -> Known:
     raise problems.unavailable(f"the deployment {known.spec.name} changes faster than it is read")
 
 
-def _new_spec(asked: DeploymentRequest, caller: Caller, rules: Policy) -> Spec:
+def rehearse(
+    asked: DeploymentRequest, caller: Caller, *, platform: Platform, rules: Policy, plan: Plan
+) -> None:
+    """Look at everything that `want` would look at beyond the registry's own rules.
+
+    Raises:
+        ProblemError: As `want`, for what the deployment would be built upon.
+    """
+    wish = _Wish(asked, caller, platform, rules, plan)
+    preflight.check(plan)
+    domains.require_free(asked, caller, rules)
+    brought.newest(_target(_spec(wish), platform))
+
+
+def _new_spec(wish: _Wish) -> Spec:
+    asked = wish.asked
     policy.require_room(
-        asked.team, rules, deployments.count_of_team(asked.team, besides=asked.name)
+        asked.team, wish.rules, deployments.count_of_team(asked.team, besides=asked.name)
     )
+    preflight.check(wish.plan)
+    domains.reserve(asked, wish.caller, wish.rules)
+    spec = _spec(wish)
+    return spec.model_copy(update={"brought": brought.newest(_target(spec, wish.platform))})
+
+
+def _spec(wish: _Wish) -> Spec:
+    asked, caller = wish.asked, wish.caller
+    admission.require_somebody(asked, caller.member)
     now = events.now()
     return Spec(
         name=asked.name,
@@ -103,29 +148,42 @@ def _new_spec(asked: DeploymentRequest, caller: Caller, rules: Policy) -> Spec:
     )
 
 
-def _next_spec(known: Known, asked: DeploymentRequest, caller: Caller, rules: Policy) -> Spec:
+def _target(spec: Spec, platform: Platform) -> Target:
+    from planner.target import Target
+
+    return Target(spec, platform)
+
+
+def _next_spec(known: Known, wish: _Wish) -> Spec:
     """Make the spec of another attempt.
 
     The uid is part of the names of some things. What is still there keeps its name, or nobody
     would find it again; where all is gone a new uid keeps clear of names that Cloud SQL blocks.
     """
-    fresh = _new_spec(asked, caller, rules)
-    uid = known.spec.uid if registry.has_claims(known.spec.name) else fresh.uid
-    return fresh.model_copy(update={"generation": known.spec.generation + 1, "uid": uid})
+    fresh, before = _new_spec(wish), known.spec
+    there = registry.has_claims(before.name)
+    again: dict[str, object] = {"generation": before.generation + 1}
+    if there:
+        proved = known.state == "READY" or known.is_watched
+        again |= {"uid": before.uid, "kept": before.kept or proved}
+        if before.kept or proved:
+            # Whoever repeats a request for what is there is not the one who made it.
+            again |= {"created_by": before.created_by, "created": before.created}
+            again |= {"request": _as_first_asked(known, wish.asked)}
+    return fresh.model_copy(update=again)
 
 
-def _reason_to_begin_again(
-    known: Known, asked: DeploymentRequest, caller: Caller, rules: Policy
-) -> str | None:
+def _reason_to_begin_again(known: Known, wish: _Wish) -> str | None:
     """Say why a new generation is due; None when the existing one is what is asked for.
 
     Raises:
         ProblemError: 409 when it can be neither.
     """
+    asked = wish.asked
     name, state = known.spec.name, known.state
     if state == "DELETED":
         return "it had been deleted"
-    _require_same_team(known, asked, caller, rules)
+    _require_same_team(known, asked, wish.caller, wish.rules)
     if known.spec.desired == "absent":
         raise problems.make(
             "conflict",
@@ -150,7 +208,23 @@ def _reason_to_begin_again(
             errors=different,
             instance=f"/v1/deployments/{name}",
         )
-    return "its execution ended without a result" if _is_stuck(known) else None
+    if _is_stuck(known):
+        return "its execution ended without a result"
+    return "a secret that it was brought is newer" if _is_outdated(known, wish) else None
+
+
+def _is_outdated(known: Known, wish: _Wish) -> bool:
+    """Say whether a deployment that works was made with older versions of what it was brought."""
+    if known.state != "READY":
+        # The attempt that is under way is not disturbed; the next repeat looks again.
+        return False
+    try:
+        newest = brought.newest(_target(known.spec, wish.platform))
+    except problems.ProblemError as error:
+        # It works with what it has; a repeat of its request is no reason to look for trouble.
+        logs.write("WARNING", "a brought secret cannot be used", cause=error.problem.detail)
+        return False
+    return bool(newest) and newest != known.spec.brought
 
 
 def _as_first_asked(known: Known, asked: DeploymentRequest) -> DeploymentRequest:

@@ -25,6 +25,10 @@ _PARTS = (
 
 _CONTINUED = " " * 10
 
+_CONSOLE = "console:  in the OAuth client, enter as authorized redirect URI (no API can):"
+
+_IAP_CLIENTS = "https://iap.googleapis.com/v1/oauth/clientIds"
+
 
 @dataclass(frozen=True)
 class _Door:
@@ -85,28 +89,44 @@ def _basic_auth(door: _Door) -> Iterator[str]:
     access = door.target.request.access
     assert access.mode == "basic_auth"
     options = f"--secret={door.target.secret('admin-password')} --project={door.target.project}"
+    password = f"gcloud secrets versions access latest {options}"
     yield f"browser:  {door.url}{'' if access.iap is None else ' (Google asks first, then MLflow)'}"
+    yield from _console_for_iap(door.target)
     if access.iap is not None:
         # Two credentials in one request: MLflow's client alone sends only one.
         yield from _plugin(door)
     else:
         yield f"programs: export MLFLOW_TRACKING_URI={door.url}"
     yield f"{_CONTINUED}export MLFLOW_TRACKING_USERNAME={access.admin_username}"
-    yield f"{_CONTINUED}export MLFLOW_TRACKING_PASSWORD=… # as below"
+    yield f"{_CONTINUED}export MLFLOW_TRACKING_PASSWORD=$({password})"
     yield f"user:     {access.admin_username}"
-    yield f"password: gcloud secrets versions access latest {options}"
+    yield f"password: {password}"
 
 
 def _iap(door: _Door) -> Iterator[str]:
     yield f"browser:  {door.url}"
+    yield from _console_for_iap(door.target)
     yield from _programs(door, token=_signed_jwt(door))
+
+
+def _console_for_iap(target: Target) -> Iterator[str]:
+    """Yield the address that IAP has people sent back to, where the client is the team's own.
+
+    The client's id is in it, which only the secret knows; so it is a command that prints it.
+    """
+    client = None if target.iap is None else target.iap.oauth_client
+    if client is not None:
+        yield _CONSOLE
+        secret = f"--secret={client.id_secret} --project={target.project}"
+        asked = f"$(gcloud secrets versions access latest {secret})"
+        yield f'{_CONTINUED}echo "{_IAP_CLIENTS}/{asked}:handleRedirect"'
 
 
 def _oauth2_proxy(door: _Door) -> Iterator[str]:
     from planner.access import oauth2_proxy
 
     yield f"browser:  {door.url}"
-    yield "console:  in the OAuth client, enter as authorized redirect URI (no API can):"
+    yield _CONSOLE
     for uri in oauth2_proxy.redirect_uris(door.target):
         yield f"{_CONTINUED}{uri}"
     yield from _programs(door, token=_id_token(door, "--include-email"))

@@ -26,8 +26,9 @@ def of(asked: DeploymentRequest, caller: Caller, *, platform: Platform) -> Plan:
     Raises:
         ProblemError: 400 when the platform does not have what is asked for.
     """
+    from planner import notes
     from planner.plan import plan
-    from planner.target import NotOfferedError
+    from planner.target import NotOfferedError, Target
     from schemas.deployment import Spec
 
     now = events.now()
@@ -46,4 +47,6 @@ def of(asked: DeploymentRequest, caller: Caller, *, platform: Platform) -> Plan:
     except NotOfferedError as error:
         raise problems.invalid(str(error)) from error
     # What is left empty is not made, and nobody is told of it.
-    return made.model_copy(update={"parts": tuple(part for part in made.parts if part.steps)})
+    parts = tuple(part for part in made.parts if part.steps)
+    told = notes.of(Target(spec, platform), ready=False)
+    return made.model_copy(update={"parts": parts, "notes": told})

@@ -34,6 +34,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "busy": (409, "Another operation is in progress"),
     "overtaken": (409, "The request has been overtaken by a newer one"),
     "name-taken": (409, "The name is taken"),
+    "domain-taken": (409, "Another deployment has this domain"),
+    "not-as-needed": (409, "Something that is there already is not as needed"),
     "too-large": (413, "The body is too large"),
     "headers-too-large": (431, "The headers are too large"),
     "unexpected": (500, "Berth failed"),

@@ -1,6 +1,7 @@
 """The registry bucket: what is wanted and what is, one folder per deployment.
 
-The functions write only spec.json; status.json and the claims are the workflow's. Every write
+The functions write only spec.json, and who has a domain; status.json and the claims are the
+workflow's. Every write
 names the generation of the object that it replaces, so two writers never overwrite each other.
 State, team, URL and generation are kept beside the content as metadata, so that a list needs
 one call and no content.
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from functions import clients, platform, problems
 from schemas.deployment import Spec, Status
+from schemas.domain import DomainHolder
 from schemas.model import NAME_PATTERN, Model
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=Model)
 
 FOLDER = "deployments/"
+DOMAINS = "domains/"
 _OBJECT = re.compile(rf"{FOLDER}([^/]+)/(spec|status)\.json")
 _LISTED = "items(name,generation,timeCreated,metadata),nextPageToken"
 
@@ -97,6 +100,33 @@ def write_spec(spec: Spec, *, replacing: int) -> int:
     return int(blob.generation)
 
 
+def read_holder(domain: str) -> Stored[DomainHolder] | None:
+    """Return which deployment a domain was promised to, None when it never was to any."""
+    return _read_object(f"{DOMAINS}{domain}.json", DomainHolder)
+
+
+def write_holder(domain: str, holder: DomainHolder, *, replacing: int) -> None:
+    """Promise a domain, if the object still is the one that was read (0: is not there).
+
+    Raises:
+        OvertakenError: Somebody else wrote it first.
+    """
+    from google.api_core.exceptions import PreconditionFailed
+
+    blob = _bucket().blob(f"{DOMAINS}{domain}.json")
+    text = json.dumps(holder.document(), indent=2)
+    try:
+        blob.upload_from_string(
+            text, content_type="application/json", if_generation_match=replacing
+        )
+    except PreconditionFailed as error:
+        stored = read_holder(domain)
+        if stored is not None and stored.document == holder:
+            # The reply to our own write was lost; the time tells it from a twin.
+            return
+        raise OvertakenError(domain) from error
+
+
 def entries(*, after: str = "") -> Iterator[Entry]:
     """Walk over the newest spec and status of every deployment, in the order of their names.
 
@@ -150,11 +180,15 @@ def _bucket() -> Bucket:
 
 
 def _read(name: str, kind: str, model: type[T], *, version: int | None = None) -> Stored[T] | None:
-    from google.api_core.exceptions import NotFound
-
     if not is_name(name):
         return None
-    blob = _bucket().blob(f"{FOLDER}{name}/{kind}.json", generation=version)
+    return _read_object(f"{FOLDER}{name}/{kind}.json", model, version=version)
+
+
+def _read_object(path: str, model: type[T], *, version: int | None = None) -> Stored[T] | None:
+    from google.api_core.exceptions import NotFound
+
+    blob = _bucket().blob(path, generation=version)
     try:
         text = blob.download_as_bytes()
     except NotFound:
@@ -163,9 +197,7 @@ def _read(name: str, kind: str, model: type[T], *, version: int | None = None) -
         document = model.model_validate_json(text)
     except ValueError as error:
         raise problems.make(
-            "unexpected",
-            f"the {kind}.json of {name} in the registry is not valid",
-            cause=str(error)[:1000],
+            "unexpected", f"the object {path} of the registry is not valid", cause=str(error)[:1000]
         ) from error
     return Stored(document, int(blob.generation))
 

@@ -3,7 +3,6 @@
 import argparse
 import re
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from install.accounts import accounts, bindings, roles
 from install.apis import Apis
-from install.apply import Group, Report, apply
+from install.apply import Group, apply
 from install.documents import PlatformDocument, PolicyDocument, checked
 from install.errors import InstallError
 from install.functions import archive, chain
@@ -22,12 +21,15 @@ from install.identity import ServiceIdentity
 from install.images import first_page, proxy_source, sources
 from install.names import FUNCTIONS, Names
 from install.network import PrivateAccess
+from install.report import Report
 from install.session import SCOPE, Session
 from install.workflows import workflows
 from schemas.model import EMAIL_PATTERN, RESOURCE_PATTERN
 from schemas.network import Network, Range
 
 ROOT = Path(__file__).resolve().parent.parent
+INTERRUPTED = 130
+"""What a shell calls the end by Ctrl-C."""
 
 
 def groups(names: Names, options: argparse.Namespace, policy: bytes | None) -> list[Group]:
@@ -68,21 +70,22 @@ def groups(names: Names, options: argparse.Namespace, policy: bytes | None) -> l
     ]
 
 
-def install(session: Session, options: argparse.Namespace, *, at_once: bool = True) -> Report:
-    """Apply the installation, or only look at it, and return what was done.
+def install(
+    session: Session, options: argparse.Namespace, report: Report, *, at_once: bool = True
+) -> None:
+    """Apply the installation, or only look at it.
 
     Args:
         session: Whose rights count.
         options: What was asked for on the command line.
+        report: What is told of what was done.
         at_once: Whether slow things that need nothing of each other run at the same time.
     """
-    report = Report(plan=options.plan, at_once=at_once)
     policy = None if options.policy is None else checked(options.policy)
     # Without the APIs nothing else can be looked at; so they come before the project's number.
-    apply(session, [Group("APIs", [[Apis(project=options.project)]])], report)
+    apply(session, [Group("APIs", [[Apis(project=options.project)]])], report, at_once=at_once)
     names = Names(options.project, _number(session, options.project), options.region)
-    apply(session, groups(names, options, policy), report)
-    return report
+    apply(session, groups(names, options, policy), report, at_once=at_once)
 
 
 def inside(options: argparse.Namespace) -> Network | None:
@@ -123,6 +126,9 @@ def parser() -> argparse.ArgumentParser:
         help="the shared Cloud SQL instance; none leaves it out, and pooled requests are refused",
     )
     action.add_argument("--plan", action="store_true", help="say what would be done; do nothing")
+    action.add_argument(
+        "--verbose", action="store_true", help="list what is as wanted, too, not only what changes"
+    )
     action.add_argument(
         "--policy", type=Path, metavar="FILE", help="who is in which team, and each team's limits"
     )
@@ -190,10 +196,10 @@ def understood(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit status."""
     options = understood(arguments)
-    started = time.monotonic()
+    report = Report(plan=options.plan, verbose=options.verbose)
     try:
         credentials, _project = google.auth.default(scopes=[SCOPE])
-        report = install(Session(credentials), options)
+        install(Session(credentials), options, report)
     except GoogleAuthError as error:
         print(f"nobody is logged in: {error}", file=sys.stderr)
         print("  what helps: gcloud auth application-default login", file=sys.stderr)
@@ -201,8 +207,10 @@ def main(arguments: list[str] | None = None) -> int:
     except InstallError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    done = ", ".join(f"{count} {word}" for word, count in sorted(report.counts.items()))
-    print(f"\n{done} in {time.monotonic() - started:.1f} s")
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    print(f"\n{report.summary()}")
     return 0
 
 

@@ -111,10 +111,7 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
             "iam.serviceAccounts.setIamPolicy",
         ),
     ),
-    "berthSigner": (
-        "Berth: sign tokens as one account, for IAP",
-        ("iam.serviceAccounts.signJwt",),
-    ),
+    "berthSigner": ("Berth: sign tokens as one account, for IAP", ("iam.serviceAccounts.signJwt",)),
     "berthImagePolicies": (
         "Berth: let a server's account pull the images",
         (
@@ -133,10 +130,7 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "berthSignIn": (
         "Berth: the OAuth client that Identity-Aware Proxy signs people in with",
-        (
-            "iap.webServices.getSettings",
-            "iap.webServices.updateSettings",
-        ),
+        ("iap.webServices.getSettings", "iap.webServices.updateSettings"),
     ),
     "berthApplications": (
         "Berth: the App Engine application, its services and versions",
@@ -170,6 +164,18 @@ CUSTOM_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             *_each("compute", PARTS_OF_A_LOAD_BALANCER),
             *_each("certificatemanager", PARTS_OF_A_CERTIFICATE),
+        ),
+    ),
+    "berthGround": (
+        "Berth: see what requests are built upon",
+        (
+            "appengine.applications.get",
+            "compute.globalAddresses.get",
+            "compute.networks.get",
+            "compute.subnetworks.get",
+            "dns.managedZones.get",
+            "dns.resourceRecordSets.get",
+            "secretmanager.versions.get",
         ),
     ),
     "berthRecords": (
@@ -240,6 +246,7 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("api", "roles/pubsub.publisher", "topic"),
         Right("api", f"{own}/berthExecutions", "project"),
         Right("api", f"{own}/berthBuildCanceller", "project"),
+        Right("api", f"{own}/berthGround", "project"),
         Right("plan", "roles/storage.objectViewer", "registry"),
         Right("credentials", "roles/storage.objectViewer", "registry"),
         Right("credentials", f"{own}/berthDatabaseUsers", "project"),
@@ -264,6 +271,7 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("workflow", f"{own}/berthCreator", "project"),
         Right("workflow", f"{own}/berthEntrances", "project"),
         Right("workflow", f"{own}/berthApplications", "project"),
+        Right("workflow", f"{own}/berthGround", "project"),
         Right("workflow", f"{own}/berthNetworks", "project"),
         Right("workflow", f"{own}/berthLoadBalancers", "project"),
         Right("workflow", f"{own}/berthRecords", "project"),

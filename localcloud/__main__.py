@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 
-from localcloud import arguments, commands, fault_commands
-from localcloud.daemon import DaemonError
-from localcloud.gcloud_settings import GCLOUD_CLIENT
+from localcloud.command_line import arguments, commands, fault_commands
+from localcloud.command_line.daemon import DaemonError
+from localcloud.command_line.gcloud_settings import GCLOUD_CLIENT
 
 _PROGRAM = "python -m localcloud"
 _USE = """\
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     logs = verb("logs", commands.logs, "print log entries")
     logs.add_argument("--service", help="only of this service, function, job or workflow")
     verb("reset", commands.reset, "stop it and forget its state")
-    link = verb("link", commands.link, "print the loopback link of a run.app URL")
+    link = verb("link", commands.link, "print a link for a browser to a server's https URL")
     link.add_argument("url", metavar="HTTPS_URL")
     link.add_argument(
         "--account",

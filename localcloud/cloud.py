@@ -9,32 +9,33 @@ from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from localcloud import latency, services
-from localcloud.account_keys import AccountKeys
+from localcloud import services
 from localcloud.belongings import Belongings
 from localcloud.calls import CallLog
 from localcloud.clock import Clock, RealClock, VirtualClock
-from localcloud.constraints import Constraints
-from localcloud.faults import Faults
+from localcloud.documents.router import Router
+from localcloud.doors.insiders import Insiders, UnknownNetworkError
+from localcloud.faults import latency
+from localcloud.faults.limits import Limits
+from localcloud.faults.planned import Faults
+from localcloud.faults.trouble import Trouble
 from localcloud.iam import ORGANIZATION, Iam
-from localcloud.insiders import Insiders, UnknownNetworkError
-from localcloud.issuer import Issuer
-from localcloud.limits import Limits
+from localcloud.identity.account_keys import AccountKeys
+from localcloud.identity.issuer import Issuer
+from localcloud.identity.tokens import Tokens, subject
 from localcloud.machines import Machines
 from localcloud.operations import Operations
+from localcloud.org_policies.constraints import Constraints
 from localcloud.pipeline import Pipeline
-from localcloud.router import Router
 from localcloud.service import Service
 from localcloud.store import Store
-from localcloud.tokens import Tokens, subject
 from localcloud.transport import ConnectionFailed, Request, Response
-from localcloud.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from localcloud.serving import Serving
+    from localcloud.doors.serving import Serving
 
 __all__ = ["Cloud", "ConnectionFailed", "Response"]
 
@@ -206,7 +207,7 @@ class Cloud(Trouble):
     def serve(self, *, port: int = 0) -> Serving:
         """Open the doors for real clients: ``with cloud.serve() as serving: ...``."""
         # the doors need servers that in-process use does not; import them only here
-        return importlib.import_module("localcloud.serving").Serving(self, port=port)  # type: ignore[no-any-return]
+        return importlib.import_module("localcloud.doors.serving").Serving(self, port=port)  # type: ignore[no-any-return]
 
     def environment(self, email: str, *, network: str | None = None) -> dict[str, str]:
         """Give the variables a child process needs to act here as ``email``; doors must be open.
@@ -216,7 +217,7 @@ class Cloud(Trouble):
         self._check_network(network)
         if self.serving is None:
             raise LookupError("the doors are closed: use `with cloud.serve():`")
-        make = importlib.import_module("localcloud.serving").child_environment
+        make = importlib.import_module("localcloud.doors.serving").child_environment
         made: dict[str, str] = make(self, self.serving, email, network=network)
         return made
 
@@ -233,17 +234,17 @@ class Cloud(Trouble):
     @cached_property
     def resolver(self) -> Any:
         """What the world's name servers say."""
-        return importlib.import_module("localcloud.resolver").Resolver(self)
+        return importlib.import_module("localcloud.domains.resolver").Resolver(self)
 
     @cached_property
     def issuance(self) -> Any:
         """What issues managed certificates."""
-        return importlib.import_module("localcloud.issuance").Issuance(self)
+        return importlib.import_module("localcloud.domains.issuance").Issuance(self)
 
     @cached_property
     def images(self) -> Any:
         """The container images of the project."""
-        return importlib.import_module("localcloud.images").Images(self)
+        return importlib.import_module("localcloud.machines.images").Images(self)
 
     # -- names ----------------------------------------------------------------------------
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from localcloud import answers, fields, forbidding, publication, refusals, validation
+from localcloud import refusals
 from localcloud.calls import CallRecord
+from localcloud.documents import answers, fields, publication, validation
+from localcloud.documents.payload import MOST_JSON, read_json
+from localcloud.documents.router import Route, UnknownRouteError
+from localcloud.doors.uploads import is_upload, spooled
 from localcloud.errors import ApiError
-from localcloud.payload import MOST_JSON, read_json
-from localcloud.router import Route, UnknownRouteError
+from localcloud.identity.tokens import ANONYMOUS, unauthenticated
+from localcloud.org_policies import forbidding
 from localcloud.service import Call, Reply
-from localcloud.tokens import ANONYMOUS, unauthenticated
 from localcloud.transport import (
     ConnectionFailed,
     Download,
@@ -19,15 +22,14 @@ from localcloud.transport import (
     Response,
     json_response,
 )
-from localcloud.uploads import is_upload, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from localcloud.cloud import Cloud
+    from localcloud.identity.tokens import Principal
     from localcloud.service import Needs, Service
-    from localcloud.tokens import Principal
 
 __all__ = ["MOST_JSON", "Pipeline"]
 

@@ -10,7 +10,7 @@ from localcloud.errors import ApiError, error_info
 from localcloud.transport import Response
 
 if TYPE_CHECKING:
-    from localcloud.discovery import Method
+    from localcloud.documents.discovery import Method
     from localcloud.service import Service
 
 _NOT_FOUND = "The requested URL <code>{path}</code> was not found on this server."

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from localcloud.cloud import Cloud
-    from localcloud.protos import Protos
+    from localcloud.documents.protos import Protos
+    from localcloud.doors.streaming import StreamMethod
+    from localcloud.identity.tokens import Principal
     from localcloud.store import Collection
-    from localcloud.streaming import StreamMethod
-    from localcloud.tokens import Principal
 
 __all__ = ["Call", "Download", "Handler", "Needs", "Reply", "Resource", "Service", "Upload", "page"]
 

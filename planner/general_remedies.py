@@ -131,8 +131,10 @@ POLICIES = (
         title="The organisation forbids databases with a public address",
         says=r"sql\.restrictPublicIp",
         status=403,
-        remedy="Use placement pooled, or ask the organisation's administrator for an exception "
-        "from sql.restrictPublicIp: the address admits nobody without a connector.",
+        remedy='Give the database a private address, with placement dedicated and "network": '
+        '{"name": "default"} or another network of yours; or use placement pooled; or ask the '
+        "organisation's administrator for an exception from sql.restrictPublicIp: the public "
+        "address admits nobody without a connector.",
     ),
     Remedy(
         kind="policy-forbids",

@@ -6,10 +6,11 @@ are missing, never taken away.
 
 from typing import Any
 
+from planner import compute
 from planner.compute import COMPUTE, LINKS
 from planner.target import Target
 from schemas.network import Network
-from schemas.plan import Check, Demand, Operations, Request, Resource, Share, Step
+from schemas.plan import Check, Demand, Need, Operations, Request, Resource, Share, Step
 
 NETWORKING = "https://servicenetworking.googleapis.com/v1"
 CONNECTIONS = f"{NETWORKING}/services/servicenetworking.googleapis.com/connections"
@@ -20,6 +21,49 @@ PREFIX_LENGTH = 20
 def steps(target: Target, network: Network) -> tuple[Step, ...]:
     """Return the range that is set aside, and the connection that uses it."""
     return _range(target, network), _connection(target, network)
+
+
+def needs(target: Target, network: Network) -> tuple[Need, ...]:
+    """Return the network itself, and the subnetwork that the server will be in."""
+    networks = f"gcloud compute networks list --project={target.project}"
+    named = Need(
+        name="vpc_network",
+        title=f"network {network.name}",
+        url=compute.url(target, "networks", network.name),
+        pointer="/network/name",
+        absent=f"project {target.project} has none of this name. Name one of its VPC networks "
+        f"({networks}), or leave network out",
+    )
+    return (named, *_subnetwork(target, network))
+
+
+def _subnetwork(target: Target, network: Network) -> tuple[Need, ...]:
+    # App Engine finds one by itself, Cloud Run takes the one that is called like the network.
+    if network.subnetwork is None and target.request.serving.platform != "cloud_run":
+        return ()
+    name = network.subnetwork or network.name
+    there = (
+        f"gcloud compute networks subnets list --network={network.name} "
+        f"--regions={target.region} --project={target.project}"
+    )
+    return (
+        Need(
+            name="subnetwork",
+            title=f"subnetwork {name}",
+            url=compute.url(target, "subnetworks", name, regional=True),
+            pointer="/network/subnetwork",
+            absent=f"region {target.region} has none of this name. Say in network.subnetwork which "
+            f"of the network's the server shall be in ({there})",
+            demands=(
+                Demand(
+                    path=("network",),
+                    value=f"{LINKS}/{link(target, network)}",
+                    otherwise=f"it belongs to <found>, not to {network.name}. Say in "
+                    f"network.subnetwork which of {network.name}'s it shall be ({there})",
+                ),
+            ),
+        ),
+    )
 
 
 def link(target: Target, network: Network) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from schemas.access import BasicAuth, Iap, IapAccess
+from schemas.access import BasicAuth, Iap, IapAccess, OAuth2Proxy, OAuthClient
 from schemas.deployment import DeploymentRequest, Spec
 from schemas.platform import Platform, RegionOffer
 
@@ -66,6 +66,14 @@ class Target:
         if isinstance(access, IapAccess):
             return access
         return access.iap if isinstance(access, BasicAuth) else None
+
+    @property
+    def oauth_client(self) -> OAuthClient | None:
+        """The OAuth client that the team brings, in two secrets of the project; often none."""
+        access = self.request.access
+        if isinstance(access, OAuth2Proxy):
+            return access.oauth_client
+        return None if self.iap is None else self.iap.oauth_client
 
     @property
     def uploads(self) -> Uploads:

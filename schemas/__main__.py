@@ -6,6 +6,7 @@ from pathlib import Path
 
 from schemas.claim import Claim
 from schemas.deployment import Deployment, DeploymentRequest, Spec, Status
+from schemas.domain import DomainHolder
 from schemas.event import StatusEvent
 from schemas.listing import DeploymentList, EventList
 from schemas.model import Model
@@ -20,6 +21,7 @@ PUBLIC: tuple[type[Model], ...] = (
     Deployment,
     DeploymentList,
     DeploymentRequest,
+    DomainHolder,
     EventList,
     PartPlan,
     Plan,

@@ -74,7 +74,7 @@ TABLE = (
         ),
         pointers=("/access/mode", "/database/engine"),
         message="access.mode basic_auth and database.engine mysql contradict each other: MLflow "
-        "cannot keep its logins in MySQL; use access.mode iam or iap, "
+        "cannot keep its logins in MySQL; use access.mode iap (on Cloud Run iam, too), "
         "or database.engine postgresql",
     ),
     Contradiction(
@@ -157,8 +157,8 @@ TABLE = (
         ),
         pointers=("/training_account", "/access/mode"),
         message="training_account and access.mode basic_auth contradict each other: MLflow's own "
-        "login knows names and passwords, no service accounts; use access.mode iam or iap, "
-        "or training_account null and a login for trainings",
+        "login knows names and passwords, no service accounts; use access.mode iap (on Cloud Run "
+        "iam, too), or training_account null and a login for trainings",
     ),
     Contradiction(
         when=clashes.name_too_long_to_train,

@@ -186,6 +186,18 @@ class Spec(Model):
         description="What was asked for, with every default filled in.",
         examples=[{"name": "fraud", "team": "risk"}],
     )
+    brought: dict[str, str] = Field(
+        default={},
+        description="Of each secret that the team brought, the version that was the newest when "
+        "this was asked for: the one that is used. Without an entry it is the newest one there is.",
+        examples=[{"mlflow-client-id": "1", "mlflow-client-secret": "3"}],
+    )
+    kept: Flag = Field(
+        default=False,
+        description="Whether it was READY in an earlier generation. Then it holds a team's work, "
+        "and nothing of it is taken back when a step fails, whatever on_failure says.",
+        examples=[False],
+    )
     created_by: Email = Field(description="Who asked for it.", examples=["ana@example.com"])
     created: datetime = Field(description="When.", examples=["2026-11-20T07:25:00Z"])
     updated: datetime = Field(
@@ -323,6 +335,11 @@ class Deployment(Model):
         description="How to log in, line by line, once it is READY. Says where a password is, "
         "never what it is.",
         examples=[["browser:  https://mlflow-fraud-123456789012.europe-west1.run.app"]],
+    )
+    notes: tuple[str, ...] = Field(
+        default=(),
+        description="What is worth knowing about what was asked for; none of it is an error.",
+        examples=[["two DNS records of mlflow.risk.example.com are for you to make"]],
     )
     created_by: Email = Field(description="Who asked for it.", examples=["ana@example.com"])
     created: datetime = Field(description="When.", examples=["2026-11-20T07:25:00Z"])

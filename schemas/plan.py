@@ -63,6 +63,42 @@ class Demand(Check):
         description="What to say when it does not; <found> stands for what it shows instead.",
         examples=["the application is in <found>, and a deployment in europe-west needs it there"],
     )
+    among: tuple[str, ...] = Field(
+        default=(),
+        description="Any of these will do; where there are some, the value does not count.",
+        examples=[["risk.example.com.", "example.com."]],
+    )
+
+
+class Need(Model):
+    """What others made and the deployment is built upon: only ever looked at, before all else."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="What it is called among the deployment's steps; unique there.",
+        examples=["dns_zone"],
+    )
+    title: str = Field(description="What it is, for people.", examples=["DNS zone risk"])
+    url: str = Field(
+        pattern=r"^https://",
+        description="GET answers 200 when it is there and 404 when it is not.",
+        examples=["https://dns.googleapis.com/dns/v1/projects/p/managedZones/risk"],
+    )
+    pointer: str = Field(
+        description="JSON pointer to the place of the request that asks for it.",
+        examples=["/load_balancer/dns_zone"],
+    )
+    absent: str | None = Field(
+        default=None,
+        description="What to say when it is not there; null: then all is well.",
+        examples=["there is none of this name in the project"],
+    )
+    demands: tuple[Demand, ...] = Field(
+        default=(),
+        description="What it must show when it is there; the words of the first that is not met "
+        "are what the part fails with.",
+        examples=[[{"path": ["visibility"], "value": "public", "otherwise": "it is <found>"}]],
+    )
 
 
 class Share(Model):
@@ -304,6 +340,11 @@ class PartPlan(Model):
         description="What will be there, in a few words.",
         examples=["database fraud on berth-pool-1"],
     )
+    needs: tuple[Need, ...] = Field(
+        default=(),
+        description="What has to be there, or must not be there, before anything is made.",
+        examples=[[]],
+    )
     steps: tuple[Step, ...] = Field(
         description="The resources and grants, in order. Removing walks them backwards.",
         examples=[[]],
@@ -322,6 +363,11 @@ class Plan(Model):
     deployment: Name = Field(description="The deployment's name.", examples=["fraud"])
     generation: Generation = Field(
         description="The generation of the spec it was made from.", examples=[1]
+    )
+    notes: tuple[str, ...] = Field(
+        default=(),
+        description="What is worth knowing about what is asked for; none of it is an error.",
+        examples=[["two DNS records of mlflow.risk.example.com are for you to make"]],
     )
     parts: tuple[PartPlan, ...] = Field(
         description="The parts, in the order of making them.", examples=[[]]

@@ -1,10 +1,10 @@
 """Problem: every refusal and every failure, in the shape of RFC 9457."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
-from pydantic.fields import FieldInfo
 
 from schemas.access import ADDRESS_PATTERN, ISSUER_PATTERN, LOGIN_PATTERN, SECRET_PATTERN
 from schemas.model import (
@@ -22,6 +22,7 @@ from schemas.model import (
     Flag,
     Model,
 )
+from schemas.place import Place, place_of, tags
 
 FEW = 12
 """How many allowed values a problem spells out; a longer list helps nobody."""
@@ -51,6 +52,9 @@ IN_WORDS = {
     SECRET_PATTERN: "the name of a secret: 1 to 255 letters, digits, _ and -",
 }
 """What a pattern asks for, said so that a person can follow it."""
+
+BOUNDS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
+"""How a bound is said, and what pydantic calls it."""
 
 
 class FieldError(Model):
@@ -160,68 +164,24 @@ def field_errors(error: ValidationError, model: type[BaseModel]) -> tuple[FieldE
 def _entries(found: Mapping[str, Any], model: type[BaseModel]) -> Iterator[FieldError]:
     # pydantic marks a bad key of a map with "[key]" behind it; the caller wrote no such thing.
     location = tuple(part for part in found["loc"] if part != "[key]")
-    place, owner = _place(location, model)
+    place = place_of(location, model)
     context: Mapping[str, Any] = found.get("ctx", {})
     if found["type"].startswith("union_tag"):
-        place = [*place, context["discriminator"].strip("'")]
+        place = replace(place, path=(*place.path, context["discriminator"].strip("'")))
     for contradiction in context.get("found", ()):
         for where in contradiction["pointers"]:
             yield FieldError(pointer=where, message=contradiction["message"])
     if "found" in context:
         return
     # A cross-field rule names the places itself: a validator of the whole has no place.
-    pointers = context.get("pointers") or (pointer(*place),)
-    message, allowed = _worded(found, place, owner)
+    pointers = context.get("pointers") or (pointer(*place.path),)
+    message, allowed = _worded(found, place)
+    if clash := _clash_with_choice(found, place, message):
+        pointers, message, allowed = clash
     for where in pointers:
         yield FieldError(
             pointer=where, message=message, allowed=allowed if len(allowed) <= FEW else ()
         )
-
-
-def _place(
-    location: tuple[str | int, ...], model: type[BaseModel]
-) -> tuple[list[str | int], type[BaseModel] | None]:
-    """Return the path in the caller's own document, and the model that owns its last key.
-
-    pydantic puts the tag of a discriminated union into the location ("access", "iam",
-    "members"), but the caller wrote no such key.
-    """
-    place: list[str | int] = []
-    owner: type[BaseModel] | None = model
-    field: FieldInfo | None = None
-    tagged = False
-    for part in location:
-        if tagged and field is not None:
-            owner = _variant(field, str(part))
-            tagged = False
-            continue
-        if field is not None and isinstance(part, str):
-            owner = _inner(field) or owner
-        place.append(part)
-        if isinstance(part, int):
-            continue
-        field = owner.model_fields.get(str(part)) if owner is not None else None
-        tagged = field is not None and field.discriminator is not None
-    return place, owner
-
-
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)
-
-
-def _inner(field: FieldInfo) -> type[BaseModel] | None:
-    return next(_models(field.annotation), None)
-
-
-def _variant(field: FieldInfo, tag: str) -> type[BaseModel] | None:
-    for candidate in _models(field.annotation):
-        key = candidate.model_fields.get(str(field.discriminator))
-        if key is not None and tag in get_args(key.annotation):
-            return candidate
-    return None
 
 
 def _choices(text: str) -> tuple[str, ...]:
@@ -229,24 +189,40 @@ def _choices(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.split("'")[1::2] if part)
 
 
-def _tags(owner: type[BaseModel] | None, name: str) -> tuple[str, ...]:
-    """Return the tags of the union that the field `name` of `owner` is."""
-    field = owner.model_fields.get(name) if owner is not None else None
-    if field is None:
-        return ()
-    keys = (
-        candidate.model_fields.get(str(field.discriminator))
-        for candidate in _models(field.annotation)
+def _clash_with_choice(
+    found: Mapping[str, Any], place: Place, message: str
+) -> tuple[tuple[str, ...], str, tuple[str, ...]] | None:
+    """Return places and words where another choice would have had the option, or taken its value.
+
+    Like the contradictions that are checked after all fields: both options, and the ways out.
+    """
+    choice = place.choice
+    if choice is None or not (found["type"] == "extra_forbidden" or found["type"] in BOUNDS):
+        return None
+    name = str(place.path[-1])
+    if found["type"] == "extra_forbidden":
+        option, others, way_out = name, choice.having(name), f"leave {name} out"
+        why = f"only {_or(others)} {'has' if len(others) == 1 else 'have'} that option"
+    else:
+        option, others = f"{name} {found['input']}", choice.taking(name, found["input"])
+        why, way_out = f"{message} there", "change it"
+    if not others:
+        return None
+    words = (
+        f"{choice.spoken} {choice.taken} and {option} contradict each other: {why}; "
+        f"{way_out}, or use {choice.spoken} {_or(others)}"
     )
-    return tuple(tag for key in keys if key is not None for tag in get_args(key.annotation))
+    return (pointer(*place.path), pointer(*choice.path)), words, ()
 
 
-def _worded(
-    found: Mapping[str, Any], place: list[str | int], owner: type[BaseModel] | None
-) -> tuple[str, tuple[str, ...]]:
+def _or(names: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+
+
+def _worded(found: Mapping[str, Any], place: Place) -> tuple[str, tuple[str, ...]]:
     """Return the message for one error of pydantic's, and the values it allows."""
     kind, context = found["type"], found.get("ctx", {})
-    name = _spoken(place)
+    name, owner = place.spoken, place.owner
     if kind in OUR_OWN:
         return found["msg"], ()
     if kind == "extra_forbidden":
@@ -258,20 +234,14 @@ def _worded(
         allowed = _choices(context["expected"])
         return f"{name} must be one of {', '.join(allowed)}", allowed
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        allowed = _tags(owner, str(found["loc"][-1]))
+        allowed = tags(owner, str(found["loc"][-1]))
         return f"{name} must be one of {', '.join(allowed)}", allowed
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         return f"{name} must be {IN_WORDS.get(pattern, f'like {pattern}')}", ()
+    if kind in BOUNDS:
+        word, bound = BOUNDS[kind]
+        return f"{name} must be {word} {context[bound]}", ()
     if kind == "json_invalid":
         return f"the body is not JSON: {context['error']}", ()
     return f"{name}: {found['msg']}", ()
-
-
-def _spoken(place: list[str | int]) -> str:
-    """Return what a person would call the place: "members[0]", "size", "the body"."""
-    if not place:
-        return "the body"
-    if isinstance(place[-1], int):
-        return f"{_spoken(place[:-1])}[{place[-1]}]"
-    return place[-1]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from localcloud import loopback
-from localcloud.http_door import Protocol
-from localcloud.side_loop import SideLoop
+from localcloud.doors import loopback
+from localcloud.doors.http_door import Protocol
+from localcloud.doors.side_loop import SideLoop
 
 if TYPE_CHECKING:
     import ssl

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcloud.certificates import Authority
+from localcloud.domains.certificates import Authority
 from localcloud.services.certificatemanager.certificates import KEYS as MANAGER_KEYS
 from localcloud.services.certificatemanager.maps import HOST as MAPS
 from localcloud.services.compute.certificates import KEYS as COMPUTE_KEYS

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from localcloud import jwt
-from localcloud.tokens import subject, write_private
+from localcloud.identity import jwt
+from localcloud.identity.tokens import subject, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from localcloud.tokens import Tokens
+    from localcloud.identity.tokens import Tokens
 
 HEADER = "x-goog-iap-jwt-assertion"
 ISSUER = "https://cloud.google.com/iap"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud import jwt
-from localcloud.tokens import ISSUER, MOST_JWT_LIFETIME
+from localcloud.identity import jwt
+from localcloud.identity.tokens import ISSUER, MOST_JWT_LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Collection

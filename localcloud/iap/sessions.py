@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode
 
 from localcloud.iap.guarded import Refusal
 from localcloud.iap.pages import GENERATED, invalid
-from localcloud.tokens import MANAGED_CLIENT
+from localcloud.identity.tokens import MANAGED_CLIENT
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud

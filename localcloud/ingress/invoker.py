@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud.tokens import ANONYMOUS, GCLOUD_CLIENT, Principal, bearer
+from localcloud.identity.tokens import ANONYMOUS, GCLOUD_CLIENT, Principal, bearer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

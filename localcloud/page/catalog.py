@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError
+from localcloud.identity.tokens import Principal
 from localcloud.service import Call, Reply
-from localcloud.tokens import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from localcloud.cloud import Cloud
-    from localcloud.discovery import Document, Method
+    from localcloud.documents.discovery import Document, Method
     from localcloud.service import Resource, Service
 
 _PARAMETER = re.compile(r"\{\+?([^}]+)\}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from localcloud.documents.protos import Protos
 from localcloud.iam import ORGANIZATION, iam_methods
 from localcloud.listing import filtered
-from localcloud.protos import Protos
 from localcloud.service import PUBLIC, Call, Resource, Service, page
 
 

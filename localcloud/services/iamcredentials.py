@@ -11,10 +11,10 @@ import re
 from typing import TYPE_CHECKING
 
 from localcloud.clock import rfc3339
+from localcloud.documents.protos import Protos
 from localcloud.errors import ApiError, error_info, invalid, not_found
-from localcloud.protos import Protos
+from localcloud.identity.tokens import subject
 from localcloud.service import PUBLIC, Call, Needs, Resource, Service
-from localcloud.tokens import subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

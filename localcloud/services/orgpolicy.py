@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from localcloud import constraints
 from localcloud.errors import aborted, already_exists, invalid, not_found
+from localcloud.org_policies import constraints
 from localcloud.service import Call, Needs, Resource, Service, page
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import VirtualClock
-from localcloud.discovery import exists
+from localcloud.documents.discovery import exists
+from localcloud.documents.protos import Protos
 from localcloud.errors import ApiError, error_info, invalid, not_found
 from localcloud.iap.guarded import AGENT, IDENTITIES
+from localcloud.identity.tokens import subject
 from localcloud.listing import filtered
-from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Resource, Service, page
-from localcloud.tokens import subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -57,7 +57,10 @@ def _prepare(target: Target) -> tuple[Step, ...]:
     They come this early because the migration reads them, and because a binding made now has
     minutes to spread before the first server needs it.
     """
-    return tuple(step for purpose in SECRETS for step in secret.steps(target, purpose))
+    return (
+        *(iap.prepare(target) if target.iap is not None else ()),
+        *(step for purpose in SECRETS for step in secret.steps(target, purpose)),
+    )
 
 
 def _settings(target: Target) -> dict[str, str]:

@@ -58,6 +58,31 @@ def steps(target: Target) -> tuple[Step, ...]:
     )
 
 
+def prepare(target: Target) -> tuple[Step, ...]:
+    """Return the look at a client that was brought, before anything costs time.
+
+    The settings need the service that they are of, minutes later; whether the two secrets can be
+    read, and hold a client, is known now.
+    """
+    client = _of(target).oauth_client
+    if client is None:
+        return ()
+    version = target.spec.brought.get(client.id_secret, "latest")
+    look = secret.credentials(target, "oauth_client")
+    return (
+        Resource(
+            name="oauth_client",
+            title=f"OAuth client in the secrets {client.id_secret} and {client.secret_secret}",
+            url=f"https://secretmanager.googleapis.com/v1/projects/{target.project}"
+            f"/secrets/{client.id_secret}/versions/{version}",
+            # Makes nothing: it says whether it can read both, and what helps if it cannot.
+            create=look,
+            update=look,
+            keep=True,
+        ),
+    )
+
+
 def allowed_domains(target: Target) -> tuple[str, ...]:
     """Return the domains IAP is told; none: no such limit.
 
@@ -134,4 +159,4 @@ def _plan(target: Target, _observed: Observed) -> PartPlan:
     return PartPlan(part="access", summary=named(_of(target).members), steps=steps(target))
 
 
-MODE = Mode(plan=_plan, service=service)
+MODE = Mode(plan=_plan, service=service, prepare=prepare)

@@ -7,7 +7,7 @@ from planner.load_balancer import armor, certificate, records
 from planner.observed import Observed
 from planner.target import Target
 from schemas.network import LoadBalancer
-from schemas.plan import PartPlan, Resource, Step
+from schemas.plan import Need, PartPlan, Resource, Step
 
 SCHEME = "EXTERNAL_MANAGED"
 """Said on the backend and on the rule: what was made for one scheme cannot serve another."""
@@ -29,6 +29,11 @@ def address(target: Target, balancer: LoadBalancer) -> tuple[Step, ...]:
         ),
         certificate.authorization(target, balancer),
     )
+
+
+def needs(target: Target, balancer: LoadBalancer) -> tuple[Need, ...]:
+    """Return what the team has to have made: part of the part `network`, too."""
+    return records.needs(target, balancer)
 
 
 def plan(target: Target, observed: Observed) -> PartPlan:

@@ -4,7 +4,7 @@ from planner.observed import NotObservedError, Observed
 from planner.target import Target, escaped
 from schemas.deployment import DnsRecord
 from schemas.network import LoadBalancer
-from schemas.plan import Check, Request, Resource
+from schemas.plan import Check, Demand, Need, Request, Resource
 
 DNS = "https://dns.googleapis.com/dns/v1"
 SECONDS_TO_LIVE = 300
@@ -22,6 +22,83 @@ def wanted(domain: str, observed: Observed) -> tuple[DnsRecord, ...]:
     )
 
 
+def needs(target: Target, balancer: LoadBalancer) -> tuple[Need, ...]:
+    """Return what has to be true of the zone for the records to lead anybody here."""
+    if balancer.dns_zone is None:
+        return ()
+    domain, zone = balancer.domain, balancer.dns_zone
+    return (
+        _zone(target, domain, zone),
+        _nothing_else(
+            target,
+            zone,
+            f"{domain}.",
+            "CNAME",
+            otherwise="it leads to <found>, and a name with a CNAME record can have no other",
+        ),
+        # Google's servers would tell it, and whoever has IPv6 would try it first.
+        _nothing_else(
+            target,
+            zone,
+            f"{domain}.",
+            "AAAA",
+            otherwise="it leads to <found>, and the load balancer has an IPv4 address only: whoever "
+            "has IPv6 would never arrive at it",
+        ),
+    )
+
+
+def _zone(target: Target, domain: str, zone: str) -> Need:
+    labels = domain.split(".")
+    above = tuple(".".join((*labels[at:], "")) for at in range(len(labels)))
+    instead = "or leave dns_zone out and make the records yourself"
+    zones = f"gcloud dns managed-zones list --project={target.project}"
+    return Need(
+        name="dns_zone",
+        title=f"DNS zone {zone}",
+        url=f"{DNS}/projects/{target.project}/managedZones/{zone}",
+        pointer="/load_balancer/dns_zone",
+        absent=f"project {target.project} has none of this name; dns_zone is the zone's name, not "
+        f"its domain. Name one that holds {domain} ({zones}), {instead}",
+        demands=(
+            Demand(
+                path=("visibility",),
+                value="public",
+                otherwise="it is <found>: only the project's networks see what stands in it, so "
+                f"neither callers nor Google's certificates would find {domain}. Name a public one "
+                f"({zones}), {instead}",
+            ),
+            Demand(
+                path=("dnsName",),
+                value=None,
+                among=above,
+                otherwise=f"it holds <found>, and {domain} does not lie in that. Name the zone that "
+                f"holds it ({zones}), choose a domain below <found>, {instead}",
+            ),
+        ),
+    )
+
+
+def _nothing_else(target: Target, zone: str, name: str, kind: str, *, otherwise: str) -> Need:
+    """Return the need that a name has no records of a kind; the zone may keep any others."""
+    remove = f"gcloud dns record-sets delete {name} --zone={zone} --type={kind}"
+    return Need(
+        name=f"no_{kind.lower()}_record",
+        title=f"DNS record {name} {kind}",
+        url=f"{_records(target, zone)}/{escaped(name)}/{kind}",
+        pointer="/load_balancer/domain",
+        demands=(
+            # One that is there always says something.
+            Demand(
+                path=("rrdatas",),
+                value=[],
+                otherwise=f"{otherwise}. If nobody needs it: {remove} --project={target.project}; "
+                "or choose another domain",
+            ),
+        ),
+    )
+
+
 def steps(target: Target, balancer: LoadBalancer, observed: Observed) -> tuple[Resource, ...]:
     """Return the records as steps, where the zone is one of this project."""
     if balancer.dns_zone is None:
@@ -32,7 +109,7 @@ def steps(target: Target, balancer: LoadBalancer, observed: Observed) -> tuple[R
 
 
 def _record(target: Target, zone: str, record: DnsRecord) -> Resource:
-    records = f"{DNS}/projects/{target.project}/managedZones/{zone}/rrsets"
+    records = _records(target, zone)
     where = f"{records}/{escaped(record.name)}/{record.type}"
     return Resource(
         name=f"{record.type.lower()}_record",
@@ -55,6 +132,10 @@ def _record(target: Target, zone: str, record: DnsRecord) -> Resource:
         ),
         remove=(Request(method="DELETE", url=where),),
     )
+
+
+def _records(target: Target, zone: str) -> str:
+    return f"{DNS}/projects/{target.project}/managedZones/{zone}/rrsets"
 
 
 def _known(observed: Observed, name: str) -> str:

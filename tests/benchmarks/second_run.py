@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from localcloud import box, image_tree
+from localcloud.machines import box, image_tree
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120

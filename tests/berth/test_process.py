@@ -23,7 +23,7 @@ from tests.localcloud.iap.guarded import HOST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from localcloud.tokens import Tokens
+    from localcloud.identity.tokens import Tokens
     from tests.berth.world import World
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from localcloud.clock import RealClock
-from localcloud.tokens import Tokens
+from localcloud.identity.tokens import Tokens
 from tests.end_to_end.installation import ANA, CLEO, OWNER, PROJECT, Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]

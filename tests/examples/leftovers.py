@@ -1,7 +1,9 @@
 """What may stay in a project when the last deployment is gone, and what a removal may change."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 STAYS = {
@@ -35,34 +37,49 @@ def _is_no_deployments(name: str) -> bool:
     return "mlflow-" not in name or "/backups/" in name
 
 
-def unrelated(changes: Mapping[str, Any], name: str) -> dict[str, Any]:
+def unrelated(changes: Mapping[str, Any], name: str, others: Iterable[str] = ()) -> dict[str, Any]:
     """Return the changes that are not explained by one deployment's removal.
 
     Explained is what carries its name, and what is otherwise the same once every entry that
-    speaks of it is left out: a member of a policy's binding, a record of a zone.
+    speaks of it is left out: a member of a policy's binding, a record of a zone. What carries
+    the name of another one does not, also where that begins with this one's.
     """
-    word = f"mlflow-{name}"
+    its = _Named(name, tuple(one for one in others if one != name and one.startswith(name)))
     return {
         where: (before, after)
         for where, (before, after) in changes.items()
-        if word not in where
-        and f" {name}" not in where
-        and f"/{name}" not in where
+        if not its.is_in(where)
         and "/backups/" not in where
-        and (word in json.dumps(after) or _without(before, word) != _without(after, word))
+        and (its.is_in(json.dumps(after)) or _without(before, its) != _without(after, its))
     }
 
 
-def _without(body: Any, word: str) -> Any:
-    """Leave out the entries of lists that contain a word, and what is empty then."""
+@dataclass(frozen=True)
+class _Named:
+    """Finds a deployment's name, and not those that begin with it."""
+
+    name: str
+    longer: tuple[str, ...]
+
+    def is_in(self, text: str) -> bool:
+        for one in self.longer:
+            text = re.sub(rf"(mlflow-|[ /]){one}(?![a-z0-9])", "", text)
+        return (
+            re.search(rf"mlflow-{self.name}(?![a-z0-9])|[ /]{self.name}(?![-a-z0-9])", text)
+            is not None
+        )
+
+
+def _without(body: Any, its: _Named) -> Any:
+    """Leave out the entries of lists that speak of it, and what is empty then."""
     if isinstance(body, dict):
         members = body.get("members")
-        if members and all(word in member for member in members):
+        if members and all(its.is_in(member) for member in members):
             return {}
-        kept = {key: _without(value, word) for key, value in body.items()}
+        kept = {key: _without(value, its) for key, value in body.items()}
         return {key: value for key, value in kept.items() if value not in ({}, [], "", None)}
     if isinstance(body, list | tuple):
-        return [found for one in body if (found := _without(one, word)) not in ({}, [], "")]
-    if isinstance(body, str) and word in body:
+        return [found for one in body if (found := _without(one, its)) not in ({}, [], "")]
+    if isinstance(body, str) and its.is_in(body):
         return ""
     return body

@@ -39,6 +39,29 @@ def test_nobody_elses_entry_may_go_and_none_may_come(after: dict[str, Any]) -> N
     assert unrelated({POLICY: (before, after)}, "one").keys() == {POLICY}
 
 
+def test_a_longer_name_is_another_s() -> None:
+    """One and one-more share five letters and nothing else: what the second loses is found."""
+    longer = "serviceAccount:mlflow-one-more@p.iam.gserviceaccount.com"
+    changes = {
+        POLICY: ({"bindings": [binding(ONE, longer)]}, {"bindings": []}),
+        "bucket p-mlflow-one": ({}, "nothing"),
+        "bucket p-mlflow-one-more": ({}, "nothing"),
+        "secret projects/p/secrets/mlflow-one-db-password": ({}, "nothing"),
+        "secret projects/p/secrets/mlflow-one-more-db-password": ({}, "nothing"),
+        "object deployments/one-more/spec.json": ({}, "nothing"),
+        "database of pool one": ({}, "nothing"),
+        "database of pool one-more": ({}, "nothing"),
+    }
+
+    assert unrelated(changes, "one", ["one", "one-more", "other"]).keys() == {
+        POLICY,
+        "bucket p-mlflow-one-more",
+        "secret projects/p/secrets/mlflow-one-more-db-password",
+        "object deployments/one-more/spec.json",
+        "database of pool one-more",
+    }
+
+
 def test_what_stays_is_nothing_of_a_deployment() -> None:
     """The application may, the service may not."""
     changes: dict[str, Any] = {

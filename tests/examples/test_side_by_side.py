@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 
 from examples import walk
 from tests.end_to_end.holdings import difference, holdings
-from tests.end_to_end.installation import Installation
+from tests.end_to_end.installation import PROJECT, REGION, Installation
 from tests.examples.conftest import NAMES, SideBySide, both
 from tests.examples.leftovers import more_than_may_stay, unrelated
 
@@ -19,8 +19,9 @@ SEARCH = "/api/2.0/mlflow/experiments/search?max_results=5"
 STRANGER = "mallory@elsewhere.example.net"
 """Of no group, team or domain that an example lets in."""
 
-FIRST_OUT = "appengine-private"
-"""It shares the application, the network and a peering with others."""
+PROJECT_POLICY = f"iam.policies //cloudresourcemanager.googleapis.com/projects/{PROJECT}"
+OUT: list[str] = [name for name in ("appengine-private", "appengine-iap") if name in NAMES]
+"""The first shares application, network and peering with others; two names begin with the second's."""
 
 
 def test_all_get_ready(side_by_side: SideBySide) -> None:
@@ -33,10 +34,21 @@ def test_all_get_ready(side_by_side: SideBySide) -> None:
     assert failed == {}
 
 
-def test_each_says_how_to_get_in(side_by_side: SideBySide) -> None:
-    """Lines for people and for programs, without any secret."""
-    for deployment in side_by_side.deployments.values():
-        assert any(deployment["url"] in line for line in deployment["login"])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_says_how_to_get_in(side_by_side: SideBySide, name: str) -> None:
+    """Lines for people and for programs, where to come from if that is not anywhere, no secret."""
+    deployment = side_by_side.deployments[name]
+    login = deployment["login"]
+    kinds = {line.partition(":")[0] for line in login if not line.startswith(" ")}
+
+    assert kinds >= {"browser", "programs"}
+    assert ("from" in kinds) is (name in {"cloudrun-private", "cloudrun-basic-armor"})
+    assert ("console" in kinds) is (name in {"cloudrun-oauth2-proxy", "appengine-iap"})
+    assert any(line.endswith(f"MLFLOW_TRACKING_URI={deployment['url']}") for line in login)
+    for secret in ("db-password", "admin-password"):
+        if name == "cloudrun-basic-armor" or secret == "db-password":
+            value = side_by_side.berth.password(side_by_side.requests[name]["name"], secret)
+            assert value not in "\n".join(login)
 
 
 def test_large_artifacts_come_back_from_each(side_by_side: SideBySide) -> None:
@@ -80,17 +92,23 @@ def test_nobody_comes_from_outside_the_ranges(side_by_side: SideBySide) -> None:
     assert answer.status_code == 403
 
 
-def test_removing_one_disturbs_none_of_the_others(side_by_side: SideBySide) -> None:
+@pytest.mark.parametrize("out", OUT)
+def test_removing_one_disturbs_none_of_the_others(side_by_side: SideBySide, out: str) -> None:
     """Policies and resources change by its own entries only, and all others still answer."""
-    berth, name = side_by_side.berth, side_by_side.requests[FIRST_OUT]["name"]
+    berth, name = side_by_side.berth, side_by_side.requests[out]["name"]
+    names = {one: request["name"] for one, request in side_by_side.requests.items()}
+    left = [one for one in NAMES if one not in OUT[: OUT.index(out) + 1]]
     before = holdings(berth)
 
     removed = berth.delete(name)
 
     assert removed["state"] == "DELETED", removed
     changes = difference(before, holdings(berth), removed=name)
-    assert unrelated(changes, name) == {}
-    assert counted(side_by_side, [one for one in NAMES if one != FIRST_OUT])
+    # Its right to connect is bound on the project, so the comparison has looked at that policy.
+    assert PROJECT_POLICY in changes
+    assert unrelated(changes, name, names.values()) == {}
+    # Where some are called alike, they are the ones in danger.
+    assert counted(side_by_side, [one for one in left if names[one].startswith(name)] or left)
 
 
 def counted(side_by_side: SideBySide, names: list[str]) -> bool:
@@ -117,6 +135,30 @@ def test_nothing_is_left_of_any(side_by_side: SideBySide) -> None:
     graves = {f"object deployments/{name}/" for name in names}
     left = {where: one for where, one in changes.items() if not where.startswith(tuple(graves))}
     assert more_than_may_stay(left) == {}
+
+
+def test_make_example_shows_a_whole_life(side_by_side: SideBySide) -> None:
+    """What `make example` runs: made, both ways in told, trained through, and no trace is left."""
+    berth = side_by_side.berth
+
+    said = berth.run(
+        *("-m", "examples.example", "cloudrun-iap"),
+        *("--state", str(berth.state), "--project", PROJECT, "--region", REGION),
+    )
+
+    told = [line.strip() for line in said.splitlines()]
+    for beginning in (
+        "POST /v1/deployments {",
+        "READY in ",
+        "browser:  https://mlflow-wine-iap-",
+        "programs: pip install ./berth",
+        "on this machine: http",
+        "training on wine quality … ",
+        "bringing an artifact of 40 MiB there and back … the same",
+        "none of its ",
+    ):
+        assert any(line.startswith(beginning) for line in told), (beginning, said)
+    assert "predicted 5 rows" in said
 
 
 class _From(HTTPAdapter):

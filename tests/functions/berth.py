@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import requests
 
-from localcloud.machines.container_ports import free_port
+from localcloud.machines.containers.container_ports import free_port
 from tests.functions.conftest import BUCKET, ROOT, make_platform, make_policy
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ class Berth:
             "generation": changes.pop("generation", 1),
             "uid": "3f9c2b7a41d0",
             "desired": changes.pop("desired", "present"),
+            "brought": changes.pop("brought", {}),
             "created_by": "ana@example.com",
             "created": "2026-11-20T07:00:00Z",
             "updated": "2026-11-20T07:00:00Z",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from localcloud import jwt
+from localcloud.identity import jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

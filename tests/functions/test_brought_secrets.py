@@ -16,6 +16,7 @@ from localcloud.oauth2_proxy import options as program
 from localcloud.services import iap, run, secretmanager, storage
 from planner.remedies import diagnosis
 from tests.functions.berth import Berth
+from tests.functions.overheard import Overheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -336,6 +337,74 @@ def test_a_rotated_client_secret_reaches_iap(berth: Berth) -> None:
     assert shown == hashlib.sha256(b"GOCSPX-new").hexdigest()
 
 
+def test_a_client_is_looked_at_before_anything_needs_it(berth: Berth) -> None:
+    """Both secrets are read, nothing is made, and neither value comes back."""
+    name = guarded(berth, oauth_client=CLIENT)
+    before = berth.cloud.calls.count(ADD), berth.cloud.calls.count("iap.updateIapSettings")
+
+    answer = ask(berth, name, "oauth_client")
+
+    assert answer.status_code == 200
+    assert not any(value in answer.text for value in VALUES.values())
+    assert (
+        berth.cloud.calls.count(ADD),
+        berth.cloud.calls.count("iap.updateIapSettings"),
+    ) == before
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_client_that_cannot_be_read_is_found_out_early(berth: Berth, status: int) -> None:
+    """With the command, and without the server that it was for."""
+    name = guarded(berth, oauth_client=CLIENT)
+    berth.cloud.fail(READ, status, message="no")
+
+    answer = ask(berth, name, "oauth_client")
+
+    assert answer.status_code == 400
+    assert answer.json()["type"].endswith(":brought-secret")
+    assert "what helps: `gcloud secrets " in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("credential", ["proxy_config", "iap_settings"])
+def test_the_version_on_record_is_used_whatever_is_newer(berth: Berth, credential: str) -> None:
+    """An attempt is of one piece; what is newer is taken up by the same request again."""
+    name = f"pinned{next(NUMBERS)}"
+    secret(berth, f"{name}-secret", "GOCSPX-old")
+    fill(berth, f"{name}-secret", "GOCSPX-new")
+    client = {**CLIENT, "secret_secret": f"{name}-secret"}
+    mode = "oauth2_proxy" if credential == "proxy_config" else "iap"
+    full = f"projects/{berth.cloud.project}/locations/{REGION}/services/mlflow-{name}"
+    berth.cloud.store.of("run").put(full, {"name": full})
+    secret(berth, f"mlflow-{name}-proxy-config")
+
+    found = []
+    for version in ("1", "2"):
+        brought = {"client-id": "1", f"{name}-secret": version}
+        berth.wish(name, brought=brought, access={"mode": mode, "oauth_client": client})
+        assert ask(berth, name, credential).status_code == 200
+        found.append(
+            config(berth, name)["client_secret"]
+            if mode == "oauth2_proxy"
+            else settings(berth, name)["oauthSettings"]["clientSecretSha256"]
+        )
+
+    words = ["GOCSPX-old", "GOCSPX-new"]
+    hashes = [hashlib.sha256(word.encode()).hexdigest() for word in words]
+    assert found == (words if mode == "oauth2_proxy" else hashes)
+
+
+def test_a_version_on_record_that_is_gone_is_said(berth: Berth) -> None:
+    """Somebody destroyed what the deployment was asked for with."""
+    name = f"gone{next(NUMBERS)}"
+    brought = {"client-id": "1", "client-secret": "7"}
+    berth.wish(name, brought=brought, access={"mode": "iap", "oauth_client": CLIENT})
+
+    answer = ask(berth, name, "oauth_client")
+
+    assert answer.status_code == 400
+    assert "client-secret" in answer.json()["detail"]
+
+
 def test_an_error_that_quotes_the_client_s_secret_is_cleaned(berth: Berth) -> None:
     """Answers end up in executions, which many may read."""
     name = guarded(berth, oauth_client=CLIENT)
@@ -353,6 +422,25 @@ def test_a_right_that_is_still_spreading_is_waited_for(berth: Berth) -> None:
     berth.cloud.fail("iap.getIapSettings", 403, message="denied")
 
     assert "NOT_YET" in ask(berth, name, "iap_settings").json()["detail"]
+
+
+def test_every_body_is_what_google_s_document_says(berth: Berth) -> None:
+    """What holds a secret is in no plan, so it is judged where it is sent."""
+    overheard = berth.cloud.pipeline = Overheard(berth.cloud)
+    one = proxied(berth)
+    two = guarded(berth, oauth_client=CLIENT, allowed_domains=["example.com"])
+
+    for name, credential in (
+        (one, "proxy_config"),
+        (one, "proxy_members"),
+        (two, "iap_settings"),
+    ):
+        assert ask(berth, name, credential).status_code == 200
+
+    assert overheard.judged() >= {
+        "secretmanager.projects.secrets.addVersion",
+        "iap.updateIapSettings",
+    }
 
 
 def test_no_value_is_in_any_answer_or_log(berth: Berth) -> None:

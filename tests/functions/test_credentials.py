@@ -14,6 +14,7 @@ from functions import passwords
 from localcloud.cloud import Cloud
 from localcloud.services import secretmanager, sqladmin, storage
 from tests.functions.berth import OWNER, Berth
+from tests.functions.overheard import Overheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -263,6 +264,24 @@ def test_a_wrong_call_makes_nothing(berth: Berth, change: dict[str, Any], status
     body = {"deployment": "one", "generation": 1, "credential": "db_password", **change}
 
     assert berth.helper("credentials", body).status_code == status
+
+
+def test_every_body_is_what_google_s_document_says(berth: Berth) -> None:
+    """The plan's bodies are judged before they are sent; these are made here, and nowhere else."""
+    overheard = berth.cloud.pipeline = Overheard(berth.cloud)
+    berth.wish("four")
+    _secret(berth, "mlflow-four-db-password")
+    _sql(berth, f"/instances/{POOL}/databases", {"name": "four"})
+
+    assert ask(berth, "four", "db_user").status_code == 200
+
+    assert overheard.judged() >= {
+        "secretmanager.projects.secrets.addVersion",
+        "sql.users.update",
+        "sql.instances.executeSql",
+    }
+    (payload,) = (body["payload"] for body in overheard.bodies(":addVersion"))
+    assert payload.keys() == {"data", "dataCrc32c"}
 
 
 def test_no_password_is_in_any_answer_or_log(berth: Berth) -> None:

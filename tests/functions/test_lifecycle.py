@@ -228,19 +228,21 @@ def test_an_execution_that_vanished_is_replaced(berth: Berth) -> None:
     assert (answer.status_code, answer.json()["generation"]) == (202, 2)
 
 
-BALANCER = {"domain": "mlflow.example.com"}
+def balanced(berth: Berth, name: str) -> Any:
+    """Ask for a deployment at a domain of its own."""
+    return ask(berth, name, load_balancer={"domain": f"{name}.example.com"})
 
 
 def test_a_watch_that_vanished_is_taken_up_by_the_same_request(berth: Berth) -> None:
     """The deployment stays as it is, in the same generation; somebody looks at its domain again."""
-    ask(berth, "unwatched", load_balancer=BALANCER)
+    balanced(berth, "unwatched")
     name = executions(berth, "unwatched")[0]["name"]
     berth.report("unwatched", "READY", execution=name, certificate="PROVISIONING")
-    busy = ask(berth, "unwatched", load_balancer=BALANCER)
+    busy = balanced(berth, "unwatched")
     before = len(executions(berth, "unwatched"))
     berth.google("POST", f"https://workflowexecutions.googleapis.com/v1/{name}:cancel", {})
 
-    answer = ask(berth, "unwatched", load_balancer=BALANCER)
+    answer = balanced(berth, "unwatched")
 
     assert (busy.status_code, before) == (202, 1)
     assert (answer.status_code, answer.json()["generation"]) == (202, 1)
@@ -249,11 +251,11 @@ def test_a_watch_that_vanished_is_taken_up_by_the_same_request(berth: Berth) -> 
 
 def test_asking_again_for_what_is_broken_ends_its_watch(berth: Berth) -> None:
     """FAILED with an issued certificate is still watched; the new execution does all of it anew."""
-    ask(berth, "broken", load_balancer=BALANCER)
+    balanced(berth, "broken")
     name = executions(berth, "broken")[0]["name"]
     berth.report("broken", "FAILED", execution=name, certificate="ACTIVE")
 
-    answer = ask(berth, "broken", load_balancer=BALANCER)
+    answer = balanced(berth, "broken")
 
     assert (answer.status_code, answer.json()["generation"]) == (202, 2)
     states = [execution["state"] for execution in executions(berth, "broken")]
@@ -262,12 +264,12 @@ def test_asking_again_for_what_is_broken_ends_its_watch(berth: Berth) -> None:
 
 def test_a_domain_that_works_is_not_watched(berth: Berth) -> None:
     """The same request again starts nothing."""
-    ask(berth, "proved", load_balancer=BALANCER)
+    balanced(berth, "proved")
     name = executions(berth, "proved")[0]["name"]
     berth.report("proved", "READY", execution=name, certificate="ACTIVE")
     berth.google("POST", f"https://workflowexecutions.googleapis.com/v1/{name}:cancel", {})
 
-    ask(berth, "proved", load_balancer=BALANCER)
+    balanced(berth, "proved")
 
     assert len(executions(berth, "proved")) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -97,11 +98,18 @@ def test_mlflow_s_own_login_is_told_to_programs_too() -> None:
     """Nothing of Berth's is installed: MLflow's client sends name and password itself."""
     found = lines("basic_auth").splitlines()
 
-    assert found[1:4] == [
+    assert found[1:3] == [
         f"programs: export MLFLOW_TRACKING_URI={URL}",
         "          export MLFLOW_TRACKING_USERNAME=admin",
-        "          export MLFLOW_TRACKING_PASSWORD=… # as below",
     ]
+
+
+@pytest.mark.parametrize("mode", ["basic_auth", "behind_iap"])
+def test_a_password_is_fetched_by_the_command_that_is_shown(mode: str) -> None:
+    """What a program needs is pasted as it stands, and no password is ever printed."""
+    [shown] = re.findall(r"^password: (gcloud .*)$", lines(mode), re.MULTILINE)
+
+    assert f"export MLFLOW_TRACKING_PASSWORD=$({shown})\n" in lines(mode)
 
 
 @pytest.mark.parametrize("mode", ["iap", "behind_iap", "oauth2_proxy"])
@@ -142,6 +150,32 @@ def test_the_proxy_s_redirect_uris_are_for_the_console() -> None:
         "https://mlflow-demo-123456789012.europe-west1.run.app/oauth2/callback",
         "https://mlflow-demo-x7k2abcdeq-ew.a.run.app/oauth2/callback",
     ]
+
+
+@pytest.mark.parametrize("mode", ["iap", "behind_iap"])
+def test_a_client_brought_for_iap_has_its_redirect_uri_too(tmp_path: Path, mode: str) -> None:
+    """It holds the client's id, so what is told is the command that prints it; a shell's."""
+    brought = {"oauth_client": CLIENT}
+    access = {**MODES[mode], **({"iap": brought} if mode == "behind_iap" else brought)}
+    found = lines(mode, access=access).splitlines()
+    (command,) = (one.strip() for one in found if "handleRedirect" in one)
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text('#!/bin/sh\n[ "$5" = --secret=client-id ] && printf 1-a.apps.example\n')
+    gcloud.chmod(0o755)
+
+    said = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert said.stdout.strip() == (
+        "https://iap.googleapis.com/v1/oauth/clientIds/1-a.apps.example:handleRedirect"
+    )
+    assert any(line.startswith("console:") for line in found)
+    assert "console:" not in lines(mode)
 
 
 def test_behind_a_load_balancer_only_its_domain_is_named() -> None:

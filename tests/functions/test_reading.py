@@ -107,6 +107,24 @@ def test_there_are_no_records_to_make(berth: Berth, balancer: Any, observed: Any
     assert berth.api("GET", "/v1/deployments/no-records").json()["dns_records"] == []
 
 
+@pytest.mark.parametrize(
+    ("state", "desired", "count"),
+    [("PROVISIONING", "present", 2), ("READY", "present", 0), ("DELETING", "absent", 0)],
+)
+def test_what_is_worth_knowing_is_said_while_it_is_worth_knowing(
+    berth: Berth, state: str, desired: str, count: int
+) -> None:
+    """The records to make and the certificate to wait for: not when READY, not when unwanted."""
+    name = f"noted-{state[:5].lower()}"
+    berth.wish(name, load_balancer=BALANCER, desired=desired)
+    berth.report(name, state)
+
+    notes = berth.api("GET", f"/v1/deployments/{name}").json()["notes"]
+
+    assert len(notes) == count
+    assert all("mlflow.example.com" in note for note in notes)
+
+
 def test_a_list_says_that_a_domain_does_not_work_yet(berth: Berth) -> None:
     """READY alone would be half the truth; without a load balancer there is nothing to say."""
     berth.wish("listed-1", load_balancer=BALANCER)
@@ -333,5 +351,5 @@ def test_an_unreadable_spec_is_a_problem_that_names_it(berth: Berth) -> None:
     answer = berth.api("GET", "/v1/deployments/broken")
 
     assert answer.status_code == 500
-    assert "spec.json of broken" in answer.json()["detail"]
+    assert "deployments/broken/spec.json" in answer.json()["detail"]
     assert "broken" in names(berth.api("GET", "/v1/deployments?page_size=1000"))

@@ -58,7 +58,7 @@ def test_deleting_cancels_what_runs_and_starts_the_teardown(berth: Berth) -> Non
 def test_deleting_cancels_who_watches_a_domain(berth: Berth, state: str, certificate: str) -> None:
     """The deployment is made, and its execution still looks at the certificate for days."""
     deployment = f"w-{state.lower()}-{certificate.lower()}"[:20].rstrip("-")
-    ask(berth, deployment, load_balancer={"domain": "mlflow.example.com"})
+    ask(berth, deployment, load_balancer={"domain": f"{deployment}.example.com"})
     name = executions(berth, deployment)[0]["name"]
     berth.report(deployment, state, execution=name, certificate=certificate)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from localcloud.service import Service
+
 WAITS = """
 main:
   params: [input]
@@ -37,9 +39,14 @@ SERVICES = [
 
 
 @contextmanager
-def waiting(folder: Path) -> Iterator[Berth]:
-    """Serve the api on a cloud of its own, with a subscription to the topic."""
-    cloud = Cloud(folder / "state", machines="paper", only=SERVICES)
+def waiting(folder: Path, *more: Service) -> Iterator[Berth]:
+    """Serve the api on a cloud of its own, with a subscription to the topic.
+
+    Args:
+        folder: Where everything is kept.
+        more: Services besides those that every request needs.
+    """
+    cloud = Cloud(folder / "state", machines="paper", only=[*SERVICES, *more])
     with cloud.serve():
         made = Berth(cloud, folder)
         made.found(cloud.project)

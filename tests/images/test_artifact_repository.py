@@ -17,7 +17,7 @@ from mlflow.entities.multipart_upload import MultipartUploadPart
 from mlflow.exceptions import MlflowException
 
 from localcloud.cloud import OWNER, Cloud
-from localcloud.faults import Fault
+from localcloud.faults.planned import Fault
 from tests.images.conftest import IMAGE
 
 SIGN = "iamcredentials.projects.serviceAccounts.signBlob"

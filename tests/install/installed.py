@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from install.__main__ import install, parser
+from install.report import Report
 from localcloud.clock import VirtualClock
 from localcloud.cloud import Cloud
 from tests.install.in_process import OWNER, session
@@ -37,7 +38,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     state = tmp_path_factory.mktemp("installed") / "state"
     cloud = Cloud(state, clock=VirtualClock())
     arguments = ["apply", "--project", cloud.project, "--region", cloud.region, "--admin", OWNER]
-    install(session(cloud), parser().parse_args(arguments), at_once=False)
+    install(session(cloud), parser().parse_args(arguments), Report(), at_once=False)
     servers = cloud.machines.databases._servers
     cloud.close()
     return Installed(state, cloud.clock.now(), servers)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from install.__main__ import understood
-from install.apply import Report
 from install.errors import InstallError
 from install.names import Names
+from install.report import Report
 from localcloud.cloud import Cloud
 from schemas.platform import Platform
 from tests.install.in_process import session

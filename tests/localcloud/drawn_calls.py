@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 
 from localcloud.clock import VirtualClock
 from localcloud.cloud import OWNER
-from localcloud.images import parse
-from localcloud.machines.builds import Built
+from localcloud.machines.builds.contract import Built
+from localcloud.machines.images import parse
 from localcloud.services.artifactregistry import artifacts
 from localcloud.transport import ConnectionFailed
 from tests.localcloud.good_bodies import BODIES, IMAGE
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from localcloud.cloud import Cloud
-    from localcloud.discovery import Document, Method, Schema
+    from localcloud.documents.discovery import Document, Method, Schema
     from localcloud.service import Service
     from localcloud.transport import Response
 

@@ -110,6 +110,8 @@ class Executor:
         name = f"mlflow-{request.body['deployment']}"
         purpose = request.body["credential"]
         project = self.cloud.project
+        if purpose == "oauth_client":
+            return
         if purpose == "iap_settings":
             place = f"cloud_run-europe-west1/services/{name}"
             self.must(

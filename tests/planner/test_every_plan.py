@@ -53,6 +53,8 @@ def grants(compiled: Plan) -> Iterator[Grant]:
 
 def calls(compiled: Plan) -> Iterator[Request]:
     """Yield every call that carrying the plan out may send."""
+    for part in compiled.parts:
+        yield from (Request(method="GET", url=need.url) for need in part.needs)
     for resource in resources(compiled):
         yield Request(method="GET", url=resource.url)
         yield resource.create
@@ -142,8 +144,23 @@ def test_everything_made_is_taken_away_again(order: tuple[Spec, Platform]) -> No
 @every_order
 def test_every_step_has_a_name_of_its_own(order: tuple[Spec, Platform]) -> None:
     """Names are unique in the deployment: claims, events and errors speak of steps by name."""
-    names = [step.name for part in made(order).parts for step in part.steps]
+    names = [one.name for part in made(order).parts for one in (*part.needs, *part.steps)]
     assert len(names) == len(set(names))
+    # A problem names part and step, and the part alone where both are called the same.
+    assert not set(names) & set(PARTS)
+
+
+@thorough
+@every_order
+def test_every_need_says_what_to_do(order: tuple[Spec, Platform]) -> None:
+    """Whatever is missed: a place of the request, and words that end in a way out."""
+    for part in made(order).parts:
+        assert not part.needs or part.steps
+        for need in part.needs:
+            assert need.pointer.startswith("/")
+            for words in filter(None, (need.absent, *(one.otherwise for one in need.demands))):
+                assert "gcloud " in words, words
+                assert not words.endswith(".")
 
 
 @thorough

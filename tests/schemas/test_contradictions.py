@@ -98,7 +98,7 @@ EXAMPLES = [
             **DEDICATED,
         },
         places={"/access/mode", "/database/engine"},
-        way_out="use access.mode iam or iap, or database.engine postgresql",
+        way_out="use access.mode iap (on Cloud Run iam, too), or database.engine postgresql",
         instead={"database": {"engine": "mysql"}, "access": {"mode": "iam"}, **DEDICATED},
     ),
     Example(
@@ -176,7 +176,7 @@ EXAMPLES = [
     Example(
         asked={"training_account": {}, "access": {"mode": "basic_auth"}},
         places={"/training_account", "/access/mode"},
-        way_out="use access.mode iam or iap, or training_account null",
+        way_out="use access.mode iap (on Cloud Run iam, too), or training_account null",
         instead={"training_account": {}, **iap()},
     ),
     Example(

@@ -125,14 +125,14 @@ REFUSED = [
         "/access/members",
         "at most 50",
     ),
-    ({"access": {"mode": "iam", "admin_username": "x"}}, "/access/admin_username", "mode, members"),
+    ({"access": {"mode": "iam", "user": "x"}}, "/access/user", "the fields are mode, members"),
     ({"access": {"mode": "basic_auth", "password": "x"}}, "/access/password", "not a field here"),
     ({"serving": {"platform": "gke"}}, "/serving/platform", "cloud_run, app_engine"),
     ({"serving": {}}, "/serving/platform", "must be one of"),
     (
         {"serving": {"platform": "cloud_run", "min_instances": -1}},
         "/serving/min_instances",
-        "greater than or equal to 0",
+        "must be at least 0",
     ),
     (
         {"serving": {"platform": "cloud_run", "max_instances": 2.5}},

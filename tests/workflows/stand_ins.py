@@ -80,6 +80,8 @@ class Functions:
         target = Target(self._spec(call), self._platform("credentials"))
         if call["credential"] == "iap_settings":
             return {"name": self._iap_settings(target)}
+        if call["credential"] == "oauth_client":
+            return {"name": self._oauth_client(target)}
         purpose = call["credential"].replace("_", "-").replace("db-user", "db-password")
         secret = f"projects/{target.project}/secrets/{target.secret(purpose)}"
         version = self._version(secret)
@@ -93,6 +95,17 @@ class Functions:
                 {"name": target.database_user, "password": PASSWORD},
             )
         return {"name": version}
+
+    def _oauth_client(self, target: Target) -> str:
+        assert target.oauth_client is not None
+        for name in (target.oauth_client.id_secret, target.oauth_client.secret_secret):
+            version = f"projects/{target.project}/secrets/{name}/versions/latest"
+            url = f"https://secretmanager.googleapis.com/v1/{version}:access"
+            status, _ = self._ask("credentials", "GET", url)
+            if status != 200:
+                words = f"there is no secret {name}; what helps: `gcloud secrets create {name}`"
+                raise problems.make("brought-secret", words)
+        return version
 
     def _iap_settings(self, target: Target) -> str:
         name = iap.resource(target)

@@ -3,13 +3,10 @@
 import base64
 import json
 import re
-from typing import Any
 
 import pytest
 
-from localcloud.cloud import Cloud
-from localcloud.pipeline import Pipeline
-from localcloud.transport import Request, Response
+from tests.functions.overheard import Overheard
 from tests.workflows.berth import Berth
 
 THEIRS = {
@@ -18,26 +15,6 @@ THEIRS = {
     "condition": {"title": "theirs", "expression": "resource.name == 'x'"},
 }
 KIB = 1024
-
-
-class Overheard(Pipeline):
-    """A cloud's pipeline that remembers what it was sent."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        """Listen in `cloud`."""
-        super().__init__(cloud)
-        self.sent: list[tuple[str, Any]] = []
-
-    def handle(self, request: Request) -> Response:
-        """Remember one request and answer it."""
-        self.sent.append((request.url, json.loads(request.body) if request.body else None))
-        return super().handle(request)
-
-    def bodies(self, pattern: str) -> list[Any]:
-        """Return the bodies sent to such addresses; there is one at least."""
-        found = [body for url, body in self.sent if body and re.search(pattern, url)]
-        assert found, pattern
-        return found
 
 
 @pytest.fixture
@@ -99,14 +76,14 @@ def test_nothing_that_a_workflow_sends_is_larger_than_it_can_hold(
     made = berth.provision(placement="dedicated", access={"mode": "basic_auth"})
 
     assert made.state == "READY"
-    assert max(len(json.dumps(body)) for _, body in overheard.sent) < 16 * KIB
+    assert max(len(json.dumps(one.body)) for one in overheard.sent) < 16 * KIB
 
 
 def test_records_are_written_only_over_what_was_read(berth: Berth, overheard: Overheard) -> None:
     """Cloud Storage: without a precondition two executions would overwrite each other's words."""
     assert berth.provision().state == "READY"
 
-    uploads = [url for url, _ in overheard.sent if "/upload/storage/" in url]
+    uploads = [url for url in overheard.urls if "/upload/storage/" in url]
     # What follows a session's begin says no more than its id.
     theirs = [url for url in uploads if "spec.json" not in url and "upload_id=" not in url]
     assert theirs

@@ -104,6 +104,8 @@ def test_a_connection_that_has_the_range_is_used_as_it_is(berth: Berth) -> None:
 def test_an_address_of_that_name_for_another_purpose_is_refused(berth: Berth) -> None:
     """With words that say what it is, before anything is made."""
     berth.ask("POST", f"{COMPUTE}/global/addresses", {"name": RANGE})
+    # The first question about networks founds the project's own.
+    berth.ask("GET", f"{COMPUTE}/global/networks")
     berth.clock.advance(60)
     before = berth.resources()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localcloud.documents.protos import Protos
 from localcloud.iam import iam_methods
-from localcloud.protos import Protos
 from localcloud.service import PUBLIC, Call, Needs, Service
 from localcloud.services.artifactregistry import artifacts, repositories
 from localcloud.services.artifactregistry.repositories import name_of, repository_of

@@ -18,8 +18,8 @@ from localcloud.services.artifactregistry.repositories import (
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
-    from localcloud.images import Image, Reference
-    from localcloud.machines.builds import Built
+    from localcloud.machines.builds.contract import Built
+    from localcloud.machines.images import Image, Reference
     from localcloud.service import Call, Resource
 
 TAG = re.compile(r"\w[\w.-]{0,127}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localcloud.documents.protos import Protos
 from localcloud.errors import not_found
-from localcloud.protos import Protos
 from localcloud.service import Service
 from localcloud.services.certificatemanager import certificates, maps, names
 

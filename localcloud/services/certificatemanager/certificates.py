@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from localcloud import brought
+from localcloud.domains import brought
 from localcloud.errors import ApiError, invalid, not_found
 from localcloud.service import page
 from localcloud.services.certificatemanager import names

@@ -1,10 +1,10 @@
-"""Cloud Build: steps really run, images are really built (localcloud/machines/builder.py)."""
+"""Cloud Build: steps really run, images are really built (localcloud/machines/builds/builder.py)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud.protos import Protos
+from localcloud.documents.protos import Protos
 from localcloud.service import Call, Needs, Service
 from localcloud.services.cloudbuild import builds, logs
 

@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from localcloud import images
 from localcloud.clock import seconds
 from localcloud.errors import ApiError, invalid
+from localcloud.machines import images
 from localcloud.services.cloudbuild import substitutions
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Cloud Functions v2: functions built from a zip and run as Cloud Run services."""
 
+from localcloud.documents.protos import Protos
 from localcloud.errors import not_found
 from localcloud.iam.methods import iam_methods
-from localcloud.protos import Protos
 from localcloud.service import Call, Resource, Service, page
 from localcloud.services.cloudfunctions import builds, functions, sources
 from localcloud.services.run import names

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from localcloud import loopback
 from localcloud.clock import VirtualClock
+from localcloud.doors import loopback
 from localcloud.services.compute import names
 from localcloud.services.compute.kinds import Kind, no_labels
 from localcloud.services.compute.methods import users, with_labels

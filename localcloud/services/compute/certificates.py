@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from localcloud import brought
+from localcloud.domains import brought
 from localcloud.errors import ApiError
 from localcloud.services.compute import names
 from localcloud.services.compute.kinds import Kind

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud import latency
 from localcloud.clock import rfc3339
 from localcloud.errors import ApiError
+from localcloud.faults import latency
 from localcloud.service import page
 from localcloud.services.dns import names, rrdata
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from localcloud.errors import invalid
-from localcloud.grants import CODE
 from localcloud.iap import sessions
+from localcloud.identity.grants import CODE
 from localcloud.service import Reply
 
 if TYPE_CHECKING:

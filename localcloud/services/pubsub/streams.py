@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from google.pubsub_v1 import types
 
+from localcloud.doors.streaming import StreamMethod, admitted
 from localcloud.errors import invalid
 from localcloud.services.pubsub.brokers import broker_of
 from localcloud.services.pubsub.subscriptions import check_span, refuse_pull
-from localcloud.streaming import StreamMethod, admitted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from localcloud.cloud import Cloud
-    from localcloud.faults import Fault
+    from localcloud.faults.planned import Fault
     from localcloud.services.pubsub.broker import Broker
     from localcloud.services.pubsub.queue import Handed
 

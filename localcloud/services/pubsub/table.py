@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from localcloud.documents.protos import Protos
 from localcloud.iam import iam_methods
-from localcloud.protos import Protos
 from localcloud.service import Call, Needs, Service
 from localcloud.services.pubsub import (
     brokers,

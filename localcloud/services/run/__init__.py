@@ -1,7 +1,7 @@
 """Cloud Run v2: services, revisions, jobs, executions; the table of its methods."""
 
+from localcloud.documents.protos import Protos
 from localcloud.iam.methods import iam_methods
-from localcloud.protos import Protos
 from localcloud.service import PUBLIC, Needs, Service
 from localcloud.services.run import (
     executions,

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from localcloud.errors import ApiError, not_found
+from localcloud.identity.tokens import unauthenticated
 from localcloud.service import Call, Resource, page
 from localcloud.services.workflowexecutions.records import CALLBACKS, drop
-from localcloud.tokens import unauthenticated
 from localcloud.workflows.effects import CallbackReceived
 from localcloud.workflows.stdlib.events import METHODS
 from localcloud.workflows.values import from_json
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
-    from localcloud.workflows.machine import Execution
+    from localcloud.workflows.running.machine import Execution
 
 _HOST = "https://workflowexecutions.googleapis.com/v1/"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.protos import Protos
+from localcloud.documents.protos import Protos
 from localcloud.service import Needs, Service
 from localcloud.services.workflows import deployments, operations
 from localcloud.services.workflows.quotas import metered

@@ -6,8 +6,8 @@ import re
 import secrets
 from typing import Any
 
-from localcloud.answers import AnswerError
-from localcloud.discovery import document
+from localcloud.documents.answers import AnswerError
+from localcloud.documents.discovery import document
 from localcloud.errors import ApiError, already_exists, invalid, not_found
 from localcloud.listing import filtered
 from localcloud.merge import merged

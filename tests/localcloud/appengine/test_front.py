@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud import jwt
+from localcloud.identity import jwt
 from localcloud.ingress.platforms import platform_of
 from localcloud.services.logging import entries
 from tests.localcloud.appengine.application import (

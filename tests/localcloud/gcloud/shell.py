@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Self
 
 from localcloud.cloud import OWNER
-from localcloud.gcloud_settings import credentials_file, gcloud_settings
+from localcloud.command_line.gcloud_settings import credentials_file, gcloud_settings
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud

@@ -8,7 +8,7 @@ import pytest
 from google.auth.transport import Request
 from google.oauth2 import id_token
 
-from localcloud.tokens import GCLOUD_CLIENT
+from localcloud.identity.tokens import GCLOUD_CLIENT
 from tests.localcloud.iap.guarded import (
     AGENT,
     CLIENT,

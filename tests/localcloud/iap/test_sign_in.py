@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from localcloud.tokens import MANAGED_CLIENT
+from localcloud.identity.tokens import MANAGED_CLIENT
 from tests.localcloud.iap.guarded import CLIENT, HOST, MEMBER, URL, ask, settle
 
 if TYPE_CHECKING:

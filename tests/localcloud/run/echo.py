@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.clock import RealClock
 from localcloud.cloud import OWNER, Cloud
-from localcloud.images import parse
+from localcloud.machines.images import parse
 from localcloud.services import cloudfunctions, pubsub, run, secretmanager
 from localcloud.services import logging as cloudlogging
 from tests.localcloud.patience import eventually

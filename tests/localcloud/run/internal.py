@@ -12,8 +12,8 @@ from typing import Any
 
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services.logging import entries
-from tests.localcloud import network_clients
 from tests.localcloud.patience import eventually
+from tests.localcloud.run import network_clients
 from tests.localcloud.run.echo import Caller, service
 
 INNER = "inner-123456789012.europe-west1.run.app"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from localcloud.tokens import GCLOUD_CLIENT
+from localcloud.identity.tokens import GCLOUD_CLIENT
 from tests.localcloud.run.echo import PARENT, Caller, service
 
 if TYPE_CHECKING:

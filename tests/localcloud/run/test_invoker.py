@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.tokens import GCLOUD_CLIENT
+from localcloud.identity.tokens import GCLOUD_CLIENT
 from tests.localcloud.run.echo import ACCOUNT, PARENT, Caller, service
 
 if TYPE_CHECKING:

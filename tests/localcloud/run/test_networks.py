@@ -14,7 +14,6 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from localcloud.cloud import OWNER, Cloud
-from tests.localcloud import network_clients
 from tests.localcloud.appengine.application import (
     APP,
     DEFAULT,
@@ -24,6 +23,7 @@ from tests.localcloud.appengine.application import (
     version,
 )
 from tests.localcloud.patience import eventually
+from tests.localcloud.run import network_clients
 from tests.localcloud.run.echo import (
     ACCOUNT,
     PARENT,

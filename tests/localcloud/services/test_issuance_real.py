@@ -11,7 +11,7 @@ import pytest
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services import certificatemanager, compute, dns
 from tests.localcloud.patience import eventually
-from tests.localcloud.services.load_balancers import DNS, HOST, MANAGER, Desk
+from tests.localcloud.services.compute.load_balancers import DNS, HOST, MANAGER, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_both_states_are_seen(desk: Desk, put: Any) -> None:
 
 def test_it_takes_a_second_unless_told() -> None:
     """Nobody wants to wait for Google's twenty minutes."""
-    from localcloud import latency
+    from localcloud.faults import latency
 
     assert latency.REAL == {latency.ISSUANCE: 1.0}
 

@@ -1,0 +1,1 @@
+"""What can be had to go wrong or to take its time: planned failures, limits, delays."""

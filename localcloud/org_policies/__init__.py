@@ -1,0 +1,1 @@
+"""Organisation policies: what is set, and which calls that forbids."""
