@@ -6,8 +6,9 @@ import base64
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from install.accounts import CUSTOM_ROLES, rights
+from install.accounts import rights
 from install.names import Names
+from install.roles import CUSTOM_ROLES
 from planner.target import Target
 from schemas.deployment import Spec
 from schemas.platform import Platform
