@@ -125,6 +125,8 @@ def test_a_foreign_record_is_never_overwritten(berth: Berth) -> None:
     assert problem["type"] == "urn:berth:problem:dns-record-taken"
     assert f"{DOMAIN}. A" in problem["detail"]
     assert "192.0.2.99" in problem["detail"]
+    assert problem["step"] == "domain: a_record"
+    assert berth.cloud.calls.count("sql.databases.insert") == 0
     assert records(berth) == {f"{DOMAIN}. A": ["192.0.2.99"]}
     assert berth.resources() == before
 
