@@ -25,6 +25,10 @@ _PARTS = (
 
 _CONTINUED = " " * 10
 
+_CONSOLE = "console:  in the OAuth client, enter as authorized redirect URI (no API can):"
+
+_IAP_CLIENTS = "https://iap.googleapis.com/v1/oauth/clientIds"
+
 
 @dataclass(frozen=True)
 class _Door:
@@ -58,11 +62,6 @@ def lines(spec: Spec, status: Status | None, platform: Platform) -> tuple[str, .
     return (*_from_where(target), *_BY_MODE[spec.request.access.mode](_Door(target, url)))
 
 
-def admin_password_secret(name: str) -> str:
-    """Return the name of the secret that holds the first administrator's password."""
-    return f"mlflow-{name}-admin-password"
-
-
 def _from_where(target: Target) -> Iterator[str]:
     """Yield what else a caller needs: to everybody outside an internal server is not found."""
     serving = target.request.serving
@@ -89,9 +88,10 @@ def _iam(door: _Door) -> Iterator[str]:
 def _basic_auth(door: _Door) -> Iterator[str]:
     access = door.target.request.access
     assert access.mode == "basic_auth"
-    options = f"--secret={admin_password_secret(door.target.name)} --project={door.target.project}"
+    options = f"--secret={door.target.secret('admin-password')} --project={door.target.project}"
     password = f"gcloud secrets versions access latest {options}"
     yield f"browser:  {door.url}{'' if access.iap is None else ' (Google asks first, then MLflow)'}"
+    yield from _console_for_iap(door.target)
     if access.iap is not None:
         # Two credentials in one request: MLflow's client alone sends only one.
         yield from _plugin(door)
@@ -105,14 +105,28 @@ def _basic_auth(door: _Door) -> Iterator[str]:
 
 def _iap(door: _Door) -> Iterator[str]:
     yield f"browser:  {door.url}"
+    yield from _console_for_iap(door.target)
     yield from _programs(door, token=_signed_jwt(door))
+
+
+def _console_for_iap(target: Target) -> Iterator[str]:
+    """Yield the address that IAP has people sent back to, where the client is the team's own.
+
+    The client's id is in it, which only the secret knows; so it is a command that prints it.
+    """
+    client = None if target.iap is None else target.iap.oauth_client
+    if client is not None:
+        yield _CONSOLE
+        secret = f"--secret={client.id_secret} --project={target.project}"
+        asked = f"$(gcloud secrets versions access latest {secret})"
+        yield f'{_CONTINUED}echo "{_IAP_CLIENTS}/{asked}:handleRedirect"'
 
 
 def _oauth2_proxy(door: _Door) -> Iterator[str]:
     from planner.access import oauth2_proxy
 
     yield f"browser:  {door.url}"
-    yield "console:  in the OAuth client, enter as authorized redirect URI (no API can):"
+    yield _CONSOLE
     for uri in oauth2_proxy.redirect_uris(door.target):
         yield f"{_CONTINUED}{uri}"
     yield from _programs(door, token=_id_token(door, "--include-email"))

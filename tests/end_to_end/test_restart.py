@@ -57,10 +57,27 @@ def make_experiment(berth: Installation, door: dict[str, Any], password: str, na
     assert answer.status_code == 200, answer.text
 
 
+def status_of(berth: Installation, door: dict[str, Any], *login: str) -> int:
+    """Return how a login is answered."""
+    answer = berth.session().get(door["url"] + SEARCH, auth=(login[0], login[1]), timeout=120)
+    return answer.status_code
+
+
 def test_nothing_keeps_running_after_down(berth: Installation, door: dict[str, Any]) -> None:
-    """`down` stops everything; `up` brings the deployment back, with what was in it."""
+    """`down` stops everything; `up` brings the deployment back, with what was in it and its users.
+
+    The container's own disk is gone then: MLflow's users are in Cloud SQL, or they are nowhere.
+    """
     password = berth.password("door")
     make_experiment(berth, door, password, "before down")
+    ben = {"username": "ben", "password": "correct-horse-battery"}
+    made = berth.session().post(
+        door["url"] + "/api/2.0/mlflow/users/create",
+        json=ben,
+        auth=("admin", password),
+        timeout=120,
+    )
+    assert made.status_code == 200, made.text
 
     berth.stop()
     stopped = nothing_runs(berth, within=1)
@@ -68,6 +85,8 @@ def test_nothing_keeps_running_after_down(berth: Installation, door: dict[str, A
 
     assert stopped
     assert "before down" in experiments(berth, door, password)
+    assert status_of(berth, door, "ben", ben["password"]) == 200
+    assert status_of(berth, door, "ben", "password1234") == 401
     assert berth.show("door")["state"] == "READY"
 
 

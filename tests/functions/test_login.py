@@ -152,6 +152,32 @@ def test_the_proxy_s_redirect_uris_are_for_the_console() -> None:
     ]
 
 
+@pytest.mark.parametrize("mode", ["iap", "behind_iap"])
+def test_a_client_brought_for_iap_has_its_redirect_uri_too(tmp_path: Path, mode: str) -> None:
+    """It holds the client's id, so what is told is the command that prints it; a shell's."""
+    brought = {"oauth_client": CLIENT}
+    access = {**MODES[mode], **({"iap": brought} if mode == "behind_iap" else brought)}
+    found = lines(mode, access=access).splitlines()
+    (command,) = (one.strip() for one in found if "handleRedirect" in one)
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text('#!/bin/sh\n[ "$5" = --secret=client-id ] && printf 1-a.apps.example\n')
+    gcloud.chmod(0o755)
+
+    said = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert said.stdout.strip() == (
+        "https://iap.googleapis.com/v1/oauth/clientIds/1-a.apps.example:handleRedirect"
+    )
+    assert any(line.startswith("console:") for line in found)
+    assert "console:" not in lines(mode)
+
+
 def test_behind_a_load_balancer_only_its_domain_is_named() -> None:
     """Google's own addresses of the server are shut."""
     found = lines("oauth2_proxy", load_balancer={"domain": "mlflow.risk.example.com"})
