@@ -171,8 +171,8 @@ def test_a_zone_that_is_not_there_is_said_in_words(berth: Berth) -> None:
 
     failed = berth.provision(load_balancer=ours())
 
-    assert failed.status["problem"]["type"] == "urn:berth:problem:dns-zone-missing"
-    assert "managed-zones list" in failed.status["problem"]["remedy"]
+    assert failed.status["problem"]["type"] == "urn:berth:problem:not-as-needed"
+    assert "managed-zones list" in failed.status["problem"]["detail"]
     assert berth.resources() == before
 
 
