@@ -10,7 +10,7 @@ import json
 import os
 import time
 
-from examples import interruption, walk
+from examples import ending, walk
 from examples.api import Api, seconds_since
 from examples.local_cloud import LocalCloud
 from examples.project import Project
@@ -48,5 +48,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with interruption.told():
+    with ending.told():
         main()

@@ -10,9 +10,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from examples import interruption, preparation, proof, walk
+from examples import ending, preparation, proof, walk
 from examples.api import POLL_SECONDS, Api, seconds_since
 from examples.local_cloud import LocalCloud
 from examples.project import Project
@@ -20,9 +19,6 @@ from examples.project import Project
 PERSON = "ana@example.com"
 ADDRESS = "127.0.0.1/32"
 """Where this machine is seen to call from."""
-
-LINKED = (".run.app", ".appspot.com")
-"""Where a browser is led to by a link of the local cloud."""
 
 CERTIFICATE_SECONDS = 120
 
@@ -116,7 +112,7 @@ def show_the_way_in_here(deployment: dict[str, Any], cloud: LocalCloud) -> None:
     """Print how the same is tried on this machine, where Google's names have to be led here."""
     network = inside(deployment["request"])
     print("on this machine:")
-    if str(urlsplit(deployment["url"]).hostname).endswith(LINKED) and network is None:
+    if network is None:
         link = cloud.say("link", deployment["url"], "--account", PERSON)
         print(f"  browser:  {link} # signed in as {PERSON}")
     print(f"  programs: {cloud.login(PERSON, network)} # first, in each shell")
@@ -146,5 +142,5 @@ def machine(
 
 
 if __name__ == "__main__":
-    with interruption.told():
+    with ending.told():
         main()

@@ -28,7 +28,7 @@ def admitted(
     Raises:
         ProblemError: 400 with every place that is wrong, 403 naming the rule, 413.
     """
-    _, data = http.json_object(request)
+    data = http.json_object(request)
     try:
         # Strict: "3" is no number and "yes" no boolean, so a slip is not taken for a wish.
         asked = DeploymentRequest.model_validate_json(data, strict=True)

@@ -59,14 +59,15 @@ def create(request: Request) -> Answer:
 
 def show(request: Request, name: str) -> Answer:
     """Answer GET of one deployment; of a removed one, what is remembered of it."""
-    known = _visible(request, name)
+    known = _visible(name, _caller(request))
     return Answer(200, deployments.shown(known, platform.load()).document())
 
 
 def remove(request: Request, name: str) -> Answer:
     """Answer DELETE: 202 in every state; once is as good as twice."""
-    known = _visible(request, name)
-    return _accepted(lifecycle.unwant(known, _caller(request), platform=platform.load()))
+    caller = _caller(request)
+    known = _visible(name, caller)
+    return _accepted(lifecycle.unwant(known, caller, platform=platform.load()))
 
 
 def show_all(request: Request) -> Answer:
@@ -97,10 +98,10 @@ def show_all(request: Request) -> Answer:
 
 def show_events(request: Request, name: str) -> Answer:
     """Answer GET of the events of one deployment, oldest first."""
-    known = _visible(request, name)
+    known = _visible(name, _caller(request))
     size = _page_size(request)
     start = int(_token(request, lambda token: token.isdigit() and len(token) < 10) or 0)  # noqa: PLR2004 - nobody has so many events
-    history = events.history(known.spec.name)
+    history = events.history(known.spec.name, team=known.spec.request.team)
     more = str(start + size) if len(history) > start + size else None
     page = tuple(history[start : start + size])
     return Answer(200, EventList(events=page, next_page_token=_as_token(more)).document())
@@ -128,14 +129,15 @@ def api(request: Request) -> Response:
 
 
 def _caller(request: Request) -> Caller:
-    return identity.verified(
+    caller = identity.verified(
         request.headers.get("Authorization"), audiences.of_people(platform.load())
     )
+    logs.bind(caller=caller.email)
+    return caller
 
 
-def _visible(request: Request, name: str) -> Known:
+def _visible(name: str, caller: Caller) -> Known:
     """Return a deployment that exists and that the caller may see."""
-    caller = _caller(request)
     logs.bind(deployment=name[:40])
     known = deployments.find(name)
     if known is None:

@@ -69,7 +69,7 @@ def received(request: Request, model: type[C]) -> tuple[C, Platform]:
             f"only {place.accounts.workflow} may call this, and {caller.email} did",
             remedy="People call the api.",
         )
-    _, data = http.json_object(request)
+    data = http.json_object(request)
     try:
         call = model.model_validate_json(data)
     except ValidationError as error:

@@ -102,8 +102,7 @@ def _written(target: Target, purpose: str, text: Callable[[str | None], str]) ->
     wanted = text(None if found is None else found[1])
     if found is not None and found[1] == wanted:
         return found[0]
-    make = passwords.add if found is None else passwords.replaced
-    return make(vault, secret, wanted)
+    return passwords.add(vault, secret, wanted)
 
 
 def _full(target: Target, purpose: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from functions import clients, logs, registry
@@ -51,24 +50,23 @@ def event_id(name: str, generation: int, state: str, about: str = "") -> str:
     return f"{name}/{generation}/{state}{about}"
 
 
-def history(name: str) -> list[StatusEvent]:
+def history(name: str, *, team: str) -> list[StatusEvent]:
     """Return every change of state that the registry remembers, oldest first.
 
     The versions of spec.json and status.json are the history; there is no second record that
-    could disagree. Of a failure the content is read as well, since it says why.
+    could disagree. Of a failure the content is read as well, since it says why. What the name
+    was to another team, before that removed it, is that team's own.
     """
-    # The first version always counts: it differs from "nothing".
-    versions: list[registry.Entry | None] = [None, *registry.history(name)]
-    found: list[StatusEvent] = []
-    seen: set[str] = set()
-    for before, entry in pairwise(versions):
-        assert entry is not None
-        same = before is not None and _said(before) == _said(entry)
-        event = None if same else _event(entry, _about(before, entry))
-        if event is not None and event.id not in seen:
-            seen.add(event.id)
-            found.append(event)
-    return found
+    found: dict[str, StatusEvent] = {}
+    before: registry.Entry | None = None
+    for entry in registry.history(name):
+        if entry.team != team:
+            continue
+        if before is None or _said(before) != _said(entry):
+            event = _event(entry, _about(before, entry))
+            found.setdefault(event.id, event)
+        before = entry
+    return list(found.values())
 
 
 def _said(entry: registry.Entry) -> tuple[int, str, str | None]:

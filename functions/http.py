@@ -51,7 +51,7 @@ class Route:
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the parameters of a path that fits, None when it does not fit."""
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path)
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
         found = re.fullmatch(pattern, path)
         return None if found is None else found.groupdict()
 
@@ -119,8 +119,8 @@ def body(request: Request) -> bytes:
     raise problems.too_large(LARGEST_BODY)
 
 
-def json_object(request: Request) -> tuple[dict[str, Any], bytes]:
-    """Return the body as a JSON object, and as the bytes it came in.
+def json_object(request: Request) -> bytes:
+    """Return the body, having looked that it is a JSON object, for a model to read.
 
     Stricter than Python's parser where that would let a mistake through: a field given twice,
     NaN, or text that is not Unicode is refused.
@@ -150,7 +150,7 @@ def json_object(request: Request) -> tuple[dict[str, Any], bytes]:
         raise problems.invalid(f"the body holds a number that is too long: {error}") from error
     if not isinstance(value, dict):
         raise problems.invalid("the body is JSON, but not an object; expected {...}")
-    return value, data
+    return data
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

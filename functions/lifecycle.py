@@ -261,8 +261,10 @@ def _is_stuck(known: Known) -> bool:
 
 
 def _ensure_started(known: Known, platform: Platform) -> Known:
-    """Start an execution if none has taken the lease, or none watches the domain any more."""
+    """Start an execution if none has the lease, or none watches the domain any more."""
     execution = None if known.status is None else known.status.execution
+    # One that cannot do all of it alone lets go of the lease, and may not live to start the next.
+    let_go = execution is None and known.state in deployments.AT_WORK
     logs.bind(execution=execution)
     nobody_watches = (
         known.is_watched
@@ -270,7 +272,7 @@ def _ensure_started(known: Known, platform: Platform) -> Known:
         and execution is not None
         and not launch.is_running(execution)
     )
-    if not known.is_begun or nobody_watches:
+    if not known.is_begun or let_go or nobody_watches:
         _start(known.spec, platform)
     return known
 
@@ -288,16 +290,14 @@ def _written(
 
 
 def _start(spec: Spec, platform: Platform) -> None:
-    from google.api_core.exceptions import GoogleAPICallError
-
     try:
         launch.start(spec, platform)
-    except GoogleAPICallError as error:
+    except problems.of_google() as error:
         # What is wanted is on record, so the same request again only starts what is missing.
         raise problems.unavailable(
             f"the wish is on record as generation {spec.generation}, but the workflow could not "
             "be started",
-            cause=str(error.message)[:1000],
+            cause=str(error)[:1000],
         ) from error
 
 
@@ -307,8 +307,6 @@ def _stop_what_runs(known: Known, platform: Platform) -> None:
     Failing here is no reason to fail the request: the teardown waits for the older execution to
     end and takes the lease then.
     """
-    from google.api_core.exceptions import GoogleAPICallError
-
     status = known.status
     if status is None or status.execution is None:
         return
@@ -318,5 +316,5 @@ def _stop_what_runs(known: Known, platform: Platform) -> None:
         launch.cancel(status.execution)
         if known.state in deployments.AT_WORK:
             launch.cancel_builds(known.spec.name, platform)
-    except GoogleAPICallError as error:
+    except problems.of_google() as error:
         logs.write("WARNING", "could not cancel all that runs", cause=str(error)[:500])

@@ -62,11 +62,6 @@ def lines(spec: Spec, status: Status | None, platform: Platform) -> tuple[str, .
     return (*_from_where(target), *_BY_MODE[spec.request.access.mode](_Door(target, url)))
 
 
-def admin_password_secret(name: str) -> str:
-    """Return the name of the secret that holds the first administrator's password."""
-    return f"mlflow-{name}-admin-password"
-
-
 def _from_where(target: Target) -> Iterator[str]:
     """Yield what else a caller needs: to everybody outside an internal server is not found."""
     serving = target.request.serving
@@ -93,7 +88,7 @@ def _iam(door: _Door) -> Iterator[str]:
 def _basic_auth(door: _Door) -> Iterator[str]:
     access = door.target.request.access
     assert access.mode == "basic_auth"
-    options = f"--secret={admin_password_secret(door.target.name)} --project={door.target.project}"
+    options = f"--secret={door.target.secret('admin-password')} --project={door.target.project}"
     password = f"gcloud secrets versions access latest {options}"
     yield f"browser:  {door.url}{'' if access.iap is None else ' (Google asks first, then MLflow)'}"
     yield from _console_for_iap(door.target)

@@ -67,16 +67,16 @@ def newest(api: Any, secret: str) -> tuple[str, str] | None:
     return str(answer["name"]), base64.b64decode(answer["payload"]["data"]).decode()
 
 
-def replaced(api: Any, secret: str, text: str) -> str:
-    """Make a version of a secret that has older ones, and return its name once it is the newest.
+def add(api: Any, secret: str, text: str) -> str:
+    """Make a version of a secret, whatever there is already; return its name once it is the newest.
 
-    Google shows a new version by its number at once and as "latest" some moments later; whoever
-    reads "latest" too early would deploy the old one.
+    Google shows a new version by its number at once and as "latest" some moments later. Whoever
+    reads "latest" too early would deploy the old one, or make a second first one.
 
     Raises:
         ProblemError: 503 when it takes too long; a repeat finds the version that was made.
     """
-    name = add(api, secret, text)
+    name = _added(api, secret, text)
     deadline = time.monotonic() + _SHOWN_WITHIN
     while (newest(api, secret) or ("", ""))[0] != name:
         if time.monotonic() > deadline:
@@ -85,8 +85,7 @@ def replaced(api: Any, secret: str, text: str) -> str:
     return name
 
 
-def add(api: Any, secret: str, text: str) -> str:
-    """Make a version of a secret, whatever there is already, and return its name."""
+def _added(api: Any, secret: str, text: str) -> str:
     import google_crc32c
 
     data = text.encode()

@@ -40,7 +40,7 @@ def compile_part(request: Request) -> Answer:
 def _explained(error: dict[str, object], deployment: str) -> Answer:
     from planner.remedies import diagnosis
 
-    problem = diagnosis(error).model_copy(update={"instance": f"/v1/deployments/{deployment}"})
+    problem = diagnosis(error, deployment=deployment)
     logs.write("WARNING", "a step failed", problem=problem.type, step=problem.step)
     return Answer(200, problem.document())
 

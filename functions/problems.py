@@ -165,21 +165,29 @@ def unexpected(error: Exception) -> ProblemError:
     )
 
 
-def _from_google(error: Exception) -> ProblemError | None:
-    """Tell Google's errors apart; None when it is not one of Google's."""
-    from google.api_core.exceptions import GoogleAPICallError, RetryError
+def of_google() -> tuple[type[Exception], ...]:
+    """Return what Google's clients raise: refusals, and whatever is no answer."""
+    from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from googleapiclient.errors import HttpError
     from requests.exceptions import RequestException
 
-    if isinstance(error, (RetryError, RequestException, GoogleAuthError, ConnectionError)):
-        logs.write("WARNING", "Google did not answer", cause=str(error)[:1000])
-        return unavailable("Google Cloud did not answer", cause=_short(error))
+    return (GoogleAPIError, GoogleAuthError, HttpError, RequestException, ConnectionError)
+
+
+def _from_google(error: Exception) -> ProblemError | None:
+    """Tell Google's errors apart; None when it is not one of Google's."""
+    from google.api_core.exceptions import GoogleAPICallError
+    from googleapiclient.errors import HttpError
+
+    if not isinstance(error, of_google()):
+        return None
     if isinstance(error, HttpError):
         return google_refused(int(error.status_code), str(error.reason))
     if isinstance(error, GoogleAPICallError):
         return google_refused(int(error.code or 503), _short(error))
-    return None
+    logs.write("WARNING", "Google did not answer", cause=str(error)[:1000])
+    return unavailable("Google Cloud did not answer", cause=_short(error))
 
 
 def google_refused(code: int, words: str) -> ProblemError:

@@ -49,7 +49,12 @@ class Transport:
 
         try:
             answer = self._session.request(
-                method, uri, data=body, headers=dict(headers or {}), timeout=_TIMEOUT
+                method,
+                uri,
+                data=body,
+                headers=dict(headers or {}),
+                timeout=_TIMEOUT,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             raise ConnectionError(str(error)) from error

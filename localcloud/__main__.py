@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     logs = verb("logs", commands.logs, "print log entries")
     logs.add_argument("--service", help="only of this service, function, job or workflow")
     verb("reset", commands.reset, "stop it and forget its state")
-    link = verb("link", commands.link, "print the loopback link of a run.app URL")
+    link = verb("link", commands.link, "print a link for a browser to a server's https URL")
     link.add_argument("url", metavar="HTTPS_URL")
     link.add_argument(
         "--account",

@@ -87,6 +87,24 @@ class Balancer:
                 return key, rule
         return None
 
+    def site(self, host: str) -> Site | None:
+        """Return what a browser meets at https://HOST; None where it would meet nothing.
+
+        Nothing is also where no certificate is shown for the host: no browser goes on there.
+        """
+        found = self.rule_of(host, _PORTS["https"])
+        if found is None or not self.certificates.covers(found[0], host):
+            return None
+        return Site(self._cloud, found[0], self._workers)
+
+    def is_behind_iap(self, host: str) -> bool:
+        """Tell whether IAP stands in front of what a host leads to."""
+        found = self.rule_of(host, _PORTS["https"])
+        if found is None:
+            return False
+        asked = Asked(rule=found[1], method="GET", host=host, target="/", headers=[], client=CLIENT)
+        return front.is_behind_iap(self._cloud, asked)
+
     def request(
         self,
         method: str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.balancer import guard, policy, routing, targets
 from localcloud.balancer.asking import Answered, Asked
+from localcloud.ingress.platforms import platform_of
 from localcloud.ingress.visit import Balanced
 from localcloud.services.compute.backends import headers as custom_headers
 from localcloud.services.compute.names import key_of
@@ -44,6 +45,29 @@ class Passage:
 def decide(cloud: Cloud, asked: Asked, passage: Passage) -> None:
     """Fill in where a request goes; Answered when it goes nowhere."""
     compute = cloud.store.of("compute")
+    backend = passage.backend = _backend(compute, asked)
+    passage.added = custom_headers(backend.get("customResponseHeaders", []), {})
+    _check_policy(compute, backend, asked, passage)
+    changes = guard.admit(cloud, backend, asked)
+    route, hosts = _target(cloud, backend, asked)
+    if hosts[0].endswith(_RUN):
+        changes |= guard.invoking(cloud, backend, f"https://{hosts[0]}")
+    passage.balanced = Balanced(route, hosts, asked.client, asked.rule["IPAddress"], asked.scheme)
+    passage.headers = _sent_on(asked, backend, changes)
+
+
+def is_behind_iap(cloud: Cloud, asked: Asked) -> bool:
+    """Tell whether IAP stands in front of where a request goes, at the backend or the service."""
+    try:
+        backend = _backend(cloud.store.of("compute"), asked)
+        route, _ = _target(cloud, backend, asked)
+    except Answered:
+        return False
+    return guard.is_on(backend) or platform_of(route.name).behind_iap(cloud, route)
+
+
+def _backend(compute: Any, asked: Asked) -> Resource:
+    """Return what the URL map chooses; Answered where that is nothing, or a redirect."""
     proxy = compute.find(key_of(asked.rule["target"])) or {}
     url_map = compute.find(key_of(proxy.get("urlMap", "")))
     if url_map is None:
@@ -54,13 +78,15 @@ def decide(cloud: Cloud, asked: Asked, passage: Passage) -> None:
             found, scheme=asked.scheme, host=asked.host, target=asked.target
         )
         raise Answered(status, "", headers={"location": url})
-    backend = compute.find(key_of(found.service or ""))
+    backend: Resource | None = compute.find(key_of(found.service or ""))
     if backend is None:
         raise Answered(404, _NOT_FOUND)
-    passage.backend = backend
-    passage.added = custom_headers(backend.get("customResponseHeaders", []), {})
-    _check_policy(compute, backend, asked, passage)
-    changes = guard.admit(cloud, backend, asked)
+    return backend
+
+
+def _target(cloud: Cloud, backend: Resource, asked: Asked) -> targets.Target:
+    """Return the service in the nearest of a backend's groups; Answered where there is none."""
+    compute = cloud.store.of("compute")
     groups = [compute.find(key_of(one["group"])) for one in backend.get("backends", [])]
     if not groups:
         raise Answered(503, "no healthy upstream", headers={"content-type": "text/plain"})
@@ -72,11 +98,7 @@ def decide(cloud: Cloud, asked: Asked, passage: Passage) -> None:
     target = targets.target_of(cloud, group, asked.host, asked.path)
     if target is None:
         raise Answered(404, _NOT_FOUND)
-    route, hosts = target
-    if hosts[0].endswith(_RUN):
-        changes |= guard.invoking(cloud, backend, f"https://{hosts[0]}")
-    passage.balanced = Balanced(route, hosts, asked.client, asked.rule["IPAddress"], asked.scheme)
-    passage.headers = _sent_on(asked, backend, changes)
+    return target
 
 
 def _check_policy(compute: Any, backend: Resource, asked: Asked, passage: Passage) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def admit(cloud: Cloud, backend: Resource, asked: Asked) -> dict[str, str | None]:
     """Return how headers change on the way in (None: dropped); Answered if nobody passes."""
-    if not _on(backend):
+    if not is_on(backend):
         return {}
     known = {name.lower(): value for name, value in asked.headers}
     question = iap.Asked(asked.method, asked.host, asked.target, known)
@@ -29,7 +29,7 @@ def admit(cloud: Cloud, backend: Resource, asked: Asked) -> dict[str, str | None
 
 def invoking(cloud: Cloud, backend: Resource, audience: str) -> dict[str, str | None]:
     """Return the header with which IAP's own account calls a Cloud Run service."""
-    if not _on(backend):
+    if not is_on(backend):
         return {}
     agent = iap.agent(cloud)
     if agent is None:
@@ -38,5 +38,6 @@ def invoking(cloud: Cloud, backend: Resource, audience: str) -> dict[str, str | 
     return {OWN_HEADER: f"Bearer {cloud.tokens.id_token(agent, audience)}"}
 
 
-def _on(backend: Resource) -> bool:
+def is_on(backend: Resource) -> bool:
+    """Tell whether IAP guards a backend service."""
     return bool(backend.get("iap", {}).get("enabled"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -29,8 +30,13 @@ _NOBODY = "-"
 
 def up(given: Namespace) -> int:
     """Start the local cloud, or say that it runs."""
+    before, port = daemon.find(given.state), daemon.last_port(given.state)
     with progress.told("starting"):
         running, started = daemon.up(given.state, project=given.project, region=given.region)
+    if started and before is not None:
+        remark("its programs have changed since it was started, so it was started anew")
+    if started and port not in {0, running.port}:
+        remark(f"port {port} is somebody else's now; shells with `env` need it once more")
     word = "up" if started else "already up"
     say(f"local cloud {word}: project {running.project}, door 127.0.0.1:{running.port}")
     say(f"status page: {running.page}")
@@ -131,7 +137,7 @@ def reset(given: Namespace) -> int:
 
 
 def link(given: Namespace) -> int:
-    """Print the loopback link of a run.app URL, for a browser."""
+    """Print the loopback link of a server's https URL, for a browser."""
     say(_running(given.state).ask("/link", url=given.url, account=given.account)["link"])
     return 0
 
@@ -216,7 +222,15 @@ def _started(state: Path) -> None:
 def _typed(verb: str, state: Path) -> str:
     """Return a command as one types it here."""
     other = [] if state == state_folder(STATE) else ["--state", str(state)]
-    return shlex.join(["python", "-m", "localcloud", verb, *other])
+    return shlex.join([_python(), "-m", "localcloud", verb, *other])
+
+
+def _python() -> str:
+    """Return what this Python is called here; a shell's own may not know the libraries."""
+    if shutil.which("python") == sys.executable:
+        return "python"
+    here = os.path.relpath(sys.executable)
+    return sys.executable if here.startswith("..") else here
 
 
 def _tokens(state: Path) -> Any:

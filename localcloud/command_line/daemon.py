@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import http.client
 import json
 import logging
@@ -15,13 +16,13 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from localcloud.doors.control import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,8 @@ class Running:
     number: str
     region: str
     key: str
+    code: str = ""
+    """Which programs it was started with; empty for those of a time before this was told."""
 
     @property
     def page(self) -> str:
@@ -115,11 +118,17 @@ def find(state: Path) -> Running | None:
 
 
 def up(state: Path, *, project: str | None, region: str | None) -> tuple[Running, bool]:
-    """Start the daemon unless it runs, wait until everything listens; True if it was started."""
+    """Start the daemon unless it runs, wait until everything listens; True if it was started.
+
+    One that was started with other programs than are here now is started anew: half of what it
+    runs, it would read from files that it does not know.
+    """
     running = find(state)
     if running is not None:
         _same(Settings(running.project, running.region), project=project, region=region)
-        return running, False
+        if running.code == code():
+            return running, False
+        down(state)
     with usable(state):
         _prepare(state, project=project, region=region)
         output = (state / "daemon.log").open("ab")
@@ -173,6 +182,7 @@ def run(state: Path) -> None:
     # the doors and services are heavy to import; the other commands stay quick without them
     from localcloud.cloud import Cloud
 
+    begun = code()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     _prepare(state)
     stop = threading.Event()
@@ -183,7 +193,7 @@ def run(state: Path) -> None:
         with usable(state):
             cloud = Cloud(state, project=made.project, region=made.region)
         try:
-            with usable(state), cloud.serve(port=_last_port(state)) as serving:
+            with usable(state), cloud.serve(port=_free_port(state)) as serving:
                 running = Running(
                     pid=os.getpid(),
                     port=serving.port,
@@ -193,6 +203,7 @@ def run(state: Path) -> None:
                     number=cloud.number,
                     region=cloud.region,
                     key=serving.key,
+                    code=begun,
                 )
                 _announce(state, running)
                 stop.wait()
@@ -202,6 +213,22 @@ def run(state: Path) -> None:
         logging.shutdown()
         # Python would wait for worker threads, and one may be waiting for something of its own
         os._exit(0)
+
+
+def code() -> str:
+    """Tell the programs as they are now from any others, by when they were written."""
+    root = Path(__file__).parents[1]
+    files = sorted((str(file), file.stat()) for file in root.rglob("*.py"))
+    told = [f"{name} {seen.st_mtime_ns} {seen.st_size}" for name, seen in files]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def last_port(state: Path) -> int:
+    """Return where the door was the last time, 0 if it never was anywhere."""
+    try:
+        return int((state / "port").read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def settings(state: Path) -> Settings:
@@ -257,13 +284,11 @@ def _announce(state: Path, running: Running) -> None:
     (state / "port").write_text(str(running.port))
 
 
-def _last_port(state: Path) -> int:
+def _free_port(state: Path) -> int:
     """Keep the door where it was, so that exported variables outlive a restart."""
-    try:
-        port = int((state / "port").read_text())
-    except (OSError, ValueError):
-        return 0
     import socket
+
+    port = last_port(state)
 
     try:
         with socket.create_server(("127.0.0.1", port)):

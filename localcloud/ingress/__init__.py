@@ -29,6 +29,7 @@ __all__ = ["Ingress"]
 
 _SUFFIXES = (".run.app", ".cloudfunctions.net", ".appspot.com")
 _CLIENT = "127.0.0.1"
+_HTTPS = 443
 
 
 class Ingress:
@@ -65,14 +66,16 @@ class Ingress:
         return self._cloud.insiders.network_of(place and (place[0], place[1])) is not None
 
     def link(self, url: str, account: str | None = None) -> str:
-        """Return a loopback http URL for a service, for browsers; stable over restarts.
+        """Return a loopback http URL for a service or a load balancer's domain, for browsers.
 
-        The caller check stays. With *account* every request carries that account's ID token,
-        as ``gcloud run services proxy`` does it.
+        It is stable over restarts, and all checks stay: the caller's, and a load balancer's by
+        address, which sees the browser's own. With *account* every request carries that account's
+        ID token, as ``gcloud run services proxy`` does it, or its session where IAP asks.
         """
         parts = urlsplit(url)
         host, path = (parts.hostname or "").lower(), parts.path
-        if not self.is_mounted(host) and self.hosts.find(host, path or "/") is None:
+        there = self.is_mounted(host) or self.hosts.find(host, path or "/") is not None
+        if not there and self._cloud.balancer.rule_of(host, _HTTPS) is None:
             raise LookupError(f"no service answers at {url}; is it the whole https URL?")
         return self.links.open(host, account) + path.rstrip("/")
 

@@ -11,7 +11,7 @@ from localcloud import iap
 from localcloud.ingress.cloud_run import pass_or_turn
 from localcloud.ingress.pool import NoInstanceError
 from localcloud.ingress.turned import Turned
-from localcloud.machines.workload import Workload
+from localcloud.machines.containers.workload import Workload
 from localcloud.services.appengine import blueprints, firewall, names, records
 from localcloud.services.run.templates import seconds
 

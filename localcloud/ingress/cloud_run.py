@@ -9,7 +9,7 @@ from localcloud.iap import pages as iap_pages
 from localcloud.ingress import invoker
 from localcloud.ingress.pool import NoInstanceError
 from localcloud.ingress.turned import Turned
-from localcloud.machines.workload import Workload
+from localcloud.machines.containers.workload import Workload
 from localcloud.services.run import names, templates, traffic
 
 if TYPE_CHECKING:

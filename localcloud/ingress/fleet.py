@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from localcloud.ingress.platforms import every, platform_of
 from localcloud.ingress.pool import ClosedError, NoInstanceError, Pool
-from localcloud.machines.workload import ContainerError
+from localcloud.machines.containers.workload import ContainerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcloud.cloud import Cloud
-    from localcloud.machines.workload import Instance
+    from localcloud.machines.containers.workload import Instance
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Loopback links: a run.app service for a browser that knows neither its host nor the door."""
+"""Loopback links: a server for a browser that knows neither its host nor the door."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from localcloud.iap import sessions
+from localcloud.ingress import sockets
 from localcloud.ingress.platforms import platform_of
 
 if TYPE_CHECKING:
@@ -26,11 +27,16 @@ _STOP_SECONDS = 5.0
 _OF_HTTPS = frozenset({b"secure", b"samesite=none"})
 # Where IAP sends browsers to sign in, and where that page sends them.
 _SIGN_IN = frozenset({"accounts.google.com", "iap.googleapis.com"})
+_BAD_GATEWAY = 502
+_NO_SITE = (
+    "A browser finds nothing at https://{host}: no load balancer, or none that shows a "
+    "certificate for it.\n"
+)
 _ADDRESSED = frozenset({b"origin", b"referer"})
 
 
 class Links:
-    """Opens one stable port per service and keeps it over restarts."""
+    """Opens one stable port per host and keeps it over restarts."""
 
     def __init__(self, cloud: Cloud, app: Any) -> None:
         """Answer with *app*, as if the request had come for the service's host."""
@@ -69,8 +75,7 @@ class Links:
     def _serve(
         self, listener: socket.socket, host: str, port: int, account: str | None
     ) -> tuple[uvicorn.Server, threading.Thread]:
-        whole = self._app if self._cloud.is_ingress(host) else _Elsewhere(self._cloud, host)
-        app = _Link(whole, host, port, self._identity(host, account), self._address)
+        app = _Link(self._whole(host), host, port, self._identity(host, account), self._address)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -87,14 +92,19 @@ class Links:
             time.sleep(0.01)
         return server, thread
 
+    def _whole(self, host: str) -> Any:
+        """Return what answers for a host: the ingress, a page of a sign-in, or a load balancer."""
+        if self._cloud.is_ingress(host):
+            return self._app
+        return _Elsewhere(self._cloud, host) if host in _SIGN_IN else _Domain(self._cloud, host)
+
     def _identity(self, host: str, account: str | None) -> Callable[[], tuple[str, str]] | None:
         """Return what makes the header that says who asks: a session at IAP, else an ID token."""
         if account is None:
             return None
 
         def make() -> tuple[str, str]:
-            route = self._cloud.ingress.hosts.find(host, "/")
-            if route is not None and platform_of(route.name).behind_iap(self._cloud, route):
+            if self._is_behind_iap(host):
                 return "cookie", sessions.cookie(self._cloud, host, account)
             return (
                 "authorization",
@@ -102,6 +112,12 @@ class Links:
             )
 
         return make
+
+    def _is_behind_iap(self, host: str) -> bool:
+        route = self._cloud.ingress.hosts.find(host, "/")
+        if route is None:
+            return bool(self._cloud.balancer.is_behind_iap(host))
+        return platform_of(route.name).behind_iap(self._cloud, route)
 
     def _address(self, host: str) -> str | None:
         """Give the link of a host that a service sends browsers to: a sign-in's, or one known."""
@@ -190,6 +206,33 @@ class _Link:
             kept = [one for one in parts if one.lower() not in _OF_HTTPS]
             return name, b"; ".join(one for one in kept if not one.lower().startswith(b"domain="))
         return name, value
+
+
+class _Domain:
+    """Answers as the load balancer that a domain leads to just now."""
+
+    def __init__(self, cloud: Cloud, host: str) -> None:
+        self._cloud = cloud
+        self._host = host
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        site = await asyncio.to_thread(self._cloud.balancer.site, self._host)
+        if site is not None:
+            await site(scope, receive, send)
+            return
+        body = _NO_SITE.format(host=self._host).encode()
+        headers = [("content-type", "text/plain"), ("content-length", str(len(body)))]
+        if scope["type"] == "websocket":
+            await sockets.deny(scope, send, _BAD_GATEWAY, headers, body)
+            return
+        fields = [(name.encode(), value.encode()) for name, value in headers]
+        await send({"type": "http.response.start", "status": _BAD_GATEWAY, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
 
 
 class _Elsewhere:

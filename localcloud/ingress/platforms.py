@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.iap import Asked
     from localcloud.ingress.hosts import Route
-    from localcloud.machines.workload import Workload
+    from localcloud.machines.containers.workload import Workload
     from localcloud.store import Resource
 
 _BY_PREFIX = {

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from localcloud.ingress.platforms import platform_of
-from localcloud.machines.workload import ContainerError
+from localcloud.machines.containers.workload import ContainerError
 
 if TYPE_CHECKING:
     from localcloud.clock import Timer
     from localcloud.cloud import Cloud
     from localcloud.ingress.fleet import Fleet
-    from localcloud.machines.workload import Instance
+    from localcloud.machines.containers.workload import Instance
 
 log = logging.getLogger(__name__)
 

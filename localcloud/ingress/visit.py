@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.ingress.fleet import Fleet
     from localcloud.ingress.hosts import Hosts, Route
-    from localcloud.machines.workload import Instance
+    from localcloud.machines.containers.workload import Instance
 
 MOST_BYTES = 32 * 1024 * 1024
 """How large a request, or a response of known length, may be over HTTP/1."""

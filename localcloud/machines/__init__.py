@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
 
-_DATABASES = "localcloud.machines.cloudsql:CloudSqlDatabases"
+_DATABASES = "localcloud.machines.databases.cloudsql:CloudSqlDatabases"
 _MADE_BY: dict[str, dict[str, str]] = {
     "real": {
         "databases": _DATABASES,
-        "builder": "localcloud.machines.builder:DockerBuilder",
-        "containers": "localcloud.machines.containers:BoxContainers",
+        "builder": "localcloud.machines.builds.builder:DockerBuilder",
+        "containers": "localcloud.machines.containers.box_containers:BoxContainers",
     },
     "paper": {
-        "databases": "localcloud.machines.paper_databases:PaperDatabases",
-        "builder": "localcloud.machines.paper_builder:PaperBuilder",
-        "containers": "localcloud.machines.paper_containers:PaperContainers",
+        "databases": "localcloud.machines.databases.paper_databases:PaperDatabases",
+        "builder": "localcloud.machines.builds.paper_builder:PaperBuilder",
+        "containers": "localcloud.machines.containers.paper_containers:PaperContainers",
     },
 }
 

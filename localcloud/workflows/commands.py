@@ -12,13 +12,13 @@ from typing import Any, Final, TextIO
 from localcloud.clock import Clock, RealClock, VirtualClock
 from localcloud.command_line import progress
 from localcloud.workflows import web
-from localcloud.workflows.compiler import compile_source
-from localcloud.workflows.engine import Engine
+from localcloud.workflows.code.compiler import compile_source
+from localcloud.workflows.code.evaluator import Program
 from localcloud.workflows.errors import DeployError, Position, WorkflowError, summary
-from localcloud.workflows.evaluator import Program
-from localcloud.workflows.excerpt import excerpt
-from localcloud.workflows.machine import Execution, Settings
 from localcloud.workflows.report import payload_text, way
+from localcloud.workflows.running.engine import Engine
+from localcloud.workflows.running.machine import Execution, Settings
+from localcloud.workflows.source.excerpt import excerpt
 from localcloud.workflows.values import from_json, to_json
 
 _FAULT: Final = 1

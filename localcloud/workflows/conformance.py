@@ -16,12 +16,12 @@ import yaml
 
 from localcloud.clock import VirtualClock
 from localcloud.workflows import values
-from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.code.compiler import compile_source
 from localcloud.workflows.effects import HttpReply, HttpRequest
-from localcloud.workflows.engine import Engine, TransportError
 from localcloud.workflows.errors import DeployError
-from localcloud.workflows.machine import Execution, Settings
 from localcloud.workflows.report import context_text
+from localcloud.workflows.running.engine import Engine, TransportError
+from localcloud.workflows.running.machine import Execution, Settings
 
 Case = dict[str, Any]
 # The service always sets these; a case may say otherwise in ``env``.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from localcloud.workflows.tasks import Task
+    from localcloud.workflows.running.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)

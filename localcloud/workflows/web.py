@@ -9,8 +9,8 @@ import google.oauth2.id_token
 import requests
 
 from localcloud.workflows.effects import HttpReply, HttpRequest
-from localcloud.workflows.engine import TokenError, TransportError
-from localcloud.workflows.machine import Execution
+from localcloud.workflows.running.engine import TokenError, TransportError
+from localcloud.workflows.running.machine import Execution
 
 _CONNECT_SECONDS: Final = 10.0
 

@@ -15,7 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 
 from berth.access import CHOSEN
-from localcloud.machines.container_ports import free_port
+from localcloud.machines.containers.container_ports import free_port
 from tests.berth.mini_tracking import PARTS
 from tests.berth.world import STRANGER, TRAINER, URL
 from tests.localcloud.iap.guarded import HOST

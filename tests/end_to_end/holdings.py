@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from localcloud.machines.postgres import PostgresDatabases
+from localcloud.machines.databases.postgres import PostgresDatabases
 from tests.end_to_end.installation import PROJECT, Installation
 
 RECORDS = {

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import requests
 
-from localcloud.machines.container_ports import free_port
+from localcloud.machines.containers.container_ports import free_port
 from tests.functions.conftest import BUCKET, ROOT, make_platform, make_policy
 
 if TYPE_CHECKING:

@@ -116,7 +116,9 @@ class OAuth2Proxy(Door):
         """Ask for an ID token made out for the address."""
         if request.path == "/oauth2/start":
             home = "elsewhere.example" if "sends back elsewhere" in self.faults else request.host
-            place = f"{SIGN_IN}?redirect_uri=https%3A%2F%2F{home}%2Foauth2%2Fcallback&state=y"
+            back = f"redirect_uri=https%3A%2F%2F{home}%2Foauth2%2Fcallback"
+            twice = f"&{back}" if "sends back twice" in self.faults else ""
+            place = f"{SIGN_IN}?{back}{twice}&state=y"
             return Response("", 500 if "no sign-in" in self.faults else 302, {"Location": place})
         email = self.owner(bearer(request) or "", f"https://{request.host}")
         if email is not None and self.may_enter(email):

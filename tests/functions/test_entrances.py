@@ -81,6 +81,7 @@ def test_every_stranger_is_tried_at_every_address(berth: Berth, name: str) -> No
         ("proxy", "lets in every account", "stranger refused", False),
         ("proxy", "no sign-in", "login offered", True),
         ("proxy", "sends back elsewhere", "login offered", False),
+        ("proxy", "sends back twice", "login offered", False),
     ],
 )
 def test_a_door_that_is_not_shut_is_found(

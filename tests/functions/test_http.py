@@ -37,6 +37,7 @@ def bearer(google: Issuer) -> dict[str, str]:
         ("/v2/deployments", 404),
         ("/%00", 404),
         ("/v1/deployments/../../etc", 404),
+        ("/v1/openapi-json", 404),
     ],
 )
 def test_an_unknown_path_is_404(api: Any, path: str, status: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -305,6 +306,29 @@ def test_the_history_is_paged(berth: Berth) -> None:
     assert [event["state"] for event in first["events"]] == ["PENDING", "PROVISIONING"]
     assert [event["state"] for event in second["events"]] == ["READY"]
     assert second["next_page_token"] is None
+
+
+def test_the_history_of_another_team_is_not_shown(berth: Berth) -> None:
+    """A name that was removed may be used by anybody, who learns nothing of what it was before."""
+    berth.wish("passed-on", team="fraud")
+    problem = {"title": "Quota", "status": 502, "detail": "fraud ran out of quota"}
+    berth.report("passed-on", "FAILED", team="fraud", problem=problem)
+    berth.report("passed-on", "DELETED", team="fraud", generation=2)
+    berth.wish("passed-on", generation=3)
+
+    events = berth.api("GET", "/v1/deployments/passed-on/events").json()["events"]
+
+    assert [event["id"] for event in events] == ["passed-on/3/PENDING"]
+
+
+def test_the_log_says_who_asked_for_what(berth: Berth) -> None:
+    """Who did something, and to which deployment, is the first question after an accident."""
+    berth.wish("looked-at")
+
+    berth.api("GET", "/v1/deployments/looked-at", who="bob@risk.example.com")
+
+    line = json.loads((berth.logs / "api.log").read_text().splitlines()[-1])
+    assert (line["deployment"], line["caller"]) == ("looked-at", "bob@risk.example.com")
 
 
 def test_a_token_of_nobodys_is_401(berth: Berth) -> None:

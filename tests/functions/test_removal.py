@@ -135,6 +135,31 @@ def test_while_it_is_being_removed_it_cannot_be_asked_for(berth: Berth) -> None:
     assert "being removed" in answer.json()["detail"]
 
 
+def test_a_teardown_that_nobody_goes_on_with_is_taken_up(berth: Berth) -> None:
+    """An execution that had too much to do let go of the lease, and could not start the next one."""
+    berth.wish("huge", desired="absent", generation=2)
+    berth.report("huge", "DELETING", generation=2, execution=None)
+
+    answer = berth.api("DELETE", "/v1/deployments/huge")
+
+    assert (answer.status_code, answer.json()["generation"]) == (202, 2)
+    (teardown,) = executions(berth, "huge", "teardown")
+    assert json.loads(teardown["argument"]) == {"deployment": "huge", "generation": 2}
+
+
+def test_deleting_goes_on_where_nothing_could_be_cancelled(berth: Berth) -> None:
+    """The teardown waits for what still runs, so a cancellation that fails is no reason to stop."""
+    ask(berth, "deaf")
+    name = executions(berth, "deaf")[0]["name"]
+    berth.report("deaf", "PROVISIONING", execution=name)
+    berth.cloud.reset("cloudbuild.projects.builds.list")
+
+    answer = berth.api("DELETE", "/v1/deployments/deaf")
+
+    assert answer.status_code == 202, answer.text
+    assert len(executions(berth, "deaf", "teardown")) == 1
+
+
 def test_a_name_can_be_used_again_once_it_is_free(berth: Berth) -> None:
     """After DELETED a new one begins, whoever asks, with a later generation."""
     berth.wish("reborn", desired="absent", generation=2, team="fraud")

@@ -164,6 +164,24 @@ def test_a_login_that_takes_more_than_the_password_is_found(
     assert f"a stranger with {who}" in proof["summary"]
 
 
+@pytest.mark.parametrize("fault", ["artifacts unreadable", "artifacts damaged", "wall"])
+def test_a_proof_that_failed_leaves_nothing_behind(berth: Berth, fault: str) -> None:
+    """It is tried again for a quarter of an hour, and each try brings 33 MiB into the team's bucket."""
+    tracking = serve(berth, "login", faults={fault})
+
+    proof = prove(berth, "login")
+
+    assert proof["ok"] is False
+    assert (tracking.runs, tracking.artifacts) == ({}, {})
+
+
+def test_what_could_not_be_tidied_up_fails_no_proof(berth: Berth) -> None:
+    """The server works; a file too many is a line in the log."""
+    serve(berth, "login", faults={"artifacts stay"})
+
+    assert prove(berth, "login")["ok"] is True
+
+
 def test_another_version_is_not_the_planned_one(berth: Berth) -> None:
     """An old revision that still serves must not pass for the new one."""
     serve(berth, "login", version="3.16.0")

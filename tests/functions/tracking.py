@@ -162,8 +162,10 @@ class Tracking:
             self.artifacts[path] = request.data
             return Response("{}")
         if request.method == "DELETE":
-            self.artifacts.pop(path)
-            return Response("{}")
+            self.artifacts.pop(path, None)
+            return Response("{}", 500 if "artifacts stay" in self.faults else 200)
+        if "artifacts unreadable" in self.faults:
+            return Response("no", 503)
         content = self.artifacts[path]
         return Response(content[::-1] if "artifacts damaged" in self.faults else content)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.machines.container_ports import free_port
+from localcloud.machines.containers.container_ports import free_port
 
 IMAGE = Path(__file__).parents[2] / "images" / "tracking-server"
 APPLICATION = """

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from localcloud.cloud import OWNER, Cloud
-from localcloud.machines.container_ports import free_port
+from localcloud.machines.containers.container_ports import free_port
 from tests.images.mlflow_of import IMAGE, interpreter, our_package
 from tests.images.wall import Wall, wall
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from localcloud.clock import VirtualClock
 from localcloud.cloud import OWNER
-from localcloud.machines.builds import Built
+from localcloud.machines.builds.contract import Built
 from localcloud.machines.images import parse
 from localcloud.services.artifactregistry import artifacts
 from localcloud.transport import ConnectionFailed

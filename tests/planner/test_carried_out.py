@@ -1,5 +1,6 @@
 """Plans carried out on the local cloud, without the workflow: are they right in themselves?"""
 
+import base64
 import contextlib
 import io
 import tarfile
@@ -89,6 +90,11 @@ def berth(executor: Executor) -> Platform:
         f"https://serviceusage.googleapis.com/v1beta1/projects/{PROJECT}/services/"
         "iap.googleapis.com:generateServiceIdentity",
     )
+    secrets = f"https://secretmanager.googleapis.com/v1/projects/{PROJECT}/secrets"
+    for name in CLIENT.values():
+        executor.must("POST", f"{secrets}?secretId={name}", {"replication": {"automatic": {}}})
+        data = base64.b64encode(name.encode()).decode()
+        executor.must("POST", f"{secrets}/{name}:addVersion", {"payload": {"data": data}})
     executor.clock.advance(3600)
     return found.model_copy(update={**images, "project_number": executor.cloud.number})
 
@@ -170,7 +176,14 @@ def test_a_second_time_changes_nothing_but_what_is_always_applied(
     build(executor, spec_for(request_), berth)
     executor.changes.clear()
     build(executor, spec_for(request_), berth)
-    always = {"database_user", "migration", "iap_settings", "proxy_config", "proxy_members"}
+    always = {
+        "database_user",
+        "iap_settings",
+        "migration",
+        "oauth_client",
+        "proxy_config",
+        "proxy_members",
+    }
     assert set(executor.changes) <= always
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.code.compiler import compile_source
 from workflows.bundle import EXPRESSION_LIMIT, SOURCE_LIMIT, BundleError, bundle, main, names
 
 WORKFLOWS = ("provision", "teardown")

@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 
 from functions import clients
 from functions.verification import tokens
-from functions.verification.answers import is_challenge, may_pass, said
+from functions.verification.answers import is_challenge
 from functions.verification.check import Check, failed
-from functions.verification.entrances.entrance import Entrance, Headers, Stranger, nobody
-from functions.verification.visitor import Visitor
+from functions.verification.entrances.entrance import (
+    GREETED,
+    Entrance,
+    Headers,
+    Stranger,
+    greeting,
+    nobody,
+)
 from schemas.access import BasicAuth
 
 if TYPE_CHECKING:
@@ -51,15 +57,8 @@ def entrance(target: Target) -> Entrance:
 
 
 def _asks_for_the_password(url: str) -> Check:
-    name = "login offered"
-    answer = Visitor(url).call(name, "GET", "/", headers={"Accept": "text/html"})
-    if not is_challenge(answer):
-        raise failed(
-            name,
-            f"a browser is not asked for a password at {url}: {said(answer)}",
-            retry=may_pass(answer),
-        )
-    return Check(name, ok=True, detail=f"{url}: name and password")
+    greeting(url, "/", is_challenge, how="asked for a password")
+    return Check(GREETED, ok=True, detail=f"{url}: name and password")
 
 
 def _admin_password(target: Target) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Headers = dict[str, str]
 
+GREETED = "login offered"
+
 # Reading is what a stranger must not even be able to do.
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
@@ -79,6 +81,26 @@ def refuses_strangers(url: str, way_in: Entrance) -> Check:
             )
         seen.append(f"{stranger.who}: {_in_short(answer)}")
     return Check(name, ok=True, detail=f"{url} ({'; '.join(seen)})")
+
+
+def greeting(url: str, path: str, asked: Callable[[Response], bool], *, how: str) -> Response:
+    """Come as a person with a browser and return the answer, which must be the way to log in.
+
+    Args:
+        url: One of the server's addresses.
+        path: Where a person comes.
+        asked: Says whether an answer asks to log in.
+        how: What it must do to a browser, for people.
+
+    Raises:
+        CheckFailedError: It does something else.
+    """
+    answer = Visitor(url).call(GREETED, "GET", path, headers={"Accept": "text/html"})
+    if not asked(answer):
+        raise failed(
+            GREETED, f"a browser is not {how} at {url}: {said(answer)}", retry=may_pass(answer)
+        )
+    return answer
 
 
 def _in_short(answer: Response) -> str:

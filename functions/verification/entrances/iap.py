@@ -6,11 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from functions.verification import tokens
-from functions.verification.answers import is_refusal_by_iap, may_pass, said, sent_to_sign_in
-from functions.verification.check import Check, failed
-from functions.verification.entrances.entrance import Entrance, Headers, Stranger, nobody
+from functions.verification.answers import is_refusal_by_iap, sent_to_sign_in
+from functions.verification.check import Check
+from functions.verification.entrances.entrance import (
+    GREETED,
+    Entrance,
+    Headers,
+    Stranger,
+    greeting,
+    nobody,
+)
 from functions.verification.entrances.iam import bearer
-from functions.verification.visitor import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,12 +89,5 @@ def _with_tokens(
 
 
 def _sends_to_sign_in(url: str) -> Check:
-    name = "login offered"
-    answer = Visitor(url).call(name, "GET", "/", headers={"Accept": "text/html"})
-    if not sent_to_sign_in(answer):
-        raise failed(
-            name,
-            f"a browser is not sent to Google's sign-in from {url}: {said(answer)}",
-            retry=may_pass(answer),
-        )
-    return Check(name, ok=True, detail=f"{url}: sign-in with Google")
+    greeting(url, "/", sent_to_sign_in, how="sent to Google's sign-in")
+    return Check(GREETED, ok=True, detail=f"{url}: sign-in with Google")

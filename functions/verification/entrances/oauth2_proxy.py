@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from functions.verification import tokens
-from functions.verification.answers import may_pass, said, sent_to_sign_in
+from functions.verification.answers import sent_to_sign_in
 from functions.verification.check import Check, failed
-from functions.verification.entrances.entrance import Entrance, Stranger, nobody
+from functions.verification.entrances.entrance import GREETED, Entrance, Stranger, greeting, nobody
 from functions.verification.entrances.iam import bearer
-from functions.verification.visitor import Visitor
 from schemas.access import OAuth2Proxy
 
 if TYPE_CHECKING:
@@ -42,17 +41,12 @@ def entrance(target: Target) -> Entrance:
 
 
 def _sends_to_sign_in(url: str) -> Check:
-    name = "login offered"
-    answer = Visitor(url).call(name, "GET", "/oauth2/start", headers={"Accept": "text/html"})
-    if not sent_to_sign_in(answer):
-        raise failed(
-            name,
-            f"a browser is not sent to Google's sign-in from {url}: {said(answer)}",
-            retry=may_pass(answer),
-        )
+    from planner.access.oauth2_proxy import CALLBACK
+
+    answer = greeting(url, "/oauth2/start", sent_to_sign_in, how="sent to Google's sign-in")
     # Whoever signs in at one address and comes back at another has lost his session on the way.
-    query = parse_qs(urlsplit(answer.headers["Location"]).query)
-    [back] = query.get("redirect_uri") or [""]
-    if back != f"{url}/oauth2/callback":
-        raise failed(name, f"who signs in at {url} is sent back to {back[:200] or 'nowhere'}")
-    return Check(name, ok=True, detail=f"{url}: sign-in with Google, back to {back}")
+    back = parse_qs(urlsplit(answer.headers["Location"]).query).get("redirect_uri", [])
+    if back != [f"{url}{CALLBACK}"]:
+        found = ", ".join(back)[:200] or "nowhere"
+        raise failed(GREETED, f"who signs in at {url} is sent back to {found}")
+    return Check(GREETED, ok=True, detail=f"{url}: sign-in with Google, back to {url}{CALLBACK}")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from localcloud.errors import ApiError, by_status, precondition
-from localcloud.machines import private_networks
+from localcloud.machines.containers import private_networks
+from localcloud.machines.containers.workload import ContainerError
 from localcloud.machines.images import parse
-from localcloud.machines.workload import ContainerError
 from localcloud.services.appengine import blueprints, names, records, traffic
 
 if TYPE_CHECKING:

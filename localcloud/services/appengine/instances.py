@@ -9,7 +9,7 @@ from localcloud.service import page
 from localcloud.services.appengine import names, operations, versions
 
 if TYPE_CHECKING:
-    from localcloud.machines.workload import Instance
+    from localcloud.machines.containers.workload import Instance
     from localcloud.service import Call
     from localcloud.store import Resource
 

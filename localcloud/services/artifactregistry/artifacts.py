@@ -18,7 +18,7 @@ from localcloud.services.artifactregistry.repositories import (
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
-    from localcloud.machines.builds import Built
+    from localcloud.machines.builds.contract import Built
     from localcloud.machines.images import Image, Reference
     from localcloud.service import Call, Resource
 

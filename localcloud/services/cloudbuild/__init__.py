@@ -1,4 +1,4 @@
-"""Cloud Build: steps really run, images are really built (localcloud/machines/builder.py)."""
+"""Cloud Build: steps really run, images are really built (localcloud/machines/builds/builder.py)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from localcloud.clock import seconds
 from localcloud.errors import ApiError
 from localcloud.machines import images
-from localcloud.machines.builds import Built, Job, Outcome
+from localcloud.machines.builds.contract import Built, Job, Outcome
 from localcloud.services.artifactregistry.artifacts import PushRefused, push
 from localcloud.services.cloudbuild import queue, substitutions
 from localcloud.services.cloudbuild.logs import BuildLog

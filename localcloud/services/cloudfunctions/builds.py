@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError, invalid
-from localcloud.machines.container_images import PLAIN_USER
+from localcloud.machines.containers.container_images import PLAIN_USER
 from localcloud.services.cloudfunctions import sources
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError, invalid
-from localcloud.machines import private_networks
+from localcloud.machines.containers import private_networks
 from localcloud.services.run import rollout, services
 from localcloud.services.run.preflight import default_account
 from localcloud.services.run.templates import check_vpc_access

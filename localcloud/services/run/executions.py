@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.clock import VirtualClock
 from localcloud.errors import ApiError, not_found, precondition
-from localcloud.machines.workload import ContainerError, Ended, Workload
+from localcloud.machines.containers.workload import ContainerError, Ended, Workload
 from localcloud.service import page
 from localcloud.services.run import names, operations, preflight, templates
 from localcloud.services.run.conditions import FAILED, RECONCILING, SUCCEEDED, condition

@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import already_exists, invalid
-from localcloud.machines.workload import ContainerError
+from localcloud.machines.containers.workload import ContainerError
 from localcloud.service import page
 from localcloud.services.run import executions, names, operations, preflight, templates
 from localcloud.services.run.conditions import FAILED, RECONCILING, SUCCEEDED, condition

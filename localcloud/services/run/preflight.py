@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError
-from localcloud.machines import private_networks, secret_values
-from localcloud.machines.workload import ContainerError
+from localcloud.machines.containers import private_networks, secret_values
+from localcloud.machines.containers.workload import ContainerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

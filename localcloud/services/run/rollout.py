@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
-from localcloud.machines.workload import ContainerError
+from localcloud.machines.containers.workload import ContainerError
 from localcloud.services.run import names, preflight, traffic
 from localcloud.services.run.conditions import FAILED, RECONCILING, SUCCEEDED, condition, several
 

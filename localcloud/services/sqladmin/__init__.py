@@ -9,10 +9,8 @@ from localcloud.service import PUBLIC, Call, Needs, Service
 from localcloud.services.sqladmin import (
     actions,
     backup_runs,
-    connect,
     databases,
     flags,
-    gateway,
     instances,
     progress,
     project_backups,
@@ -21,6 +19,7 @@ from localcloud.services.sqladmin import (
     unfit,
     users,
 )
+from localcloud.services.sqladmin.connections import connect, gateway
 from localcloud.services.sqladmin.names import named_resource, not_authorized, project
 
 if TYPE_CHECKING:

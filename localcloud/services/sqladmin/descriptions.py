@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from localcloud.services.sqladmin import private, tiers
-from localcloud.services.sqladmin.certificates import Certificates
+from localcloud.services.sqladmin.connections.certificates import Certificates
 from localcloud.services.sqladmin.engines import MAINTENANCE
 from localcloud.services.sqladmin.names import ROOT, machine, project
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
 from localcloud.listing import filtered
-from localcloud.machines.databases import DatabaseError, Login
+from localcloud.machines.databases.contract import DatabaseError, Login
 from localcloud.merge import patched
 from localcloud.service import page
 from localcloud.services.sqladmin import backups, passwords, private, progress, rules, tiers
-from localcloud.services.sqladmin.certificates import Certificates
+from localcloud.services.sqladmin.connections.certificates import Certificates
+from localcloud.services.sqladmin.connections.gateway import gateway_of
 from localcloud.services.sqladmin.descriptions import described, etag, with_defaults
 from localcloud.services.sqladmin.engines import DEFAULT_VERSION, engine
-from localcloud.services.sqladmin.gateway import gateway_of
 from localcloud.services.sqladmin.names import (
     instance,
     instance_key,

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from localcloud import refusals
 from localcloud.errors import ApiError
-from localcloud.machines.databases import DatabaseError
+from localcloud.machines.databases.contract import DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from localcloud.machines.databases import Databases
+    from localcloud.machines.databases.contract import Databases
     from localcloud.service import Call, Resource
 
 ROOT = "https://sqladmin.googleapis.com/sql/v1beta4"

@@ -6,9 +6,9 @@ import hashlib
 import ipaddress
 from typing import TYPE_CHECKING
 
-from localcloud.machines.private_networks import network_of
+from localcloud.machines.containers.private_networks import network_of
 from localcloud.services import servicenetworking
-from localcloud.services.sqladmin.gateway import gateway_of
+from localcloud.services.sqladmin.connections.gateway import gateway_of
 from localcloud.services.sqladmin.names import invalid_request
 
 if TYPE_CHECKING:

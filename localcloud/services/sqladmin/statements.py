@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
-from localcloud.machines.databases import Statement
+from localcloud.machines.databases.contract import Statement
 from localcloud.services.sqladmin import flags
 from localcloud.services.sqladmin.engines import engine
 from localcloud.services.sqladmin.names import (
@@ -18,7 +18,7 @@ from localcloud.services.sqladmin.names import (
 )
 
 if TYPE_CHECKING:
-    from localcloud.machines.databases import Outcome, ResultSet
+    from localcloud.machines.databases.contract import Outcome, ResultSet
     from localcloud.service import Call, Resource
 
 

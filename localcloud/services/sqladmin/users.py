@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localcloud.errors import ApiError
-from localcloud.machines.databases import SUPERUSER_ROLE, Login
+from localcloud.machines.databases.contract import SUPERUSER_ROLE, Login
 from localcloud.services.sqladmin import flags, passwords, progress
 from localcloud.services.sqladmin.engines import ACCOUNT_SUFFIX, engine
 from localcloud.services.sqladmin.names import (

@@ -6,20 +6,18 @@ from dataclasses import replace
 from localcloud.errors import ApiError
 from localcloud.service import Call, Resource, page
 from localcloud.services.storage import (
-    acls,
-    bucket_lists,
     bucket_rules,
     folders,
     locations,
     names,
     notifications,
-    policies,
     shelf,
     views,
 )
 from localcloud.services.storage.depots import depot_of
 from localcloud.services.storage.generations import merge
 from localcloud.services.storage.preconditions import Preconditions
+from localcloud.services.storage.rights import acls, bucket_lists, policies
 
 _SAME_OWNER = "You already own this bucket. Please select another name."
 _TAKEN = (

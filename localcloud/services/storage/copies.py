@@ -2,20 +2,13 @@
 
 from localcloud.errors import ApiError
 from localcloud.service import Call, Resource
-from localcloud.services.storage import (
-    access,
-    checksums,
-    csek,
-    generations,
-    names,
-    retention,
-    shelf,
-)
+from localcloud.services.storage import checksums, csek, generations, names, retention, shelf
 from localcloud.services.storage.depot import Depot
 from localcloud.services.storage.depots import depot_of
 from localcloud.services.storage.generations import Content
 from localcloud.services.storage.objects import check_overwrite, shown
 from localcloud.services.storage.preconditions import Preconditions, failed
+from localcloud.services.storage.rights import access
 from localcloud.services.storage.shelf import Bucket, Entry
 
 _MOST_PARTS = 32

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localcloud.errors import ApiError
-from localcloud.services.storage import generations, multipart, shelf, views
+from localcloud.services.storage import generations, shelf, views
 from localcloud.services.storage.depots import depot_of
+from localcloud.services.storage.xml import multipart
 
 if TYPE_CHECKING:
     from collections.abc import Callable

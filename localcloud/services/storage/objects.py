@@ -6,7 +6,6 @@ from dataclasses import replace
 from localcloud.errors import ApiError
 from localcloud.service import Call, Download, Resource
 from localcloud.services.storage import (
-    access,
     contexts,
     csek,
     downloads,
@@ -22,6 +21,7 @@ from localcloud.services.storage.depot import Depot
 from localcloud.services.storage.depots import depot_of
 from localcloud.services.storage.events import Event
 from localcloud.services.storage.preconditions import Preconditions
+from localcloud.services.storage.rights import access
 from localcloud.services.storage.shelf import Bucket, Entry
 
 

@@ -6,23 +6,20 @@ from typing import Any
 from localcloud.errors import ApiError
 from localcloud.service import PUBLIC, Call, Needs, Reply, Service
 from localcloud.services.storage import (
-    acl_methods,
     batch,
     buckets,
     copies,
-    hmac_keys,
     lifecycle,
     names,
     notifications,
     objects,
-    payers,
-    policies,
     uploads,
-    xml_face,
 )
-from localcloud.services.storage.access import by_list, by_session, denial
 from localcloud.services.storage.depots import close_depot
 from localcloud.services.storage.folders import FOLDERS, MANAGED, operation, operations
+from localcloud.services.storage.rights import acl_methods, hmac_keys, payers, policies
+from localcloud.services.storage.rights.access import by_list, by_session, denial
+from localcloud.services.storage.xml import xml_face
 
 _NO_CONTENT = 204
 _UNCHANGED = 304

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from localcloud.errors import ApiError
 from localcloud.service import Call, Reply, Resource, Upload
 from localcloud.services.storage import (
-    access,
     checksums,
     csek,
     generations,
@@ -23,6 +22,7 @@ from localcloud.services.storage.depots import depot_of
 from localcloud.services.storage.generations import Content
 from localcloud.services.storage.objects import check_overwrite
 from localcloud.services.storage.preconditions import Preconditions
+from localcloud.services.storage.rights import access
 
 if TYPE_CHECKING:
     from pathlib import Path

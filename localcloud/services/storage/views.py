@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from localcloud.services.storage import acls, names
+from localcloud.services.storage import names
+from localcloud.services.storage.rights import acls
 from localcloud.services.storage.shelf import Bucket, Entry, Resource
 
 

@@ -16,7 +16,7 @@ from localcloud.workflows.values import from_json
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
-    from localcloud.workflows.machine import Execution
+    from localcloud.workflows.running.machine import Execution
 
 _HOST = "https://workflowexecutions.googleapis.com/v1/"
 

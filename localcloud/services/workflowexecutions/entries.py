@@ -23,7 +23,7 @@ from localcloud.workflows.report import payload_text
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
-    from localcloud.workflows.machine import Execution
+    from localcloud.workflows.running.machine import Execution
 
 _ROWS = 5000
 _FIELDS = tuple(field.name for field in fields(Entry))

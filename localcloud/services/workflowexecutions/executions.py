@@ -18,7 +18,7 @@ from localcloud.services.workflows.checks import check_labels, stated
 from localcloud.services.workflows.filters import Readers, as_seconds, as_time, one_of
 from localcloud.services.workflows.sorting import ordered
 from localcloud.workflows import limits
-from localcloud.workflows.http_calls import USER_AGENT
+from localcloud.workflows.api_calls.http_calls import USER_AGENT
 from localcloud.workflows.values import from_json
 
 _NAME = re.compile(r"projects/[^/]+/locations/[^/]+/workflows/[^/]+/executions/[^/]+")

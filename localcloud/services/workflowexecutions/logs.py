@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcloud.cloud import Cloud
-    from localcloud.workflows.machine import Execution
+    from localcloud.workflows.running.machine import Execution
 
 _EVENTS = {
     "LOG_ALL_CALLS": frozenset({"call", "return", "exception"}),

@@ -19,12 +19,12 @@ from localcloud.services.workflowexecutions.records import (
 )
 from localcloud.transport import ConnectionFailed, ConnectionReset
 from localcloud.workflows import limits
-from localcloud.workflows.compiler import compiled
+from localcloud.workflows.code.compiler import compiled
 from localcloud.workflows.effects import HttpReply, HttpRequest
-from localcloud.workflows.engine import Engine, TokenError, TransportError
 from localcloud.workflows.errors import DeployError, WorkflowError, limit_error
-from localcloud.workflows.machine import Execution, Settings
 from localcloud.workflows.report import context_text, payload_text, stack_trace
+from localcloud.workflows.running.engine import Engine, TokenError, TransportError
+from localcloud.workflows.running.machine import Execution, Settings
 from localcloud.workflows.values import from_json, to_json
 
 if TYPE_CHECKING:

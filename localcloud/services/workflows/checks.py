@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from localcloud import labels
 from localcloud.errors import ApiError, invalid, precondition
-from localcloud.workflows.compiler import compiled
+from localcloud.workflows.code.compiler import compiled
 from localcloud.workflows.errors import DeployError
 
 if TYPE_CHECKING:

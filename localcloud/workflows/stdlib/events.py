@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from localcloud.workflows import limits
+from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.effects import AwaitCallback, CallbackReceived, Running
 from localcloud.workflows.errors import failure, type_error, value_error
-from localcloud.workflows.frames import Frame
-from localcloud.workflows.machine_view import Run
+from localcloud.workflows.running.machine_view import Run
 from localcloud.workflows.stdlib.registry import blocking, context_function
 from localcloud.workflows.values import expect_type, shown
 

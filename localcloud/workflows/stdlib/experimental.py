@@ -3,9 +3,9 @@
 from typing import Any
 
 from localcloud.workflows import limits
+from localcloud.workflows.api_calls.execution_calls import run_workflow
+from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.effects import Fork, Running
-from localcloud.workflows.execution_calls import run_workflow
-from localcloud.workflows.frames import Frame
 from localcloud.workflows.stdlib.registry import blocking
 from localcloud.workflows.values import expect_type
 

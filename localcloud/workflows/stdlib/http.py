@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from localcloud.workflows.api_calls.http_calls import METHODS, http_error, request, response, send
+from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.effects import Running
 from localcloud.workflows.errors import value_error
-from localcloud.workflows.frames import Frame
-from localcloud.workflows.http_calls import METHODS, http_error, request, response, send
 from localcloud.workflows.stdlib.registry import blocking
 from localcloud.workflows.values import expect_type
 

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
+from localcloud.workflows.code.operators import bounded, negate
 from localcloud.workflows.errors import value_error
-from localcloud.workflows.operators import bounded, negate
 from localcloud.workflows.stdlib.registry import function
 from localcloud.workflows.values import expect_type
 

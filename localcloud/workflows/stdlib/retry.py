@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from localcloud.workflows import retry_rules
+from localcloud.workflows.api_calls import retry_rules
 from localcloud.workflows.stdlib.registry import CONSTANTS, FUNCTIONS, function
 from localcloud.workflows.values import Callable
 

@@ -2,7 +2,7 @@
 
 import uuid
 
-from localcloud.workflows.machine_view import Run
+from localcloud.workflows.running.machine_view import Run
 from localcloud.workflows.stdlib.registry import context_function
 
 

@@ -18,8 +18,8 @@ from tests.localcloud.appengine.application import (
 )
 from tests.localcloud.iap.guarded import echo
 from tests.localcloud.run.echo import ACCOUNT, Caller, add_account, build
-from tests.localcloud.services.load_balancers import COMPUTE, ROOT, Desk
-from tests.localcloud.services.load_balancers import HOST as DOMAIN
+from tests.localcloud.services.compute.load_balancers import COMPUTE, ROOT, Desk
+from tests.localcloud.services.compute.load_balancers import HOST as DOMAIN
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud.cloud import ConnectionFailed
-from tests.localcloud.services.load_balancers import (
+from tests.localcloud.services.compute.load_balancers import (
     COMPUTE,
     DNS,
     HOST,

@@ -20,7 +20,7 @@ from tests.localcloud.appengine.application import (
 from tests.localcloud.appengine.application import HOST as APPSPOT
 from tests.localcloud.iap.guarded import echo
 from tests.localcloud.run.echo import ACCOUNT, Caller, add_account, build
-from tests.localcloud.services.load_balancers import COMPUTE, HOST, ROOT, RUN, Desk
+from tests.localcloud.services.compute.load_balancers import COMPUTE, HOST, ROOT, RUN, Desk
 
 if TYPE_CHECKING:
     from pathlib import Path

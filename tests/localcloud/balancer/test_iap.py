@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.localcloud.services.load_balancers import COMPUTE, HOST, ROOT, RUN, Desk
+from tests.localcloud.services.compute.load_balancers import COMPUTE, HOST, ROOT, RUN, Desk
 
 if TYPE_CHECKING:
     from localcloud.clock import VirtualClock

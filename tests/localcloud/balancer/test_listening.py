@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from localcloud.cloud import OWNER, Cloud
-from tests.localcloud.services.load_balancers import COMPUTE, HOST, ROOT, Desk, rule
+from tests.localcloud.services.compute.load_balancers import COMPUTE, HOST, ROOT, Desk, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

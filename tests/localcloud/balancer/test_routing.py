@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud.balancer import policy, routing
-from tests.localcloud.services.load_balancers import rule
+from tests.localcloud.services.compute.load_balancers import rule
 
 LAST = 2147483647
 MAP = {

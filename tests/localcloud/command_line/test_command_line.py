@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud.__main__ import main, parser
-from localcloud.command_line import commands, progress
+from localcloud.command_line import arguments, commands, progress
 from localcloud.store import Store
 
 COMMANDS = {"up", "down", "status", "env", "token", "link", "logs", "calls", "faults", "group"}
@@ -88,7 +89,7 @@ def test_a_folder_without_a_cloud_is_left_as_it_is(
 
     assert main(["--state", str(state), *words]) == 1
 
-    assert f"`python -m localcloud up --state {state}` starts" in capsys.readouterr().err
+    assert f" -m localcloud up --state {state}` starts" in capsys.readouterr().err
     assert not state.exists()
 
 
@@ -165,7 +166,34 @@ def test_the_default_folder_need_not_be_typed(
 
     assert main(["env"]) == 1
 
-    assert "`python -m localcloud up` starts it" in capsys.readouterr().err
+    assert " -m localcloud up` starts it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "here", "typed"),
+    [
+        ("{bin}", "{tmp}", "python"),
+        ("/nowhere", "{bin}/..", "bin/python"),
+        ("/nowhere", "{tmp}/elsewhere", "{bin}/python"),
+    ],
+)
+def test_a_remedy_can_be_pasted(
+    path: str, here: str, typed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It names the Python that has the libraries: by its bare name only where a shell finds it."""
+    folder = tmp_path / "venv" / "bin"
+    folder.mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    python = folder / "python"
+    python.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(python))
+    names = {"bin": folder, "tmp": tmp_path}
+    monkeypatch.setenv("PATH", path.format_map(names))
+    monkeypatch.chdir(here.format_map(names))
+
+    shown = commands._typed("up", arguments.state_folder(arguments.STATE))
+
+    assert shown == f"{typed.format_map(names)} -m localcloud up"
 
 
 def test_what_takes_long_is_told(capsys: pytest.CaptureFixture[str]) -> None:

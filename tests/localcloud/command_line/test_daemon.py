@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,25 @@ def test_up_again_is_harmless(up: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     assert "already up" in capsys.readouterr().out
     assert _pid(up) == pid
+
+
+def test_other_programs_are_started_anew(tmp_path: Path) -> None:
+    """After a pull the daemon of before would read files it does not know; a taken port is told."""
+    state = tmp_path / "state"
+    assert _run("up", state=state).returncode == 0
+    first = json.loads((state / "daemon.json").read_text())
+    (state / "daemon.json").write_text(json.dumps({**first, "code": "of yesterday"}))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (state / "port").write_text(str(port))
+        again = _run("up", state=state)
+
+    assert "its programs have changed since it was started" in again.stderr
+    assert f"port {port} is somebody else's now; shells with `env` need it once" in again.stderr
+    assert "local cloud up" in again.stdout
+    assert _pid(state) != first["pid"]
+    assert _run("up", state=state).stdout.startswith("local cloud already up")
+    assert _run("down", state=state).returncode == 0
 
 
 @pytest.mark.parametrize("other", [["--project", "other-one"], ["--region", "us-central1"]])

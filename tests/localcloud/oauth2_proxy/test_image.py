@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.machines import base_images
-from localcloud.machines.container_ports import free_port
+from localcloud.machines.builds import base_images
+from localcloud.machines.containers.container_ports import free_port
 from localcloud.machines.stand_in_images import OAUTH2_PROXY
 from tests.localcloud.oauth2_proxy.test_options import GOOD
 from tests.localcloud.run.echo import ACCOUNT, IMAGE, Caller, add_account, build, open_cloud

@@ -19,7 +19,7 @@ import pytest
 from localcloud.clock import RealClock
 from localcloud.cloud import Cloud
 from localcloud.machines import stand_in_images
-from localcloud.machines.container_ports import free_port
+from localcloud.machines.containers.container_ports import free_port
 from localcloud.services import iap
 from tests.localcloud.oauth2_proxy.test_options import GOOD, config
 

@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 
 from localcloud.cloud import OWNER, Cloud
 from tests.localcloud.run.echo import ACCOUNT, Caller, add_account, build, service
-from tests.localcloud.services.load_balancers import COMPUTE, HOST, Desk
+from tests.localcloud.services.compute.load_balancers import COMPUTE, HOST, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

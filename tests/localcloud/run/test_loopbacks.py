@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.client import connect
 
 from localcloud.cloud import OWNER
-from localcloud.machines.probes import listens
+from localcloud.machines.containers.probes import listens
 from localcloud.services.logging import entries
 from tests.localcloud.patience import eventually
 from tests.localcloud.run.echo import ACCOUNT, IMAGE, PARENT, Caller, push

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcloud.machines.databases import Login
-from localcloud.machines.mysql_programs import Programs
+from localcloud.machines.databases.contract import Login
+from localcloud.machines.databases.mysql_programs import Programs
 from tests.localcloud.run.echo import ACCOUNT, Caller
 from tests.localcloud.run.test_volumes import read, with_volume
 

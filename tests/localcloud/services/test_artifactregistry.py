@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from googleapiclient.errors import HttpError
 
-from localcloud.machines.builds import Built
+from localcloud.machines.builds.contract import Built
 from localcloud.machines.images import parse
 from localcloud.services.artifactregistry.artifacts import PushRefused, push
 from tests.localcloud.wire import OWNER, client

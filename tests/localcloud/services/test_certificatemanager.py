@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud.domains.certificates import Authority
-from tests.localcloud.services.load_balancers import COMPUTE, DNS, HOST, MANAGER, Desk
+from tests.localcloud.services.compute.load_balancers import COMPUTE, DNS, HOST, MANAGER, Desk
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 from localcloud.cloud import OWNER, Cloud
 from localcloud.services import certificatemanager, compute, dns
 from tests.localcloud.patience import eventually
-from tests.localcloud.services.load_balancers import DNS, HOST, MANAGER, Desk
+from tests.localcloud.services.compute.load_balancers import DNS, HOST, MANAGER, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.localcloud.services.load_balancers import COMPUTE, Desk
+from tests.localcloud.services.compute.load_balancers import COMPUTE, Desk
 
 if TYPE_CHECKING:
     from localcloud.clock import VirtualClock

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from localcloud.clock import VirtualClock
-from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.code.compiler import compile_source
 from localcloud.workflows.effects import HttpReply, HttpRequest
-from localcloud.workflows.engine import Engine, TransportError
-from localcloud.workflows.machine import Execution, Settings
+from localcloud.workflows.running.engine import Engine, TransportError
+from localcloud.workflows.running.machine import Execution, Settings
 
 
 @dataclass

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from localcloud.workflows.compiler import compile_source
+from localcloud.workflows.code.compiler import compile_source
 from localcloud.workflows.errors import DeployError
 
 REFUSED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from localcloud.workflows.machine import Settings
+from localcloud.workflows.running.machine import Settings
 
 if TYPE_CHECKING:
     from tests.localcloud.workflows.conftest import Bench

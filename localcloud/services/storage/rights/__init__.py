@@ -1,0 +1,1 @@
+"""Who may do what in Cloud Storage, beyond IAM's permissions: lists, policies, keys, payers."""

@@ -1,0 +1,1 @@
+"""From syntax tree to what runs: checks, scopes, closures and generators."""
