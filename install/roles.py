@@ -1,4 +1,4 @@
-"""The roles of our own: no more than the permissions that are used, each role for one purpose."""
+"""The roles of our own: what the accounts need where Google's roles would give more."""
 
 from collections.abc import Iterator, Mapping
 
