@@ -33,17 +33,13 @@ class Recipe:
 
 def image(target: Target, recipe: Recipe) -> Resource:
     """Return the image, made only if none of that content is there."""
-    host, project, repository = target.offer.image_repository.split("/")
-    location = host.removesuffix("-docker.pkg.dev")
     source = recipe.source
     tag = f"berth-image-{source.digest}"
     building = f'tags="{tag}"'
     return Resource(
         name=recipe.name,
         title=f"image {recipe.package}:{source.digest} of {recipe.of}",
-        url=f"https://artifactregistry.googleapis.com/v1/projects/{project}"
-        f"/locations/{location}/repositories/{repository}"
-        f"/packages/{recipe.package}/tags/{source.digest}",
+        url=f"{repository(target)}/packages/{recipe.package}/tags/{source.digest}",
         create=_build(target, recipe, tag),
         # Each builds.create is a new build, also when only the reply to the last was lost.
         underway=Underway(
@@ -56,6 +52,16 @@ def image(target: Target, recipe: Recipe) -> Resource:
         operation=Operations(base="https://cloudbuild.googleapis.com/v1/", dialect="done"),
         outputs={f"{recipe.name}_version": ("version",)},
         keep=True,
+    )
+
+
+def repository(target: Target) -> str:
+    """Return where Artifact Registry shows the repository that the images lie in."""
+    host, project, name = target.offer.image_repository.split("/")
+    location = host.removesuffix("-docker.pkg.dev")
+    return (
+        f"https://artifactregistry.googleapis.com/v1/projects/{project}"
+        f"/locations/{location}/repositories/{name}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from planner import build
 from planner.target import Target, account, escaped
 from schemas.plan import Address, Grant, Request
 
@@ -30,6 +31,14 @@ def _asked_by_post(url: str) -> Policy:
     )
 
 
+def _asked_by_get(url: str) -> Policy:
+    """Return a policy that is read by GET, with the version in the query."""
+    return Policy(
+        Request(method="GET", url=f"{url}:getIamPolicy?{VERSION}"),
+        Address(method="POST", url=f"{url}:setIamPolicy"),
+    )
+
+
 def of_project(target: Target) -> Policy:
     """Return the policy of the project. Only what no resource of ours can carry belongs here."""
     url = f"https://cloudresourcemanager.googleapis.com/v3/projects/{target.project}"
@@ -49,27 +58,14 @@ def of_account(target: Target, email: str) -> Policy:
 
 def of_image_repository(target: Target) -> Policy:
     """Return the policy of the repository that the images lie in."""
-    host, project, repository = target.offer.image_repository.split("/")
-    location = host.removesuffix("-docker.pkg.dev")
-    url = (
-        f"https://artifactregistry.googleapis.com/v1/projects/{project}"
-        f"/locations/{location}/repositories/{repository}"
-    )
-    return Policy(
-        Request(method="GET", url=f"{url}:getIamPolicy?{VERSION}"),
-        Address(method="POST", url=f"{url}:setIamPolicy"),
-    )
+    return _asked_by_get(build.repository(target))
 
 
 def of_secret(target: Target, purpose: str) -> Policy:
     """Return the policy of one secret."""
-    url = (
+    return _asked_by_get(
         f"https://secretmanager.googleapis.com/v1/projects/{target.project}"
         f"/secrets/{target.secret(purpose)}"
-    )
-    return Policy(
-        Request(method="GET", url=f"{url}:getIamPolicy?{VERSION}"),
-        Address(method="POST", url=f"{url}:setIamPolicy"),
     )
 
 
@@ -85,10 +81,8 @@ def of_bucket(target: Target) -> Policy:
 
 def of_service(target: Target) -> Policy:
     """Return the policy of the Cloud Run service: who may call it."""
-    url = f"https://run.googleapis.com/v2/{target.location}/services/{target.service}"
-    return Policy(
-        Request(method="GET", url=f"{url}:getIamPolicy?{VERSION}"),
-        Address(method="POST", url=f"{url}:setIamPolicy"),
+    return _asked_by_get(
+        f"https://run.googleapis.com/v2/{target.location}/services/{target.service}"
     )
 
 
