@@ -123,7 +123,7 @@ class Forwarder:
         host, target, headers = request.host, request.target, request.headers
         if self._ingress.is_mounted(host, request.client):
             body = b"".join([chunk async for chunk in _chunks(receive, None)])
-            answer = await self._off_loop(
+            answer, _ = await self._off_loop(
                 lambda: self._ingress.answer(
                     request.method,
                     host,
