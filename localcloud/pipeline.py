@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +64,9 @@ class Pipeline:
         except ConnectionFailed:
             self._record(route, progress, 0)
             raise
-        except (
-            Exception
-        ):  # a bug in a handler must look like Google's 500 and name itself in the log
+        except Exception as error:  # a bug must look like Google's 500 and name itself in the log
             log.exception("%s failed", route.method_id)
-            response = self._refusal(route.service, ApiError(500, "Internal error encountered."))
+            response = self._refusal(route.service, ApiError(500, _crash(error)))
         finally:
             if request.upload is not None:
                 # a handler that keeps the file has moved it by now
@@ -316,3 +315,10 @@ def _reply(reply: Reply) -> Response:
     if reply.body is None:
         return Response(reply.status, dict(reply.headers))
     return json_response(reply.status, reply.body, reply.headers)
+
+
+def _crash(error: Exception) -> str:
+    """Return Google's words for a crash, and ours where it is this machine's disk."""
+    full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error)
+    space = " There is no space left where the local cloud keeps its state." if full else ""
+    return f"Internal error encountered.{space}"

@@ -65,7 +65,7 @@ class Store:
             try:
                 yield
             except BaseException:
-                if outermost:
+                if outermost and self._db.in_transaction:  # a full disk has rolled it back
                     self._db.execute("rollback")
                 raise
             else:
