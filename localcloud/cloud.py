@@ -24,7 +24,8 @@ from localcloud.faults.trouble import Trouble
 from localcloud.iam import ORGANIZATION, Iam
 from localcloud.identity.account_keys import AccountKeys
 from localcloud.identity.issuer import Issuer
-from localcloud.identity.tokens import Tokens, subject
+from localcloud.identity.principals import subject
+from localcloud.identity.tokens import Tokens
 from localcloud.machines import Machines
 from localcloud.operations import Operations
 from localcloud.org_policies.constraints import Constraints

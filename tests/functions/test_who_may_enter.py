@@ -1,13 +1,11 @@
 """Who could enter what is asked for: a server for nobody is refused, one for others is noted."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.functions.conftest import Ask
+from functions import platform
+from tests.functions.conftest import Ask, make_policy
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -58,3 +56,35 @@ def test_a_limit_that_lets_somebody_in_is_no_mistake(ask: Ask, access: dict[str,
 def test_a_plain_plan_has_nothing_to_note(ask: Ask) -> None:
     """Notes are for what is out of the ordinary."""
     assert ask({"name": "demo", "team": "risk"}).json["notes"] == []
+
+
+def test_an_apostrophe_is_part_of_an_address(ask: Ask) -> None:
+    """Google Workspace gives such addresses, to policies and to people."""
+    rules = make_policy(teams={"risk": {"members": ["user:o'brien@example.com"]}})
+    platform.keep("policy.yaml", rules, seconds=60)
+
+    answer = ask(
+        {"name": "demo", "team": "risk", "access": {"mode": "iam", "members": ["user:d'a@x.de"]}},
+        who="o'brien@example.com",
+    )
+
+    assert answer.status_code == 200, answer.text
+    (policy,) = [part for part in answer.json["parts"] if part["part"] == "access"]
+    members = {step["member"] for step in policy["steps"]}
+    assert {"user:o'brien@example.com", "user:d'a@x.de"} <= members
+
+
+def test_an_audience_that_the_proxy_could_not_read_is_refused(ask: Ask) -> None:
+    """TOML knows no half characters, and no DEL: the proxy would not start with its own file."""
+    client = {"id_secret": "id", "secret_secret": "secret"}
+    for audience in ("mlflow\N{GRINNING FACE}", "mlflow\x7f", "ml\u00a0flow"):
+        access = {
+            "mode": "oauth2_proxy",
+            "oauth_client": client,
+            "extra_issuers": [f"https://token.example.com={audience}"],
+        }
+
+        answer = ask({"name": "demo", "team": "risk", "access": access})
+
+        assert answer.status_code == 400, audience
+        assert answer.json["errors"][0]["pointer"] == "/access/extra_issuers/0"
