@@ -129,6 +129,23 @@ def test_the_api_needs_to_cancel_builds(berth: Installation) -> None:
     assert "cloudbuild.builds.list" in entry
 
 
+def test_the_api_needs_to_see_what_requests_are_built_upon(berth: Installation) -> None:
+    """Without its role for that, what would be refused at once fails a minute later; the log says so."""
+    balancer = {"domain": "mlflow.unseen.example.com", "dns_zone": "nowhere"}
+    body = {"name": "unseen", "team": "risk", "load_balancer": balancer}
+    since = now()
+    told = berth.api("POST", "/v1/deployments", body)
+    with without(berth, "api", "berthGround"):
+        untold = berth.api("POST", "/v1/deployments", body)
+        entry = wait_for_log(berth, "could not look at DNS zone nowhere", since=since)
+
+    assert told.status_code == 409
+    assert "has none of this name" in told.text
+    assert untold.status_code == 202
+    assert "dns.managedZones.get" in entry
+    assert berth.delete("unseen")["state"] == "DELETED"
+
+
 def test_verify_needs_the_registry(berth: Installation) -> None:
     """Without storage.objectViewer it cannot know what to prove, and names the permission."""
     url = f"https://berth-verify-{berth.number}.{REGION}.run.app"
