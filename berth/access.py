@@ -114,13 +114,15 @@ def _shown(origin: str) -> str:
         )
     if status in _MODES_BY_STATUS:
         return _MODES_BY_STATUS[status]
+    gone = " The deployment may be gone, or open to a VPC network alone." * (status == _NOT_FOUND)
     raise BerthError(
-        f"{origin} answers a stranger with {status}, as no access mode of Berth's does. Is"
+        f"{origin} answers a stranger with {status}, as no access mode of Berth's does.{gone} Is"
         f" MLFLOW_TRACKING_URI right? If it is, say which mode it has: {CHOSEN}=iam, iap or"
         " oauth2_proxy."
     )
 
 
+_NOT_FOUND = 404
 _MODES_BY_STATUS = {401: "oauth2_proxy", 403: "iam"}
 
 

@@ -110,14 +110,15 @@ def service_account() -> ServiceAccount:
     attached = isinstance(credentials, compute_engine.Credentials)
     if attached:
         _asked(lambda: credentials.refresh(Request()))  # until then its address is "default"
-    email = getattr(credentials, "service_account_email", None)
-    if not email:
+    # Where a person has a machine, such as Cloud Shell, its metadata server names the person.
+    email = str(getattr(credentials, "service_account_email", None) or "")
+    if not _ADDRESS.fullmatch(email):
         raise BerthError(
             "You are logged in as a person, or with a federated identity, and Google makes no tokens"
             f" for a tracking server from that. {_REMEDY} Who may use it is in the deployment's"
             " training_account.impersonated_by."
         )
-    return ServiceAccount(str(email), session, attached)
+    return ServiceAccount(email, session, attached)
 
 
 def _metadata_token(audience: str) -> str:

@@ -74,7 +74,7 @@ def prepare(request: dict[str, Any], project: Project) -> None:
     """Do what the team does before it asks, and show how it is done on Google Cloud."""
     steps = list(preparation.steps(request, project, PERSON))
     if steps:
-        print("what the team brings itself, once:")
+        print("\nwhat the team brings itself, once:")
     why = None
     for step in steps:
         if step.why != why:

@@ -21,7 +21,6 @@ PURPOSES = {
     "app-engine": "Berth: what the App Engine application and its first page run as",
 }
 DESCRIPTION = "managed-by=berth"
-REGISTRY = "roles/artifactregistry"
 
 SECRET_PERMISSIONS = (
     "secretmanager.secrets.delete",
@@ -293,7 +292,12 @@ def rights(names: Names) -> tuple[Right, ...]:
         Right("workflow", "roles/iam.serviceAccountUser", "app-engine"),
         Right("app-engine", "roles/storage.objectViewer", "source"),
         Right("app-engine", "roles/logging.logWriter", "project"),
-        Right("app-engine", f"{REGISTRY}.createOnPushWriter", "project", ("berth-pages", pages)),
+        Right(
+            "app-engine",
+            "roles/artifactregistry.createOnPushWriter",
+            "project",
+            ("berth-pages", pages),
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from localcloud.documents.payload import MOST_JSON, read_json
 from localcloud.documents.router import Route, UnknownRouteError
 from localcloud.doors.uploads import is_upload, spooled
 from localcloud.errors import ApiError
-from localcloud.identity.tokens import ANONYMOUS, unauthenticated
+from localcloud.identity.principals import ANONYMOUS, unauthenticated
 from localcloud.org_policies import forbidding
 from localcloud.service import Call, Reply
 from localcloud.transport import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcloud.cloud import Cloud
-    from localcloud.identity.tokens import Principal
+    from localcloud.identity.principals import Principal
     from localcloud.service import Needs, Service
 
 __all__ = ["MOST_JSON", "Pipeline"]
@@ -63,11 +64,9 @@ class Pipeline:
         except ConnectionFailed:
             self._record(route, progress, 0)
             raise
-        except (
-            Exception
-        ):  # a bug in a handler must look like Google's 500 and name itself in the log
+        except Exception as error:  # a bug must look like Google's 500 and name itself in the log
             log.exception("%s failed", route.method_id)
-            response = self._refusal(route.service, ApiError(500, "Internal error encountered."))
+            response = self._refusal(route.service, ApiError(500, _crash(error)))
         finally:
             if request.upload is not None:
                 # a handler that keeps the file has moved it by now
@@ -316,3 +315,10 @@ def _reply(reply: Reply) -> Response:
     if reply.body is None:
         return Response(reply.status, dict(reply.headers))
     return json_response(reply.status, reply.body, reply.headers)
+
+
+def _crash(error: Exception) -> str:
+    """Return Google's words for a crash, and ours where it is this machine's disk."""
+    full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error)
+    space = " There is no space left where the local cloud keeps its state." if full else ""
+    return f"Internal error encountered.{space}"

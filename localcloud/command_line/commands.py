@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 _NOBODY = "-"
+_ROOM = 3 << 29
+"""What the environments of functions, an image, its layers and a database take, about."""
 
 
 def up(given: Namespace) -> int:
@@ -37,6 +39,9 @@ def up(given: Namespace) -> int:
         remark("its programs have changed since it was started, so it was started anew")
     if started and port not in {0, running.port}:
         remark(f"port {port} is somebody else's now; shells with `env` need it once more")
+    free = shutil.disk_usage(given.state).free
+    if free < _ROOM:
+        remark(f"only {free >> 20} MiB are free in {given.state}; a first server takes 1.5 GiB")
     word = "up" if started else "already up"
     say(f"local cloud {word}: project {running.project}, door 127.0.0.1:{running.port}")
     say(f"status page: {running.page}")

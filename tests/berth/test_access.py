@@ -96,6 +96,7 @@ def test_what_is_no_door_of_berths_is_refused(world: World, status: str) -> None
 
     assert f"{ASKED} answers a stranger with {status[:3]}" in str(caught.value)
     assert "BERTH_ACCESS=iam, iap or oauth2_proxy" in str(caught.value)
+    assert ("The deployment may be gone" in str(caught.value)) is status.startswith("404")
 
 
 def test_a_server_with_passwords_is_none_for_tokens(world: World) -> None:

@@ -31,6 +31,18 @@ def test_a_persons_login_is_not_enough(laptop: World, door: Door) -> None:
 
 
 @BOTH
+def test_a_persons_machine_is_not_enough(world: World, door: Door) -> None:
+    """Cloud Shell's metadata server names the person: the remedy is the same, not a role."""
+    world.stand(door)
+    world.become(ANA)
+
+    why = world.refusal()
+
+    assert "logged in as a person" in why
+    assert f"Set {IMPERSONATE} to the deployment's training account" in why
+
+
+@BOTH
 def test_one_who_may_not_impersonate_hears_the_role(
     laptop: World, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -370,3 +370,16 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
 
     assert second.request("GET", f"https://{SECRETS}/a", headers=headers).status == 200
     second.close()
+
+
+def test_a_full_disk_is_named(cloud: Cloud, ask: Ask) -> None:
+    """The 500 of a local cloud that cannot write says why, or people look for a bug in Berth."""
+    cloud.store.read("PRAGMA max_page_count = 1")
+
+    answers = [
+        ask("POST", f"{SECRETS}?secretId=s{'x' * 200}{number}", GOOD) for number in range(40)
+    ]
+
+    assert answers[-1].status == 500
+    told = answers[-1].json()["error"]["message"]
+    assert told.endswith("There is no space left where the local cloud keeps its state.")
