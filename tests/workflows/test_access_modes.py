@@ -7,13 +7,11 @@ import pytest
 
 from tests.workflows.balancers import ours
 from tests.workflows.berth import Berth
-from tests.workflows.lives import CLIENT as TEAMS_CLIENT
-from tests.workflows.lives import bring
+from tests.workflows.lives import CLIENT, bring
 
 # A minute of provisioning in virtual time: `make test` does it, `make check` does not.
 pytestmark = pytest.mark.slow
 
-CLIENT = {"id_secret": "client-id", "secret_secret": "client-secret"}
 LIMITED = {"mode": "iap", "oauth_client": CLIENT, "allowed_domains": ["example.com"]}
 MODES: list[dict[str, Any]] = [
     {"mode": "iap"},
@@ -31,6 +29,7 @@ GUARDED = f"{IAP}/cloud_run-europe-west1/services/mlflow-demo"
 @pytest.mark.parametrize("access", MODES)
 def test_a_deployment_comes_and_goes_without_a_trace(berth: Berth, access: dict[str, Any]) -> None:
     """READY with the workflow's own rights; a second time nothing; then as if it had never been."""
+    bring(berth)
     before = berth.resources()
 
     first = berth.provision(access=access, training_account={})
@@ -62,7 +61,7 @@ def test_a_client_is_brought_to_wherever_iap_stands(
     """Settings of their own on each of the three, and gone with the deployment."""
     bring(berth)
     guard = "load_balancer" if "load_balancer" in asked else "service"
-    access = {"mode": "iap", "guard": guard, "oauth_client": TEAMS_CLIENT}
+    access = {"mode": "iap", "guard": guard, "oauth_client": CLIENT}
 
     made = berth.provision(access=access, **asked)
 
