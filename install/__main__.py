@@ -10,7 +10,7 @@ import google.auth
 from google.auth.exceptions import GoogleAuthError
 from pydantic import TypeAdapter, ValidationError
 
-from install.accounts import accounts, bindings, roles
+from install.accounts import accounts
 from install.apis import Apis
 from install.apply import Group, apply
 from install.documents import PlatformDocument, PolicyDocument, checked
@@ -22,6 +22,8 @@ from install.images import first_page, proxy_source, sources
 from install.names import FUNCTIONS, Names
 from install.network import PrivateAccess
 from install.report import Report
+from install.rights import bindings
+from install.roles import roles
 from install.session import SCOPE, Session
 from install.workflows import workflows
 from schemas.model import EMAIL_PATTERN, RESOURCE_PATTERN

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from install.accounts import CUSTOM_ROLES, Right, rights
 from install.names import Names
+from install.rights import Right, rights
+from install.roles import CUSTOM_ROLES
 from planner.plan import plan
 from schemas.deployment import DeploymentRequest
 from schemas.plan import Grant
