@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _LONGEST_QUOTE = 200
+# Taking tags out of a long page of nothing but beginnings of tags would take for ever.
+_LONGEST_PAGE = 8000
 
 
 class TrackingServer:
@@ -96,6 +98,6 @@ def _words(answer: requests.Response) -> str:
     """Give what an answer says, without its tags."""
     if answer.is_redirect:
         return "it shows its sign-in page, so it does not take the token."
-    text = re.sub(r"(?s)<(head|style|script)\b.*?</\1>|<[^>]*>", " ", answer.text)
+    text = re.sub(r"(?s)<(head|style|script)\b.*?</\1>|<[^>]*>", " ", answer.text[:_LONGEST_PAGE])
     quoted = " ".join(text.split())[:_LONGEST_QUOTE]
     return f'it says "{quoted}".'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from functions import identity
+from schemas.access import GCLOUD
 
 if TYPE_CHECKING:
     from schemas.platform import Platform
@@ -32,4 +32,4 @@ def own_urls(platform: Platform) -> tuple[str, ...]:
 
 def of_people(platform: Platform) -> tuple[str, ...]:
     """Return the audiences of the api: its own URLs, and what gcloud puts into its tokens."""
-    return (*own_urls(platform), identity.GCLOUD_AUDIENCE)
+    return (*own_urls(platform), GCLOUD)

@@ -19,8 +19,6 @@ from schemas.access import member_of
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# What `gcloud auth print-identity-token` puts into "aud": the client id of gcloud itself.
-GCLOUD_AUDIENCE = "32555940559.apps.googleusercontent.com"
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 # Clocks of laptops and of Google differ by seconds.
 CLOCK_SKEW = 10

@@ -27,8 +27,6 @@ _CONTINUED = " " * 10
 
 _CONSOLE = "console:  in the OAuth client, enter as authorized redirect URI (no API can):"
 
-_IAP_CLIENTS = "https://iap.googleapis.com/v1/oauth/clientIds"
-
 
 @dataclass(frozen=True)
 class _Door:
@@ -114,12 +112,14 @@ def _console_for_iap(target: Target) -> Iterator[str]:
 
     The client's id is in it, which only the secret knows; so it is a command that prints it.
     """
+    from planner.access import iap
+
     client = None if target.iap is None else target.iap.oauth_client
     if client is not None:
         yield _CONSOLE
         secret = f"--secret={client.id_secret} --project={target.project}"
         asked = f"$(gcloud secrets versions access latest {secret})"
-        yield f'{_CONTINUED}echo "{_IAP_CLIENTS}/{asked}:handleRedirect"'
+        yield f'{_CONTINUED}echo "{iap.RETURNS_TO.format(asked)}"'
 
 
 def _oauth2_proxy(door: _Door) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from functions import calls, http, logs
 from functions.calls import VerifyCall
 from functions.http import Answer, Route
-from functions.verification import browser, entrances, side_doors, standpoint, tracking
+from functions.verification import browser, domain, entrances, side_doors, standpoint, tracking
 from functions.verification.check import CheckFailedError
 from functions.verification.entrances.entrance import refuses_strangers
 from functions.verification.visitor import Visitor
@@ -61,7 +61,8 @@ def _checked(
     try:
         checks.extend(_checks(target, observed, way_in, certified=certified))
     except CheckFailedError as error:
-        return [*checks, standpoint.with_hint(target, error.check)], error.check.retry
+        why = domain.with_hint(checks, standpoint.with_hint(target, error.check), observed)
+        return [*checks, why], error.check.retry
     return checks, False
 
 
@@ -77,6 +78,9 @@ def _checks(
         if not certified:
             # Until the domain has its certificate nobody comes in by it, and verify neither.
             return
+        found = domain.leads_here(target, observed)
+        if found is not None:
+            yield found
     urls = _urls(target, observed)
     for url in urls:
         yield refuses_strangers(url, way_in)

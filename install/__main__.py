@@ -10,7 +10,7 @@ import google.auth
 from google.auth.exceptions import GoogleAuthError
 from pydantic import TypeAdapter, ValidationError
 
-from install.accounts import accounts, bindings, roles
+from install.accounts import accounts
 from install.apis import Apis
 from install.apply import Group, apply
 from install.documents import PlatformDocument, PolicyDocument, checked
@@ -22,9 +22,11 @@ from install.images import first_page, proxy_source, sources
 from install.names import FUNCTIONS, Names
 from install.network import PrivateAccess
 from install.report import Report
+from install.rights import bindings
+from install.roles import roles
 from install.session import SCOPE, Session
 from install.workflows import workflows
-from schemas.model import RESOURCE_PATTERN
+from schemas.model import EMAIL_PATTERN, RESOURCE_PATTERN
 from schemas.network import Network, Range
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,7 +135,10 @@ def parser() -> argparse.ArgumentParser:
         "--policy", type=Path, metavar="FILE", help="who is in which team, and each team's limits"
     )
     action.add_argument(
-        "--admin", metavar="EMAIL", help="the admin of a first policy, if there is none yet"
+        "--admin",
+        metavar="EMAIL",
+        type=_email,
+        help="the admin of a first policy, if there is none yet",
     )
     action.add_argument(
         "--network",
@@ -165,6 +170,12 @@ def _resource_name(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no name: small letters, digits and hyphens, beginning with a letter"
         )
+    return text
+
+
+def _email(text: str) -> str:
+    if re.fullmatch(EMAIL_PATTERN, text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no e-mail address")
     return text
 
 

@@ -15,6 +15,7 @@ from install.images import Source
 from install.names import POOL, WORKFLOWS, Names
 from install.rows import State, Upload
 from install.session import Session
+from schemas.access import member_of
 from schemas.network import Network
 from schemas.platform import Accounts, Platform
 from schemas.policy import Policy
@@ -149,7 +150,7 @@ class PolicyDocument:
             return self.content
         if self.admin is None:
             return b""
-        first = {"admins": [f"user:{self.admin}"], "teams": {}}
+        first = {"admins": [member_of(self.admin)], "teams": {}}
         return yaml.safe_dump(first, sort_keys=False).encode()
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pathspec
 
-from install.accounts import on
 from install.errors import InstallError, refused
 from install.names import MARK, Names
 from install.network import egress
+from install.rights import on
 from install.rows import CONFLICTS, Binding, Resource, Row, State, differences, settled
 from install.session import Session
 from schemas.network import Network

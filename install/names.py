@@ -1,6 +1,6 @@
 """What things are called. Every name is built from the project and the region, none is random."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 MARK = MappingProxyType({"managed-by": "berth"})
@@ -30,10 +30,11 @@ class Names:
     project: str
     number: str
     region: str
-    location: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "location", f"projects/{self.project}/locations/{self.region}")
+    @property
+    def location(self) -> str:
+        """Return the region as Google's names begin with it."""
+        return f"projects/{self.project}/locations/{self.region}"
 
     @property
     def registry(self) -> str:

@@ -1,6 +1,7 @@
 """Talking to Google's REST APIs as whoever is logged in."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +23,15 @@ PATIENCE = 600.0
 
 OPERATION_BUDGET = 3600.0
 """Seconds after which a long-running operation is given up."""
+
+_NO_ANSWER = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    TransportError,
+)
+# What follows may be a signature, which is as good as a key for as long as it holds.
+_QUERY = re.compile(r"\?\S+")
 
 
 class Session:
@@ -88,9 +98,17 @@ class Session:
         Every create of ours has a name of its own, so a repeat after a lost reply meets 409,
         which the rows take as "look again".
         """
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        kind = {} if data is None else {"Content-Type": "application/json"}
+        request = requests.Request(method, url, data=data, headers={**kind, **(headers or {})})
+        return self._patiently(self._http, request, seconds=120)
+
+    def _patiently(
+        self, line: requests.Session, request: requests.Request, *, seconds: int
+    ) -> Answer:
         started, pause = self._clock(), 1.0
         while True:
-            answer = self._once(method, url, body, headers or {})
+            answer = _once(line, request, seconds)
             waited = self._clock() - started
             if not self._worth_waiting(answer, waited):
                 return answer
@@ -102,31 +120,16 @@ class Session:
             return self.fresh and waited < PATIENCE
         return answer.status in (0, *PASSING) and waited < 60  # noqa: PLR2004 - a minute
 
-    def _once(self, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        kind = {} if data is None else {"Content-Type": "application/json"}
-        try:
-            reply = self._http.request(
-                method, url, data=data, headers={**kind, **headers}, timeout=120
-            )
-        except (requests.ConnectionError, requests.Timeout, TransportError) as error:
-            return Answer(0, f"{method} {url} cannot be reached: {error}")
-        try:
-            return Answer(reply.status_code, reply.json() if reply.content else {})
-        except ValueError:
-            return Answer(reply.status_code, reply.text)
-
     def upload(self, url: str, content: bytes, content_type: str) -> None:
         """Put bytes where a signed URL says; the URL is the permission, so no token goes along.
 
         Raises:
-            InstallError: It was refused.
+            InstallError: It was refused, or could not be reached.
         """
-        reply = self._plain.put(
-            url, data=content, headers={"Content-Type": content_type}, timeout=300
-        )
-        if reply.status_code >= 400:  # noqa: PLR2004 - an HTTP status
-            raise refused("PUT", url.partition("?")[0], Answer(reply.status_code, reply.text))
+        request = requests.Request("PUT", url, data=content, headers={"Content-Type": content_type})
+        answer = self._patiently(self._plain, request, seconds=300)
+        if not answer.is_good:
+            raise refused("PUT", url.partition("?")[0], answer)
 
     def watch(self, is_so: Callable[[], bool]) -> bool:
         """Ask again and again whether something is so; return whether it became so in time."""
@@ -153,3 +156,22 @@ class Session:
             operation = self.send("GET", base + operation["name"])
         if operation.get("error"):
             raise operation_failed(title, operation["error"])
+
+
+def _once(line: requests.Session, request: requests.Request, seconds: int) -> Answer:
+    """Send a request once; status 0 stands for no answer, or half of one."""
+    try:
+        reply = line.request(
+            request.method,
+            request.url,
+            data=request.data,
+            headers=request.headers,
+            timeout=seconds,
+        )
+    except _NO_ANSWER as error:
+        why = _QUERY.sub("", f"{request.method} {request.url} cannot be reached: {error}")
+        return Answer(0, why)
+    try:
+        return Answer(reply.status_code, reply.json() if reply.content else {})
+    except ValueError:
+        return Answer(reply.status_code, reply.text)

@@ -14,6 +14,8 @@ from localcloud.belongings import Belongings
 from localcloud.calls import CallLog
 from localcloud.clock import Clock, RealClock, VirtualClock
 from localcloud.documents.router import Router
+from localcloud.domains.public_dns import HOST as PUBLIC_DNS
+from localcloud.domains.public_dns import PublicDns
 from localcloud.doors.insiders import Insiders, UnknownNetworkError
 from localcloud.faults import latency
 from localcloud.faults.limits import Limits
@@ -22,7 +24,8 @@ from localcloud.faults.trouble import Trouble
 from localcloud.iam import ORGANIZATION, Iam
 from localcloud.identity.account_keys import AccountKeys
 from localcloud.identity.issuer import Issuer
-from localcloud.identity.tokens import Tokens, subject
+from localcloud.identity.principals import subject
+from localcloud.identity.tokens import Tokens
 from localcloud.machines import Machines
 from localcloud.operations import Operations
 from localcloud.org_policies.constraints import Constraints
@@ -181,6 +184,8 @@ class Cloud(Trouble):
         issuer = Issuer(self.tokens)
         if issuer.handles(request.host, request.path):
             return issuer.handle(request)
+        if request.host == PUBLIC_DNS:
+            return PublicDns(self.resolver).handle(request)
         if not self.router.serves(request.host):
             found: Response = self.balancer.request(
                 method,

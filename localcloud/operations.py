@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _INTERRUPTED = ApiError(500, "Internal error encountered: the local cloud was stopped meanwhile.")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an operation ended: with an error, or with a result of a certain type, which may be none."""
+
+    now: str
+    result: Resource | None = None
+    error: ApiError | None = None
+    response_type: str | None = None
 
 
 class Operations:
@@ -71,7 +82,8 @@ class Operations:
                 except Exception as crash:  # the poller must not wait for ever because of our bug
                     log.exception("the operation of %s failed", method)
                     error = ApiError(500, f"Internal error encountered: {crash}")
-            self._end(api, name, dialect, result, error, response_type)
+            now = self._cloud.clock.rfc3339()
+            self._end(api, name, dialect, Ending(now, result, error, response_type))
             if lost:
                 self._cloud.store.of(api).delete(name)
 
@@ -85,25 +97,16 @@ class Operations:
         for _, entry in left:
             found = self._cloud.store.of(entry["api"]).find(entry["name"])
             if found is not None:
-                self._end(entry["api"], entry["name"], entry["dialect"], None, _INTERRUPTED, None)
+                ending = Ending(self._cloud.clock.rfc3339(), error=_INTERRUPTED)
+                self._end(entry["api"], entry["name"], entry["dialect"], ending)
         return len(left)
 
-    def _end(
-        self,
-        api: str,
-        name: str,
-        dialect: str,
-        result: Resource | None,
-        error: ApiError | None,
-        response_type: str | None,
-    ) -> None:
-        form = DIALECTS[dialect]
-        now = self._cloud.clock.rfc3339()
+    def _end(self, api: str, name: str, dialect: str, ending: Ending) -> None:
         with self._cloud.store.lock():
             collection = self._cloud.store.of(api)
             operation = collection.find(name)
             if operation is not None:
-                form.end(operation, result, error, response_type, now)
+                DIALECTS[dialect].end(operation, ending)
                 collection.put(name, operation)
             if self._open.find(f"{api}/{name}") is not None:
                 self._open.delete(f"{api}/{name}")
@@ -119,26 +122,20 @@ class _LongRunning:
             operation["metadata"] = parts["metadata"]
         return {**operation, **parts["fields"]}
 
-    def end(
-        self,
-        operation: Resource,
-        result: Resource | None,
-        error: ApiError | None,
-        response_type: str | None,
-        now: str,
-    ) -> None:
+    def end(self, operation: Resource, ending: Ending) -> None:
         operation["done"] = True
         metadata = operation.get("metadata", {})
         for field in ("endTime", "updateTime"):
             if field in metadata:
-                metadata[field] = now
+                metadata[field] = ending.now
+        error = ending.error
         if error is not None:
             operation["error"] = {"code": error.rpc_code, "message": error.message}
             if error.details:
                 operation["error"]["details"] = error.details
             return
-        kind = response_type or "google.protobuf.Empty"
-        operation["response"] = {"@type": f"type.googleapis.com/{kind}", **(result or {})}
+        kind = ending.response_type or "google.protobuf.Empty"
+        operation["response"] = {"@type": f"type.googleapis.com/{kind}", **(ending.result or {})}
 
 
 class _Sql:
@@ -156,23 +153,11 @@ class _Sql:
             **parts["fields"],
         }
 
-    def end(
-        self,
-        operation: Resource,
-        result: Resource | None,
-        error: ApiError | None,
-        response_type: str | None,
-        now: str,
-    ) -> None:
-        del result, response_type
+    def end(self, operation: Resource, ending: Ending) -> None:
         operation["status"] = "DONE"
-        operation["endTime"] = now
-        if error is not None:
-            item = {
-                "kind": "sql#operationError",
-                "code": error.reason or error.status,
-                "message": error.message,
-            }
+        operation["endTime"] = ending.now
+        if ending.error is not None:
+            item = {"kind": "sql#operationError", **_words(ending.error)}
             operation["error"] = {"kind": "sql#operationErrors", "errors": [item]}
 
 
@@ -182,21 +167,18 @@ class _Compute(_Sql):
     def begin(self, name: str, parts: Resource, call: Call) -> Resource:
         return {**super().begin(name, parts, call), "kind": "compute#operation", "progress": 0}
 
-    def end(
-        self,
-        operation: Resource,
-        result: Resource | None,
-        error: ApiError | None,
-        response_type: str | None,
-        now: str,
-    ) -> None:
-        super().end(operation, result, error, response_type, now)
+    def end(self, operation: Resource, ending: Ending) -> None:
+        super().end(operation, ending)
         operation["progress"] = 100
+        error = ending.error
         if error is not None:
-            words = {"code": error.reason or error.status, "message": error.message}
-            operation["error"] = {"errors": [words]}
+            operation["error"] = {"errors": [_words(error)]}
             operation["httpErrorStatusCode"] = error.code
             operation["httpErrorMessage"] = HTTPStatus(error.code).phrase.upper()
+
+
+def _words(error: ApiError) -> Resource:
+    return {"code": error.reason or error.status, "message": error.message}
 
 
 DIALECTS: dict[str, Any] = {"longrunning": _LongRunning(), "sql": _Sql(), "compute": _Compute()}

@@ -13,7 +13,7 @@ from localcloud.documents.payload import MOST_JSON, read_json
 from localcloud.documents.router import Route, UnknownRouteError
 from localcloud.doors.uploads import is_upload, spooled
 from localcloud.errors import ApiError
-from localcloud.identity.tokens import ANONYMOUS, unauthenticated
+from localcloud.identity.principals import ANONYMOUS, unauthenticated
 from localcloud.org_policies import forbidding
 from localcloud.service import Call, Reply
 from localcloud.transport import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localcloud.cloud import Cloud
-    from localcloud.identity.tokens import Principal
+    from localcloud.identity.principals import Principal
     from localcloud.service import Needs, Service
 
 __all__ = ["MOST_JSON", "Pipeline"]

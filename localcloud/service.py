@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.documents.protos import Protos
     from localcloud.doors.streaming import StreamMethod
-    from localcloud.identity.tokens import Principal
+    from localcloud.identity.principals import Principal
     from localcloud.store import Collection
 
 __all__ = ["Call", "Download", "Handler", "Needs", "Reply", "Resource", "Service", "Upload", "page"]

@@ -157,6 +157,15 @@ class Collection:
             self._store.write("delete from resources where api = ? and name = ?", self._api, name)
             return gone
 
+    def delete_tree(self, name: str) -> list[str]:
+        """Remove a resource with everything below it, and name what that was; 404 if it is not there."""
+        with self._store.lock():
+            self.delete(name)
+            below = [found for found, _ in self.under(f"{name}/")]
+            for found in below:
+                self.delete(found)
+            return below
+
     def children(self, prefix: str) -> list[Resource]:
         """List what is directly under a prefix such as ``projects/p/secrets/``, oldest first."""
         rows = self._store.read(

@@ -66,6 +66,16 @@ OWN = (
         "Berth goes on watching for 30 days; after that send the same request again.",
     ),
     Remedy(
+        kind="domain-ipv6",
+        title="An AAAA record leads the domain elsewhere",
+        tags=("DomainNotProved",),
+        says=r"has an AAAA record",
+        resumable=True,
+        remedy="Remove the AAAA record where the domain is kept: the load balancer has an IPv4 "
+        "address only, and whoever has IPv6 tries the other one first. Nothing was removed; Berth "
+        "goes on trying, and says READY when the domain works.",
+    ),
+    Remedy(
         kind="domain-not-working",
         title="The domain does not lead to the server",
         tags=("DomainNotProved",),

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from planner.access import oauth2_proxy
+from planner.access import iap, oauth2_proxy
 from planner.serving import app_engine
 from planner.target import Target
 from schemas.access import member_of
-
-IAP_RETURNS_TO = "https://iap.googleapis.com/v1/oauth/clientIds/CLIENT_ID:handleRedirect"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,28 +32,27 @@ def of(target: Target, *, ready: bool) -> tuple[str, ...]:
 
 def who_asked_is_kept_out(target: Target) -> Iterator[str]:
     """Say that the team's own limit keeps out the one who asked, an operator perhaps."""
-    iap, who = target.iap, target.spec.created_by
+    guard, who = target.iap, target.spec.created_by
     domain = _domain(who)
-    if iap is None or not iap.allowed_domains or not member_of(who).startswith("user:"):
+    if guard is None or not guard.allowed_domains or not member_of(who).startswith("user:"):
         return
-    if domain not in iap.allowed_domains:
+    if domain not in guard.allowed_domains:
         yield (
             f"{who}, who asked, cannot enter: Identity-Aware Proxy lets in people of "
-            f"{', '.join(iap.allowed_domains)} only; to enter, too, ask for {domain} in "
+            f"{', '.join(guard.allowed_domains)} only; to enter, too, ask for {domain} in "
             "allowed_domains"
         )
 
 
 def google_s_client_is_for_the_organisation(target: Target) -> Iterator[str]:
     """Say that people of other organisations need a client of the team's own."""
-    iap = target.iap
-    who = target.spec.created_by
-    if iap is None or iap.oauth_client is not None or not member_of(who).startswith("user:"):
+    guard, who = target.iap, target.spec.created_by
+    if guard is None or guard.oauth_client is not None or not member_of(who).startswith("user:"):
         return
     home = _domain(who)
     others = [
         member
-        for member in iap.members
+        for member in guard.members
         if member.startswith(("user:", "domain:")) and _domain(member) != home
     ]
     if others:
@@ -78,7 +75,7 @@ def iap_returns_by_hand(target: Target) -> Iterator[str]:
     if target.iap is not None and target.iap.oauth_client is not None:
         yield (
             "enter in the OAuth client, as authorized redirect URI (no API can), with its own id in "
-            f"it: {IAP_RETURNS_TO}"
+            f"it: {iap.RETURNS_TO.format('CLIENT_ID')}"
         )
 
 
@@ -128,7 +125,7 @@ NOTES = (
     Note(say=who_asked_is_kept_out),
     Note(say=google_s_client_is_for_the_organisation),
     Note(say=redirect_uris_are_entered_by_hand, passes=True),
-    Note(say=iap_returns_by_hand),
+    Note(say=iap_returns_by_hand, passes=True),
     Note(say=records_are_made_by_hand, passes=True),
     Note(say=a_certificate_takes_time, passes=True),
     Note(say=addresses_nobody_arrives_from),

@@ -22,6 +22,7 @@ from schemas.platform import Platform
 PARTS: Mapping[str, Callable[[Target, Observed], PartPlan]] = {
     "identity": identity.plan,
     "network": network.plan,
+    "domain": load_balancer.domain,
     "image": image.plan,
     "backend_store": backend_store.plan,
     "artifact_root": artifact_root.plan,

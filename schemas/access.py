@@ -5,13 +5,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from schemas.model import DOMAIN_PATTERN, MEMBER_PATTERN, Model
+from schemas.model import ADDRESS, DOMAIN_PATTERN, HOST, MEMBER_PATTERN, Model
 
 MOST_MEMBERS = 50
-ADDRESS_PATTERN = r"^(user|serviceAccount):[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
-ISSUER_PATTERN = r"^https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(/[A-Za-z0-9._~/-]*)?=[^=,\s]{1,200}$"
-SECRET_PATTERN = r"^[a-zA-Z0-9_-]{1,255}$"  # noqa: S105 - how secrets are named
+GCLOUD = "32555940559.apps.googleusercontent.com"
+"""Whom the ID tokens of everybody's gcloud are made out for, whatever service they are meant for."""
 
+ADDRESS_PATTERN = rf"^(user|serviceAccount):{ADDRESS}$"
+ISSUER_PATTERN = rf"^https://{HOST}(/[A-Za-z0-9._~/-]*)?=[!-+\--<>-~]{{1,200}}$"
+"""The audience is printable ASCII without space, comma and "=": the proxy reads it from TOML."""
+
+SECRET_PATTERN = r"^[a-zA-Z0-9_-]{1,255}$"  # noqa: S105 - how secrets are named
 LOGIN_PATTERN = r"^[a-z][-_.a-z0-9]{1,39}$"
 
 

@@ -9,6 +9,8 @@ import re
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from schemas.access import GCLOUD
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -45,9 +47,6 @@ PUBLIC_MAIL = frozenset(
     }
 )
 """Where anybody gets an address."""
-
-GCLOUD = "32555940559.apps.googleusercontent.com"
-"""Whom the tokens of everybody's gcloud are made out for, whatever service they are meant for."""
 
 GOOGLES_DOMAINS = (
     "run.app",

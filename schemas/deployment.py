@@ -35,6 +35,7 @@ PartState = Literal["PENDING", "RUNNING", "DONE", "FAILED", "REMOVED"]
 Part = Literal[
     "identity",
     "network",
+    "domain",
     "image",
     "backend_store",
     "artifact_root",

@@ -9,15 +9,15 @@ NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 TEAM_PATTERN = r"^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$"
 REGION_PATTERN = r"^[a-z]+-[a-z]+[0-9]+$"
 VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+$"
-EMAIL_PATTERN = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
+HOST = r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+ADDRESS = rf"[A-Za-z0-9._%+'-]+@{HOST}"
+"""An e-mail address, the apostrophe of Google Workspace included; part of the patterns below."""
+EMAIL_PATTERN = rf"^{ADDRESS}$"
 DOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$"
 RESOURCE_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"
 LABEL_KEY_PATTERN = r"^[a-z][-_a-z0-9]{0,62}$"
 LABEL_VALUE_PATTERN = r"^[-_a-z0-9]{0,63}$"
-MEMBER_PATTERN = (
-    r"^((user|group|serviceAccount):[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
-    r"|domain:[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)$"
-)
+MEMBER_PATTERN = rf"^((user|group|serviceAccount):{ADDRESS}|domain:{HOST})$"
 
 # PostgreSQL, MySQL and Cloud SQL keep these for themselves, and a deployment's database and
 # user carry the deployment's name. "none" and "public" cannot be role names at all.
@@ -45,7 +45,7 @@ RESERVED_NAMES = frozenset(
 class Model(BaseModel):
     """A closed and frozen model; an unknown field is an error that names it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document: every field present, null where there is nothing.

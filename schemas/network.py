@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from schemas.access import Domain
+from schemas.host import Host
 from schemas.model import RESOURCE_PATTERN, Model
 
 MOST_RANGES = 1900
@@ -72,7 +72,7 @@ Range = Annotated[str, AfterValidator(_is_a_range)]
 class LoadBalancer(Model):
     """A global load balancer with Cloud Armor and a certificate; nothing else leads in."""
 
-    domain: Domain = Field(
+    domain: Host = Field(
         description="The name it answers at.", examples=["mlflow.risk.example.com"]
     )
     dns_zone: str | None = Field(

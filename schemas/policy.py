@@ -5,13 +5,10 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.deployment import Placement, Size
-from schemas.model import Count, Model, Region, Team
+from schemas.model import ADDRESS, HOST, Count, Model, Region, Team
 
 # No groups: a function sees the caller's e-mail address and cannot look into groups.
-PRINCIPAL_PATTERN = (
-    r"^((user|serviceAccount):[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
-    r"|domain:[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)$"
-)
+PRINCIPAL_PATTERN = rf"^((user|serviceAccount):{ADDRESS}|domain:{HOST})$"
 Principal = Annotated[str, Field(pattern=PRINCIPAL_PATTERN)]
 
 

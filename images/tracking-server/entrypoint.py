@@ -137,6 +137,10 @@ def write_auth_config() -> None:
         # Without a cache every request pays for a password hash: 14 requests a second, not 166.
         "auth_cache_ttl_seconds": "60",
     }
+    for key, value in settings.items():
+        # What stands behind a line break would be another setting.
+        if len(value.splitlines()) != 1:
+            sys.exit(f"entrypoint: {key} must be one line")
     lines = [f"{key} = {value.replace('%', '%%')}" for key, value in settings.items()]
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write("\n".join(["[mlflow]", *lines, ""]))

@@ -59,7 +59,7 @@ def upload_size(method: str, path: str, length: str) -> int:
     """
     if method != "PUT" or ARTIFACTS not in path:
         return 0
-    return int(length) if length.isdigit() else 0
+    return int(length) if length.isdecimal() else 0
 
 
 def refusal(reason: str) -> bytes:
@@ -190,7 +190,7 @@ def unmeasured_wsgi(application: Wsgi) -> Wsgi:
 
 def says_too_much(name: str, value: str) -> bool:
     """Tell whether a header is the length of an answer that has to be streamed."""
-    return name.lower() == "content-length" and value.isdigit() and int(value) > MOST_AT_ONCE
+    return name.lower() == "content-length" and value.isdecimal() and int(value) > MOST_AT_ONCE
 
 
 def _application() -> Any:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from localcloud.domains.public_dns import HOST as PUBLIC_DNS
+from localcloud.domains.public_dns import PublicDns
 from localcloud.doors import endpoint
 from localcloud.doors.uploads import Spool, is_upload
 from localcloud.errors import ApiError
@@ -101,6 +103,9 @@ class HttpDoor:
         if self._issuer.handles(request.host, request.path):
             request.body = await _read(receive)
             return await loop.run_in_executor(self._pool, self._issuer.handle, request)
+        if request.host == PUBLIC_DNS:
+            answer = PublicDns(self._cloud.resolver).handle
+            return await loop.run_in_executor(self._pool, answer, request)
         pipeline = self._cloud.pipeline
         route = pipeline.route(request)
         if route is not None and is_upload(request, route):

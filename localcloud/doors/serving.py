@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from localcloud.domains.certificates import Authority
+from localcloud.domains.public_dns import HOST as PUBLIC_DNS
 from localcloud.doors.control import Control
 from localcloud.doors.door import Door
 from localcloud.doors.grpc_door import GrpcDoor
@@ -93,7 +94,10 @@ class Serving:
     def serves(self, host: str) -> bool:
         """Tell whether a host name exists here."""
         return (
-            host in ISSUER_HOSTS or self._cloud.is_ingress(host) or self._cloud.router.serves(host)
+            host in ISSUER_HOSTS
+            or host == PUBLIC_DNS
+            or self._cloud.is_ingress(host)
+            or self._cloud.router.serves(host)
         )
 
     def _run(self) -> None:

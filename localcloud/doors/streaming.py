@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import refusals
 from localcloud.calls import CallRecord
 from localcloud.errors import ApiError
-from localcloud.identity.tokens import unauthenticated
+from localcloud.identity.principals import unauthenticated
 from localcloud.org_policies import forbidding
 from localcloud.transport import ConnectionFailed
 

@@ -28,6 +28,15 @@ class Fault:
     cuts: bool = False
     delay: float = 0.0
 
+    @classmethod
+    def refused(
+        cls, method: str, status: int, reason: str | None, message: str | None, *, after: bool
+    ) -> Fault:
+        """Answer with an HTTP error, in Google's words unless others are given."""
+        error = ApiError(status, message or _WORDS.get(status, "Internal error encountered."))
+        error.reason = reason
+        return cls(method, error, after=after)
+
     def before(self, clock: Clock) -> None:
         """Do what comes before the handler: wait, refuse, or hang up."""
         if self.delay:
@@ -55,6 +64,14 @@ class OperationFault:
     method: str
     error: ApiError | None = None
 
+    @classmethod
+    def ended(cls, method: str, status: str, message: str | None = None) -> OperationFault:
+        """End with an error; a status that is not one of Google's is the reason of an INTERNAL."""
+        code = HTTP_STATUS.get(status, 500)
+        canonical = status if status in HTTP_STATUS else "INTERNAL"
+        words = message or "The operation failed."
+        return cls(method, ApiError(code, words, status=canonical, reason=status))
+
 
 @dataclass(frozen=True)
 class Chaos:
@@ -77,38 +94,13 @@ class Faults:
         self._random = random
         self.chaos = Chaos()
 
-    def fail(
-        self,
-        method: str,
-        status: int = 503,
-        *,
-        reason: str | None = None,
-        message: str | None = None,
-        after: bool = False,
-        times: int = 1,
-    ) -> None:
-        """Plan an HTTP error for the next calls of a method, before or after the effect."""
-        error = ApiError(status, message or _WORDS.get(status, "Internal error encountered."))
-        error.reason = reason
-        self.plan(Fault(method, error, after=after), times)
-
-    def plan(self, fault: Fault, times: int = 1) -> None:
-        """Have a fault happen to the next calls of its method."""
+    def plan(self, fault: Fault | OperationFault, times: int = 1) -> None:
+        """Have a fault happen to the next calls, or to the next operations, of its method."""
         with self._lock:
-            self._calls[fault.method].extend([fault] * times)
-
-    def fail_operation(
-        self, method: str, status: str, message: str | None = None, *, times: int = 1
-    ) -> None:
-        """Plan that the next operations of a method end with an error."""
-        fault = OperationFault(method, _operation_error(status, message))
-        with self._lock:
-            self._operations[method].extend([fault] * times)
-
-    def lose_operation(self, method: str, *, times: int = 1) -> None:
-        """Plan that the next operations of a method do their work and are then not found."""
-        with self._lock:
-            self._operations[method].extend([OperationFault(method)] * times)
+            if isinstance(fault, Fault):
+                self._calls[fault.method].extend([fault] * times)
+            else:
+                self._operations[fault.method].extend([fault] * times)
 
     def take(self, method: str) -> Fault | None:
         """Use up the next fault planned for a call of the method, or leave it to chance."""
@@ -129,7 +121,7 @@ class Faults:
             return planned
         chance = self._chance()
         if chance < self.chaos.operations_failed:
-            return OperationFault(method, _operation_error("INTERNAL", None))
+            return OperationFault.ended(method, "INTERNAL")
         if chance < self.chaos.operations_failed + self.chaos.operations_lost:
             return OperationFault(method)
         return None
@@ -156,12 +148,6 @@ class Faults:
         with self._lock:
             queue = plan.get(method)
             return queue.popleft() if queue else None
-
-
-def _operation_error(status: str, message: str | None) -> ApiError:
-    code = HTTP_STATUS.get(status, 500)
-    canonical = status if status in HTTP_STATUS else "INTERNAL"
-    return ApiError(code, message or "The operation failed.", status=canonical, reason=status)
 
 
 _WORDS: dict[int, str] = {

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from localcloud.faults import latency
-from localcloud.faults.planned import Chaos, Fault
+from localcloud.faults.planned import Chaos, Fault, OperationFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ class Trouble:
         self._known(method)
         if status not in _ERRORS:
             raise ValueError(f"{status} is no status of an error; those are 400 to 599")
-        self.faults.fail(method, status, reason=reason, message=message, after=after, times=times)
+        self.faults.plan(Fault.refused(method, status, reason, message, after=after), times)
 
     def lose_reply(self, method: str, *, times: int = 1) -> None:
         """Plan that a method has its effect and the connection breaks before the answer."""
@@ -80,12 +80,12 @@ class Trouble:
     ) -> None:
         """Plan that the next operations of a method end with an error."""
         self._known(method)
-        self.faults.fail_operation(method, status, message, times=times)
+        self.faults.plan(OperationFault.ended(method, status, message), times)
 
     def lose_operation(self, method: str, *, times: int = 1) -> None:
         """Plan that the next operations of a method do their work and then answer 404."""
         self._known(method)
-        self.faults.lose_operation(method, times=times)
+        self.faults.plan(OperationFault(method), times)
 
     def stale(self, method: str, seconds: float) -> None:
         """Have a reading method answer as things were so long ago; 0 ends it."""

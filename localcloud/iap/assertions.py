@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from localcloud.identity import jwt
-from localcloud.identity.tokens import subject, write_private
+from localcloud.identity.key_files import kept_key
+from localcloud.identity.principals import subject
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,15 +82,8 @@ class Assertions:
 
 @lru_cache(maxsize=8)
 def _private(file: Path) -> ec.EllipticCurvePrivateKey:
-    """Read the key, or make it; kept in memory, since every request is signed with it."""
-    if not file.exists():
-        pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        write_private(file, pem)
-    key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+    """Return the key; kept in memory, since every request is signed with it."""
+    key = kept_key(file, lambda: ec.generate_private_key(ec.SECP256R1()))
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{file} does not hold a key of an elliptic curve")
     return key

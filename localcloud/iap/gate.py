@@ -8,7 +8,7 @@ from localcloud.iap import credentials, pages, sessions
 from localcloud.iap.assertions import HEADER, Assertions
 from localcloud.iap.guarded import Admitted, Refusal
 from localcloud.iap.settings import effective, part
-from localcloud.identity.tokens import ANONYMOUS, Principal, bearer, subject
+from localcloud.identity.principals import ANONYMOUS, Principal, bearer, subject
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from localcloud.identity import jwt
-from localcloud.identity.tokens import SCOPES
+from localcloud.identity.principals import SCOPES
 from localcloud.transport import Request, Response, json_response
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from urllib.parse import unquote
 from localcloud.errors import ApiError
 from localcloud.iap.assertions import Assertions
 from localcloud.identity.grants import TOKEN_URI, Grants, form
+from localcloud.identity.principals import SCOPES, bearer, subject, unauthenticated
 from localcloud.identity.signin import PATHS as SIGN_IN_PATHS
 from localcloud.identity.signin import SignIn
-from localcloud.identity.tokens import ISSUER, SCOPES, bearer, subject, unauthenticated
+from localcloud.identity.tokens import ISSUER
 from localcloud.transport import Request, Response, json_response
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from localcloud.identity.tokens import SCOPES
+from localcloud.identity.principals import SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

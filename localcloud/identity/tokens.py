@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from localcloud.errors import ApiError, error_info
 from localcloud.identity import jwt
+from localcloud.identity.key_files import kept_key, write_private
+from localcloud.identity.principals import (
+    ANONYMOUS,
+    SCOPES,
+    Principal,
+    bearer,
+    subject,
+    unauthenticated,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from localcloud.clock import Clock
@@ -34,60 +41,11 @@ GCLOUD_CLIENT = "32555940559.apps.googleusercontent.com"
 MANAGED_CLIENT = "100000000001-iap-managed.apps.googleusercontent.com"
 """The OAuth client Google keeps for IAP; only people of the organisation can sign in with it."""
 
-CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
-SCOPES = (CLOUD_PLATFORM, "https://www.googleapis.com/auth/userinfo.email", "openid")
-"""What a token is good for unless less was asked for."""
-
 MOST_JWT_LIFETIME = 3600
 """How long a token that an account signed for itself may be good, in seconds."""
 
 _SKEW = 10
 """How much clocks may differ; Google's verifiers allow as much."""
-
-_MISSING = (
-    "Request is missing required authentication credential. Expected OAuth 2 access token, login "
-    "cookie or other valid authentication credential. See "
-    "https://developers.google.com/identity/sign-in/web/devconsole-project."
-)
-_KEY_ONLY = (
-    "API keys are not supported by this API. Expected OAuth2 access token or other authentication "
-    "credentials that assert a principal. See https://cloud.google.com/docs/authentication"
-)
-_INVALID = _MISSING.replace(
-    "Request is missing required authentication credential.",
-    "Request had invalid authentication credentials.",
-)
-
-
-_CHALLENGE = 'Bearer realm="https://accounts.google.com/"'
-
-
-@dataclass(frozen=True)
-class Principal:
-    """An identity: a person, a service account, or nobody (``email`` empty)."""
-
-    email: str
-    scopes: tuple[str, ...] = SCOPES
-
-    @property
-    def anonymous(self) -> bool:
-        """Tell whether there was no token."""
-        return not self.email
-
-    def good_for(self, scopes: Collection[str]) -> bool:
-        """Tell whether the token may be used where one of these scopes is needed."""
-        return not scopes or CLOUD_PLATFORM in self.scopes or any(s in scopes for s in self.scopes)
-
-    @property
-    def member(self) -> str:
-        """The identity as policies write it."""
-        if not self.email:
-            return "allUsers"
-        kind = "serviceAccount" if self.email.endswith(".gserviceaccount.com") else "user"
-        return f"{kind}:{self.email}"
-
-
-ANONYMOUS = Principal("")
 
 
 class Tokens:
@@ -307,15 +265,7 @@ class Tokens:
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
         file = self._folder / "issuer.key"
-        if not file.exists():
-            made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            pem = made.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            write_private(file, pem)
-        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        key = kept_key(file, lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
         if not isinstance(key, rsa.RSAPrivateKey):
             raise TypeError(f"{file} does not hold an RSA key")
         return key
@@ -347,40 +297,6 @@ class Tokens:
 
     def _seal(self, payload: str) -> str:
         return jwt.encode(hmac.new(self._secret, payload.encode(), hashlib.sha256).digest())
-
-
-def bearer(headers: Mapping[str, str]) -> str | None:
-    """Give the bearer token of lower-case headers, or None."""
-    kind, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" and token.strip() else None
-
-
-def subject(email: str) -> str:
-    """Give the stable numeric id Google would have for an account."""
-    number = int.from_bytes(hashlib.sha256(email.encode()).digest()[:8], "big")
-    return f"1{number % 10**20:020d}"
-
-
-def unauthenticated(
-    reason: str = "ACCESS_TOKEN_TYPE_UNSUPPORTED", *, missing: bool = False, key: bool = False
-) -> ApiError:
-    """401 in Google's words, for an unusable token, a missing one, or an API key instead of one."""
-    words = _KEY_ONLY if key else _MISSING if missing else _INVALID
-    return ApiError(
-        401,
-        words,
-        details=[error_info("CREDENTIALS_MISSING" if missing else reason)],
-        headers={
-            "www-authenticate": _CHALLENGE if missing else f'{_CHALLENGE}, error="invalid_token"'
-        },
-    )
-
-
-def write_private(file: Path, data: bytes) -> None:
-    """Write a file that only its owner reads."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_bytes(data)
 
 
 def _fingerprint(token: str) -> str:

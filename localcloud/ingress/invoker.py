@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localcloud.identity.tokens import ANONYMOUS, GCLOUD_CLIENT, Principal, bearer
+from localcloud.identity.principals import ANONYMOUS, Principal, bearer
+from localcloud.identity.tokens import GCLOUD_CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,9 +21,7 @@ import signal
 import stat
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,17 +81,6 @@ def is_launched(command: Sequence[str]) -> bool:
     """Tell whether *command* already starts with the launcher."""
     launcher = _launcher()
     return list(command[: len(launcher)]) == launcher
-
-
-MARK = "LOCALCLOUD_PROCESS"
-"""The environment variable by which the descendants of one child are told."""
-
-_GLANCE_SECONDS = 0.01
-
-
-def guard_argv() -> list[str]:
-    """Return the command line of a guard; see ``process``."""
-    return [*_launcher(), "--guard"]
 
 
 def _launcher() -> list[str]:
@@ -324,52 +311,8 @@ def _execute(command: list[str], workdir: str | None) -> NoReturn:
         sys.exit(CANNOT_EXECUTE)
 
 
-def end_family(group: int, mark: str) -> None:
-    """Kill a process group, and all who left it for a session of their own.
-
-    An init such as dumb-init gives its child one. What still tells them is their environment.
-    """
-    with suppress(OSError):  # nobody of it is left
-        os.killpg(group, signal.SIGKILL)
-    wanted = f"{MARK}={mark}".encode()
-    # More than once: one that was being forked while we looked is found the next time.
-    while strays := [number for number in _processes() if wanted in _environment(number)]:
-        for number in strays:
-            with suppress(OSError):  # it has ended by itself
-                os.kill(number, signal.SIGKILL)
-        time.sleep(_GLANCE_SECONDS)
-
-
-def _processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def _environment(number: int) -> list[bytes]:
-    """Return what a process was started with; nothing once it is dead or if it is another's."""
-    try:
-        return Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
-
-
-def _guard() -> NoReturn:
-    """Read process groups and marks, one pair a line, until the pipe breaks; then end the rest."""
-    groups: dict[int, str] = {}
-    for line in sys.stdin:
-        group, _, mark = line[1:].strip().partition(" ")
-        if line.startswith("+"):
-            groups[int(group)] = mark
-        else:
-            groups.pop(int(group), None)
-    for number, mark in groups.items():
-        end_family(number, mark)
-    sys.exit(0)
-
-
 def main(arguments: list[str]) -> NoReturn:
     """Make the box and become the program."""
-    if arguments == ["--guard"]:
-        _guard()
     parser = argparse.ArgumentParser(prog="box", allow_abbrev=False)
     # Two words, not one with a colon: a Cloud SQL connection name is a path with colons.
     for flag in ("--bind", "--readonly"):

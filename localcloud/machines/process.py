@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from localcloud.machines import box
+from localcloud.machines import box, guard
 from localcloud.machines.spawner import GUARD, SPAWNER
 
 OnLine = Callable[[str, str], None]
@@ -150,7 +150,7 @@ class Process:
     def _popen(self) -> subprocess.Popen[bytes]:
         # A session of its own: a Ctrl-C at the terminal is the daemon's business, and stop()
         # can reach the whole family; the mark is for those who leave it.
-        environment = {**self.env, box.MARK: self._mark}
+        environment = {**self.env, guard.MARK: self._mark}
         if self.on_line is not None:
             return subprocess.Popen(
                 self.argv,
@@ -184,7 +184,7 @@ class Process:
     def _kill_group(self) -> None:
         if self._child is None:
             return
-        box.end_family(self._child.pid, self._mark)
+        guard.end_family(self._child.pid, self._mark)
 
     def _finish(self) -> None:
         if self._over:

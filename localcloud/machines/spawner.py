@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from localcloud.machines import box
+from localcloud.machines import guard
 
 Start = Callable[[], subprocess.Popen[bytes]]
 
@@ -79,7 +79,7 @@ class Guard:
 
     def _start(self) -> None:
         reading, writing = os.pipe()
-        command = box.guard_argv()
+        command = guard.argv()
         os.posix_spawn(
             command[0],
             command,

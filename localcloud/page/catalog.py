@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import ApiError
-from localcloud.identity.tokens import Principal
+from localcloud.identity.principals import Principal
 from localcloud.service import Call, Reply
 
 if TYPE_CHECKING:

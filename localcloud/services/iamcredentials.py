@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from localcloud.clock import rfc3339
 from localcloud.documents.protos import Protos
 from localcloud.errors import ApiError, error_info, invalid, not_found
-from localcloud.identity.tokens import subject
+from localcloud.identity.principals import subject
 from localcloud.service import PUBLIC, Call, Needs, Resource, Service
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from localcloud.documents.discovery import exists
 from localcloud.documents.protos import Protos
 from localcloud.errors import ApiError, error_info, invalid, not_found
 from localcloud.iap.guarded import AGENT, IDENTITIES
-from localcloud.identity.tokens import subject
+from localcloud.identity.principals import subject
 from localcloud.listing import filtered
 from localcloud.service import Call, Needs, Resource, Service, page
 

@@ -13,6 +13,8 @@ from schemas.plan import Check, PartPlan, Request, Resource, Step
 ACCESSOR = "roles/iap.httpsResourceAccessor"
 INVOKER = "roles/run.invoker"
 ACCOUNT_DOMAIN = "gserviceaccount.com"
+RETURNS_TO = "https://iap.googleapis.com/v1/oauth/clientIds/{}:handleRedirect"
+"""Where people are sent back to from signing in with a client of the team's own; its id is in it."""
 
 
 def resource(target: Target) -> str:

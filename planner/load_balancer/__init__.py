@@ -36,6 +36,18 @@ def needs(target: Target, balancer: LoadBalancer) -> tuple[Need, ...]:
     return records.needs(target, balancer)
 
 
+def domain(target: Target, observed: Observed) -> PartPlan:
+    """Return the part `domain`: the records, where the zone is of this project.
+
+    A record of somebody else's ends the deployment here, before anything costs time; and Google
+    begins to issue the certificate the sooner.
+    """
+    balancer = target.request.load_balancer
+    made = () if balancer is None else records.steps(target, balancer, observed)
+    summary = f"{len(made)} records of {balancer.domain}" if balancer and made else "nothing"
+    return PartPlan(part="domain", summary=summary, steps=made)
+
+
 def plan(target: Target, observed: Observed) -> PartPlan:
     """Return the load balancer from the group of endpoints to the forwarding rule; often nothing."""
     balancer = target.request.load_balancer
@@ -46,8 +58,6 @@ def plan(target: Target, observed: Observed) -> PartPlan:
         summary=f"https://{balancer.domain} on load balancer {target.service}",
         # Each needs what stands before it, and is removed before that.
         steps=(
-            # First, since nothing else here can be in the way of somebody else.
-            *records.steps(target, balancer, observed),
             *armor.steps(target),
             _group(target),
             _backend(target),

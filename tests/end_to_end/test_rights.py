@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from install.accounts import Right, rights
 from install.names import Names
+from install.rights import Right, rights
 from tests.end_to_end.installation import PROJECT, REGION, Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]

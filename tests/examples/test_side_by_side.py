@@ -144,6 +144,7 @@ def test_make_example_shows_a_whole_life(side_by_side: SideBySide) -> None:
     said = berth.run(
         *("-m", "examples.example", "cloudrun-iap"),
         *("--state", str(berth.state), "--project", PROJECT, "--region", REGION),
+        timeout=600,
     )
 
     told = [line.strip() for line in said.splitlines()]
@@ -152,6 +153,7 @@ def test_make_example_shows_a_whole_life(side_by_side: SideBySide) -> None:
         "READY in ",
         "browser:  https://mlflow-wine-iap-",
         "programs: pip install ./berth",
+        "on this machine:",
         "browser:  http://127.0.0.1:",
         'programs: eval "$(',
         "training on wine quality … ",

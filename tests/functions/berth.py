@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud, Response
 
 OWNER = "owner@example.com"
+LONGEST_END = 60
+"""gunicorn gives its threads 30 s to end what they are at, and kills them then."""
+
 APIS = (
     "cloudbuild.googleapis.com",
     "secretmanager.googleapis.com",
@@ -86,7 +89,7 @@ class Berth:
         """End every function."""
         for function in self.functions.values():
             function.process.terminate()
-            function.process.wait(10)
+            function.process.wait(LONGEST_END)
 
     def api(self, method: str, path: str, body: Any = None, *, who: str = "ana@example.com") -> Any:
         """Call the api as somebody, with the token that gcloud would give."""

@@ -209,3 +209,32 @@ def installed(monkeypatch: pytest.MonkeyPatch, google: Issuer) -> Iterator[None]
     yield
     platform.forget()
     certificates.forget()
+
+
+class Ask:
+    """Posts requests of one caller, for the plan only."""
+
+    def __init__(self, api: Any, google: Issuer) -> None:
+        self.api = api
+        self.google = google
+
+    def __call__(self, body: object, *, who: str = "ana@example.com") -> Any:
+        """Post a body as somebody."""
+        token = self.google.token(aud=API, email=who)
+        return self.api.post(
+            "/v1/deployments?validate_only=true",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+        )
+
+
+@pytest.fixture(scope="session")
+def api() -> Any:
+    """The api in this process."""
+    return serve("api")
+
+
+@pytest.fixture
+def ask(api: Any, google: Issuer) -> Ask:
+    """Somebody who asks for plans."""
+    return Ask(api, google)

@@ -6,8 +6,9 @@ import base64
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from install.accounts import CUSTOM_ROLES, rights
 from install.names import Names
+from install.rights import rights
+from install.roles import CUSTOM_ROLES
 from planner.target import Target
 from schemas.deployment import Spec
 from schemas.platform import Platform
@@ -17,7 +18,7 @@ from tests.functions.tracking import Parts, Tracking, basic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from install.accounts import Right
+    from install.rights import Right
     from localcloud.cloud import Cloud
     from tests.functions.berth import Berth
 

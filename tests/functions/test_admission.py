@@ -9,38 +9,9 @@ import pytest
 from functions import admission, platform, problems
 from schemas.deployment import DeploymentRequest
 from schemas.plan import Plan
-from tests.functions.conftest import API, Issuer, make_platform, serve
+from tests.functions.conftest import Ask, Issuer, make_platform, serve
 
 pytestmark = pytest.mark.usefixtures("installed")
-
-
-@pytest.fixture(scope="module")
-def api() -> Any:
-    """The api in this process."""
-    return serve("api")
-
-
-class Ask:
-    """Posts requests of one caller."""
-
-    def __init__(self, api: Any, google: Issuer) -> None:
-        self.api = api
-        self.google = google
-
-    def __call__(self, body: object, *, who: str = "ana@example.com") -> Any:
-        """Post a body as somebody, for the plan only."""
-        token = self.google.token(aud=API, email=who)
-        return self.api.post(
-            "/v1/deployments?validate_only=true",
-            json=body,
-            headers={"Authorization": f"Bearer {token}"},
-        )
-
-
-@pytest.fixture
-def ask(api: Any, google: Issuer) -> Ask:
-    """Somebody who asks."""
-    return Ask(api, google)
 
 
 def test_a_name_and_a_team_are_enough(ask: Ask) -> None:
@@ -353,51 +324,3 @@ def test_too_many_members_are_refused_where_they_stand(mode: str) -> None:
 
     (error,) = refused.value.problem.errors
     assert error.pointer == ("/access/iap/members" if mode == "basic_auth" else "/access/members")
-
-
-@pytest.mark.parametrize("place", ["/access", "/access/iap"])
-def test_a_limit_that_keeps_everybody_out_is_refused(ask: Ask, place: str) -> None:
-    """Nobody is named, and the one who asks is of another domain: the server could not be used."""
-    limit = {"allowed_domains": ["partner.example"]}
-    login = {"mode": "basic_auth", "iap": limit}
-    access = {"mode": "iap", **limit} if place == "/access" else login
-
-    answer = ask({"name": "demo", "team": "risk", "access": access})
-
-    assert answer.status_code == 400, answer.json
-    (error,) = answer.json["errors"]
-    assert error["pointer"] == f"{place}/allowed_domains"
-    assert "user:ana@example.com is of no domain in it; name members" in error["message"]
-
-
-def test_who_is_kept_out_for_others_is_told_so(ask: Ask) -> None:
-    """An operator may make a server for a team; he hears that it is none for himself."""
-    access = {
-        "mode": "iap",
-        "members": ["domain:partner.example"],
-        "allowed_domains": ["partner.example"],
-    }
-
-    answer = ask({"name": "demo", "team": "risk", "access": access})
-
-    assert answer.status_code == 200, answer.json
-    assert "ana@example.com, who asked, cannot enter" in answer.json["notes"][0]
-    assert "user:ana@example.com may pass" not in answer.get_data(as_text=True)
-
-
-@pytest.mark.parametrize(
-    "access",
-    [{"members": ["serviceAccount:ci@p.iam.gserviceaccount.com"]}, {"allowed_domains": []}],
-)
-def test_a_limit_that_lets_somebody_in_is_no_mistake(ask: Ask, access: dict[str, Any]) -> None:
-    """A program may be all that shall enter; and without a limit the one who asks may."""
-    limit = {"allowed_domains": ["partner.example"], **access}
-
-    assert (
-        ask({"name": "demo", "team": "risk", "access": {"mode": "iap", **limit}}).status_code == 200
-    )
-
-
-def test_a_plain_plan_has_nothing_to_note(ask: Ask) -> None:
-    """Notes are for what is out of the ordinary."""
-    assert ask({"name": "demo", "team": "risk"}).json["notes"] == []

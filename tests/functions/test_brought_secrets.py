@@ -2,52 +2,47 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import itertools
-import json
-import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from localcloud.cloud import Cloud
 from localcloud.oauth2_proxy import options as program
-from localcloud.services import iap, run, secretmanager, storage
 from planner.remedies import diagnosis
-from tests.functions.berth import Berth
+from tests.functions.brought import (
+    ADD,
+    CLIENT,
+    NUMBERS,
+    READ,
+    REGION,
+    VALUES,
+    ask,
+    config,
+    credentials,
+    fill,
+    guarded,
+    proxied,
+    secret,
+    settings,
+    value,
+)
 from tests.functions.overheard import Overheard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.functions.berth import Berth
+
 # One process for all of them: they share a local cloud.
 pytestmark = pytest.mark.xdist_group("functions-brought-secrets")
-
-REGION = "europe-west1"
-CLIENT = {"id_secret": "client-id", "secret_secret": "client-secret"}
-VALUES = {"client-id": "1234-abc.apps.googleusercontent.com", "client-secret": "GOCSPX-hush"}
-NUMBERS = itertools.count()
-ADD, READ = (f"secretmanager.projects.secrets.{verb}" for verb in ("addVersion", "versions.access"))
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
     """The credentials function, acting as its own account, and the two secrets of a client."""
-    folder = tmp_path_factory.mktemp("berth")
-    apis = [storage.SERVICE, secretmanager.SERVICE, iap.SERVICE, run.SERVICE]
-    cloud = Cloud(folder / "state", machines="paper", only=apis)
-    with cloud.serve():
-        made = Berth(cloud, folder)
-        made.found(cloud.project)
-        cloud.enable("iap.googleapis.com", "run.googleapis.com")
-        for name, text in VALUES.items():
-            secret(made, name, text)
-        made.start("credentials")
+    with credentials(tmp_path_factory.mktemp("berth")) as made:
         yield made
-        made.stop()
-    cloud.close()
 
 
 @pytest.fixture
@@ -55,69 +50,6 @@ def berth(shared: Berth) -> Iterator[Berth]:
     """The same; a planned fault that never happened fails the test."""
     yield shared
     assert shared.cloud.unused_faults() == {}
-
-
-def secrets(berth: Berth) -> str:
-    """Return where the secrets of the project are."""
-    return f"https://secretmanager.googleapis.com/v1/projects/{berth.cloud.project}/secrets"
-
-
-def secret(berth: Berth, name: str, text: str | None = None) -> None:
-    """Make a secret, empty unless it is told what to hold."""
-    replication = {"userManaged": {"replicas": [{"location": REGION}]}}
-    berth.google("POST", f"{secrets(berth)}?secretId={name}", {"replication": replication})
-    if text is not None:
-        fill(berth, name, text)
-
-
-def fill(berth: Berth, name: str, text: str) -> None:
-    """Put another value into a secret."""
-    payload = {"data": base64.b64encode(text.encode()).decode()}
-    berth.google("POST", f"{secrets(berth)}/{name}:addVersion", {"payload": payload})
-
-
-def value(berth: Berth, name: str) -> str:
-    """Return what a secret holds."""
-    answer = berth.google("GET", f"{secrets(berth)}/{name}/versions/latest:access")
-    return base64.b64decode(json.loads(answer.body)["payload"]["data"]).decode()
-
-
-def ask(berth: Berth, name: str, credential: str) -> Any:
-    """Ask for a credential as the workflow does."""
-    body = {"deployment": name, "generation": 1, "credential": credential}
-    return berth.helper("credentials", body)
-
-
-def proxied(berth: Berth, **access: Any) -> str:
-    """Wish for a deployment behind the proxy, its two secrets empty, and return its name."""
-    name = f"p{next(NUMBERS)}"
-    wanted = {"mode": "oauth2_proxy", "oauth_client": CLIENT, **access}
-    berth.wish(name, access=wanted)
-    for purpose in ("proxy-config", "proxy-members"):
-        secret(berth, f"mlflow-{name}-{purpose}")
-    return name
-
-
-def guarded(berth: Berth, **access: Any) -> str:
-    """Wish for a deployment behind IAP, its service there, and return its name."""
-    name = f"i{next(NUMBERS)}"
-    berth.wish(name, access={"mode": "iap", **access})
-    full = f"projects/{berth.cloud.project}/locations/{REGION}/services/mlflow-{name}"
-    berth.cloud.store.of("run").put(full, {"name": full})
-    return name
-
-
-def settings(berth: Berth, name: str) -> dict[str, Any]:
-    """Return IAP's settings of a deployment's service."""
-    place = f"projects/{berth.cloud.number}/iap_web/cloud_run-{REGION}/services/mlflow-{name}"
-    answer = berth.google("GET", f"https://iap.googleapis.com/v1/{place}:iapSettings")
-    found: dict[str, Any] = json.loads(answer.body).get("accessSettings", {})
-    return found
-
-
-def config(berth: Berth, name: str) -> dict[str, Any]:
-    """Return the proxy's configuration."""
-    return tomllib.loads(value(berth, f"mlflow-{name}-proxy-config"))
 
 
 def test_the_proxy_starts_with_what_is_made(berth: Berth, tmp_path: Path) -> None:
@@ -335,74 +267,6 @@ def test_a_rotated_client_secret_reaches_iap(berth: Berth) -> None:
 
     shown = settings(berth, name)["oauthSettings"]["clientSecretSha256"]
     assert shown == hashlib.sha256(b"GOCSPX-new").hexdigest()
-
-
-def test_a_client_is_looked_at_before_anything_needs_it(berth: Berth) -> None:
-    """Both secrets are read, nothing is made, and neither value comes back."""
-    name = guarded(berth, oauth_client=CLIENT)
-    before = berth.cloud.calls.count(ADD), berth.cloud.calls.count("iap.updateIapSettings")
-
-    answer = ask(berth, name, "oauth_client")
-
-    assert answer.status_code == 200
-    assert not any(value in answer.text for value in VALUES.values())
-    assert (
-        berth.cloud.calls.count(ADD),
-        berth.cloud.calls.count("iap.updateIapSettings"),
-    ) == before
-
-
-@pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_client_that_cannot_be_read_is_found_out_early(berth: Berth, status: int) -> None:
-    """With the command, and without the server that it was for."""
-    name = guarded(berth, oauth_client=CLIENT)
-    berth.cloud.fail(READ, status, message="no")
-
-    answer = ask(berth, name, "oauth_client")
-
-    assert answer.status_code == 400
-    assert answer.json()["type"].endswith(":brought-secret")
-    assert "what helps: `gcloud secrets " in answer.json()["detail"]
-
-
-@pytest.mark.parametrize("credential", ["proxy_config", "iap_settings"])
-def test_the_version_on_record_is_used_whatever_is_newer(berth: Berth, credential: str) -> None:
-    """An attempt is of one piece; what is newer is taken up by the same request again."""
-    name = f"pinned{next(NUMBERS)}"
-    secret(berth, f"{name}-secret", "GOCSPX-old")
-    fill(berth, f"{name}-secret", "GOCSPX-new")
-    client = {**CLIENT, "secret_secret": f"{name}-secret"}
-    mode = "oauth2_proxy" if credential == "proxy_config" else "iap"
-    full = f"projects/{berth.cloud.project}/locations/{REGION}/services/mlflow-{name}"
-    berth.cloud.store.of("run").put(full, {"name": full})
-    secret(berth, f"mlflow-{name}-proxy-config")
-
-    found = []
-    for version in ("1", "2"):
-        brought = {"client-id": "1", f"{name}-secret": version}
-        berth.wish(name, brought=brought, access={"mode": mode, "oauth_client": client})
-        assert ask(berth, name, credential).status_code == 200
-        found.append(
-            config(berth, name)["client_secret"]
-            if mode == "oauth2_proxy"
-            else settings(berth, name)["oauthSettings"]["clientSecretSha256"]
-        )
-
-    words = ["GOCSPX-old", "GOCSPX-new"]
-    hashes = [hashlib.sha256(word.encode()).hexdigest() for word in words]
-    assert found == (words if mode == "oauth2_proxy" else hashes)
-
-
-def test_a_version_on_record_that_is_gone_is_said(berth: Berth) -> None:
-    """Somebody destroyed what the deployment was asked for with."""
-    name = f"gone{next(NUMBERS)}"
-    brought = {"client-id": "1", "client-secret": "7"}
-    berth.wish(name, brought=brought, access={"mode": "iap", "oauth_client": CLIENT})
-
-    answer = ask(berth, name, "oauth_client")
-
-    assert answer.status_code == 400
-    assert "client-secret" in answer.json()["detail"]
 
 
 def test_an_error_that_quotes_the_client_s_secret_is_cleaned(berth: Berth) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from install.accounts import Right, rights
+from install.rights import Right, rights
 from tests.functions.doorstep import detail, failing, names, prove, target, without
 from tests.functions.entrance_deployments import ACCESS, deployments, serve
 

@@ -10,11 +10,12 @@ import pytest
 
 from functions import identity
 from functions.problems import ProblemError
+from schemas.access import GCLOUD
 
 if TYPE_CHECKING:
     from tests.functions.conftest import Issuer
 
-AUDIENCES = ("https://api.example", identity.GCLOUD_AUDIENCE)
+AUDIENCES = ("https://api.example", GCLOUD)
 
 pytestmark = pytest.mark.usefixtures("published")
 

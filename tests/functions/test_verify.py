@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from tests.functions.entrance_doors import InvokerCheck
 from tests.functions.tracking import Tracking, basic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # One process for all of them: they share a local cloud.
 pytestmark = pytest.mark.xdist_group("functions-verify")
@@ -117,6 +118,50 @@ def test_what_is_wrong_is_found(berth: Berth, fault: str, check: str, retry: boo
     assert [one["name"] for one in proof["checks"] if not one["ok"]] == [check], proof
     assert proof["retry"] is retry
     assert proof["summary"].startswith(f"not proved: {check}: ")
+
+
+def test_how_each_stranger_was_turned_away_is_told(berth: Berth) -> None:
+    """Without a password, with a wrong one, and with a token that is good elsewhere."""
+    serve(berth, "login")
+
+    proof = prove(berth, "login")
+
+    told = [one["detail"] for one in proof["checks"] if one["name"] == "stranger refused"]
+    assert len(told) == len(SUFFIXES)
+    stranger = names(berth.cloud).account("stranger")
+    for detail in told:
+        for who in ("no password", "a wrong password", f"a token of {stranger} for a password"):
+            assert f"{who}: 401 Unauthorized" in detail
+
+
+@pytest.mark.parametrize(
+    ("let_in", "who"),
+    [
+        (bool, "a wrong password"),
+        # A token that Google signed, of somebody whom nobody has let in.
+        (lambda given: given.count(".") == 2, "a token of berth-stranger@"),
+    ],
+    ids=["any password", "any token"],
+)
+def test_a_login_that_takes_more_than_the_password_is_found(
+    berth: Berth, let_in: Callable[[str], bool], who: str
+) -> None:
+    """Open to whoever writes anything, or to whoever is anybody: never a matter of waiting."""
+
+    def opens(header: str) -> bool:
+        if not header.startswith("Basic "):
+            return False
+        given = base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")[2]
+        return given == PASSWORD or let_in(given)
+
+    door = Tracking(opens)
+    for suffix in SUFFIXES:
+        berth.cloud.ingress.mount(f"mlflow-login{suffix}", door)
+
+    proof = prove(berth, "login")
+
+    assert (proof["ok"], proof["retry"]) == (False, False)
+    assert f"a stranger with {who}" in proof["summary"]
 
 
 @pytest.mark.parametrize("fault", ["artifacts unreadable", "artifacts damaged", "wall"])

@@ -105,6 +105,18 @@ def test_auth_config_survives_configparser(entrypoint: ModuleType, tmp_path: Pat
     assert config["mlflow"]["database_uri"] == entrypoint.database_url(entrypoint.AUTH_SCHEMA)
 
 
+def test_auth_config_takes_no_second_line(
+    entrypoint: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What stands behind a line break would be another setting of MLflow's."""
+    password = tmp_path / "password"
+    password.write_text("known\ndefault_permission = MANAGE\n")
+    monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD_FILE", str(password))
+
+    with pytest.raises(SystemExit, match="admin_password must be one line"):
+        entrypoint.write_auth_config()
+
+
 def test_auth_config_is_for_this_process_only(entrypoint: ModuleType, tmp_path: Path) -> None:
     """The file holds the admin's password, so no other user may read it."""
     entrypoint.write_auth_config()

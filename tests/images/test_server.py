@@ -154,6 +154,7 @@ def test_an_upload_is_read_to_its_end_whatever_the_answer(
         ("999", "PUT", "/api/2.0/mlflow/runs/update"),
         (None, "PUT", PATH),
         ("many", "PUT", PATH),
+        ("\u00b2", "PUT", PATH),  # a digit to Python, and no number
     ],
 )
 def test_only_uploads_that_say_their_length_count(

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from install.accounts import rights
 from install.errors import InstallError
 from install.functions import Function, archive
 from install.names import Names
 from install.report import Report
+from install.rights import rights
 from localcloud.cloud import Cloud
 from schemas.platform import Platform
 from tests.install.in_process import OWNER, session

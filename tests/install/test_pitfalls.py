@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from install.accounts import accounts, policies, rights
+from install.accounts import accounts
 from install.apis import APIS, MOST_AT_ONCE, batched
 from install.functions import Function
 from install.ground import ground, pool
 from install.names import ACCOUNTS, FUNCTIONS, Names
+from install.rights import policies, rights
 from install.rows import Resource
 from install.workflows import workflows
 from schemas.network import Network

@@ -56,6 +56,28 @@ def test_update_of_absent_is_404(things: Collection) -> None:
         things.update("p/a", lambda found: found)
 
 
+def test_a_tree_goes_with_all_that_is_below_it(things: Collection) -> None:
+    """And with nothing that only begins alike."""
+    for name in ("p/a", "p/a/b", "p/a/b/c", "p/ab", "p"):
+        things.create(name, {})
+
+    gone = things.delete_tree("p/a")
+
+    assert gone == ["p/a/b", "p/a/b/c"]
+    assert [name for name, _ in things.under("p")] == ["p/ab", "p"]
+
+
+def test_a_tree_without_a_root_is_404(things: Collection) -> None:
+    """What is below is left alone."""
+    things.create("p/a/b", {})
+
+    with pytest.raises(ApiError) as caught:
+        things.delete_tree("p/a")
+
+    assert caught.value.code == 404
+    assert things.find("p/a/b") == {}
+
+
 def test_copies_go_in_and_out(things: Collection) -> None:
     """Nobody can change the store by changing a dict."""
     sent = {"list": [1]}

@@ -13,7 +13,7 @@ def refused(url: str, code: int, message: str, *, status: str = "") -> dict[str,
     cause = {"tags": tags, "code": code, "status": status, "reason": "", "message": message}
     return {
         "tags": tags,
-        "part": "load_balancer",
+        "part": "domain",
         "step": "a_record",
         "message": f"making it - {message}",
         "cause": {**cause, "request": f"POST {url}"},
@@ -62,6 +62,15 @@ KNOWN = [
     (not_issued("RATE_LIMITED"), "certificate-rate"),
     (not_issued("CONFIG"), "certificate-failed"),
     (not_issued("", "FAILED"), "certificate-failed"),
+    (
+        said(
+            "DomainNotProved",
+            "domain",
+            "the certificate is issued, but the domain does not work - not proved - domain leads "
+            "here, a.example.com has an AAAA record, 2001:db8::1",
+        ),
+        "domain-ipv6",
+    ),
     (
         said(
             "DomainNotProved",

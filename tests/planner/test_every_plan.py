@@ -146,21 +146,6 @@ def test_every_step_has_a_name_of_its_own(order: tuple[Spec, Platform]) -> None:
     """Names are unique in the deployment: claims, events and errors speak of steps by name."""
     names = [one.name for part in made(order).parts for one in (*part.needs, *part.steps)]
     assert len(names) == len(set(names))
-    # A problem names part and step, and the part alone where both are called the same.
-    assert not set(names) & set(PARTS)
-
-
-@thorough
-@every_order
-def test_every_need_says_what_to_do(order: tuple[Spec, Platform]) -> None:
-    """Whatever is missed: a place of the request, and words that end in a way out."""
-    for part in made(order).parts:
-        assert not part.needs or part.steps
-        for need in part.needs:
-            assert need.pointer.startswith("/")
-            for words in filter(None, (need.absent, *(one.otherwise for one in need.demands))):
-                assert "gcloud " in words, words
-                assert not words.endswith(".")
 
 
 @thorough

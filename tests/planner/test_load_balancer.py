@@ -40,8 +40,8 @@ def policy(plan: PartPlan) -> Resource:
 
 def test_without_a_load_balancer_there_is_nothing(platform: Platform) -> None:
     """Most deployments have none, and nothing is reported of parts without steps."""
-    assert part(platform, "network").steps == ()
-    assert part(platform, "load_balancer").steps == ()
+    for name in ("network", "domain", "load_balancer"):
+        assert part(platform, name).steps == ()
 
 
 def test_what_others_must_know_comes_before_the_rest(platform: Platform) -> None:
@@ -64,8 +64,6 @@ def test_each_step_needs_only_what_stands_before_it(guarded: Platform) -> None:
     steps = [name.split("_")[0] if name.startswith("policy_") else name for name in names(plan)]
 
     assert steps == [
-        "a_record",
-        "cname_record",
         "policy",
         "endpoint_group",
         "backend_service",
@@ -185,7 +183,7 @@ def test_iap_asks_before_the_backend_where_it_is_to(
 
 def test_names_in_a_zone_end_with_a_dot(platform: Platform) -> None:
     """A name without one is refused, or worse."""
-    plan = balancer(platform)
+    plan = balancer(platform, "domain")
 
     for step, kind in (("a_record", "A"), ("cname_record", "CNAME")):
         record = body(plan, step)
@@ -200,6 +198,7 @@ def test_a_zone_elsewhere_is_left_to_the_team(platform: Platform) -> None:
     """No steps for the records, but they are known for whoever makes them."""
     plan = balancer(platform, load_balancer={"domain": DOMAIN})
 
+    assert balancer(platform, "domain", load_balancer={"domain": DOMAIN}).steps == ()
     assert not any("record" in name for name in names(plan))
     assert plan.known["dns_records"][0] == f"{DOMAIN}. A 203.0.113.10"
     assert "CNAME" in plan.known["dns_records"][1]
@@ -234,7 +233,7 @@ def test_records_need_what_the_part_before_has_learned(platform: Platform) -> No
     )
 
     with pytest.raises(NotObservedError, match="address"):
-        plan_part(spec_of(asked), platform, "load_balancer", {})
+        plan_part(spec_of(asked), platform, "domain", {})
 
 
 def test_ranges_that_keep_the_proof_out_are_refused(platform: Platform, guarded: Platform) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import google_crc32c
 
+from functions import problems
 from localcloud.cloud import Cloud
 from planner.access import iap
 from planner.plan import plan_part
@@ -27,16 +28,6 @@ Handler = Callable[[dict[str, Any]], Any]
 
 PASSWORD = "correct horse battery staple 1A!"
 PROVED = {"ok": True, "retry": False, "checks": [], "summary": "proved"}
-
-
-class RefusalError(Exception):
-    """What a function answers when it cannot do what was asked."""
-
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        """Answer with this status and problem."""
-        super().__init__(status)
-        self.status = status
-        self.problem = problem
 
 
 class Functions:
@@ -62,11 +53,13 @@ class Functions:
         def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
             body = json.loads(environ["wsgi.input"].read())
             self.calls.append((name, body))
+            kind = "application/json"
             try:
                 status, answer = 200, handler(body)
-            except RefusalError as refusal:
-                status, answer = refusal.status, refusal.problem
-            start(f"{status} x", [("Content-Type", "application/json")])
+            except problems.ProblemError as error:
+                kind = problems.MEDIA_TYPE
+                status, answer = error.problem.status, error.problem.document()
+            start(f"{status} x", [("Content-Type", kind)])
             return [json.dumps(answer).encode()]
 
         return app
@@ -111,8 +104,7 @@ class Functions:
             status, _ = self._ask("credentials", "GET", url)
             if status != 200:
                 words = f"there is no secret {name}; what helps: `gcloud secrets create {name}`"
-                kind = "urn:berth:problem:brought-secret"
-                raise RefusalError(400, {"type": kind, "detail": words})
+                raise problems.make("brought-secret", words)
         return version
 
     def _iap_settings(self, target: Target) -> str:
@@ -142,9 +134,7 @@ class Functions:
             self._document("plan", f"deployments/{call['deployment']}/spec.json")
         )
         if spec.generation != call["generation"] or spec.desired != "present":
-            raise RefusalError(
-                409, {"type": "urn:berth:problem:superseded", "detail": "no longer wanted"}
-            )
+            raise problems.make("overtaken", "no longer wanted")
         return spec
 
     def _platform(self, who: str) -> Platform:
@@ -161,11 +151,7 @@ class Functions:
     def _send(self, who: str, method: str, url: str, body: Any = None) -> Any:
         status, answer = self._ask(who, method, url, body)
         if status >= 400:
-            words = answer.get("error", {}).get("message", "")
-            raise RefusalError(
-                503 if status >= 500 else status,
-                {"type": "urn:berth:problem:google-refused", "detail": words},
-            )
+            raise problems.google_refused(status, answer.get("error", {}).get("message", ""))
         return answer
 
     def _ask(self, who: str, method: str, url: str, body: Any = None) -> tuple[int, Any]:

@@ -73,6 +73,24 @@ def test_an_execution_that_comes_when_all_is_done_touches_nothing(berth: Berth) 
     assert berth.cloud.calls.count("storage.buckets.insert") == calls
 
 
+def test_a_function_that_calls_an_execution_overtaken_is_not_asked_again(berth: Berth) -> None:
+    """Nothing it could wait for would make its generation wanted again."""
+    running = berth.launch("provision", "demo", berth.want("demo", on_failure="KEEP"))
+    while "credentials" not in _called(berth):
+        berth.clock.advance(0.25)
+
+    berth.want("demo", desired="absent")
+    overtaken = berth.finish("demo", running)
+
+    assert overtaken.error["cause"]["reason"] == "urn:berth:problem:overtaken"
+    assert _called(berth).count("credentials") == 2
+
+
+def _called(berth: Berth) -> list[str]:
+    """Return which functions the workflow has called."""
+    return [name for name, _ in berth.functions.calls]
+
+
 def test_without_a_spec_there_is_nothing_to_do(berth: Berth) -> None:
     """An execution started by hand for a name that nobody asked for."""
     lost = berth.finish("ghost", berth.launch("provision", "ghost", 1))

@@ -125,6 +125,8 @@ def test_a_foreign_record_is_never_overwritten(berth: Berth) -> None:
     assert problem["type"] == "urn:berth:problem:dns-record-taken"
     assert f"{DOMAIN}. A" in problem["detail"]
     assert "192.0.2.99" in problem["detail"]
+    assert problem["step"] == "domain: a_record"
+    assert berth.cloud.calls.count("sql.databases.insert") == 0
     assert records(berth) == {f"{DOMAIN}. A": ["192.0.2.99"]}
     assert berth.resources() == before
 
@@ -169,8 +171,8 @@ def test_a_zone_that_is_not_there_is_said_in_words(berth: Berth) -> None:
 
     failed = berth.provision(load_balancer=ours())
 
-    assert failed.status["problem"]["type"] == "urn:berth:problem:dns-zone-missing"
-    assert "managed-zones list" in failed.status["problem"]["remedy"]
+    assert failed.status["problem"]["type"] == "urn:berth:problem:not-as-needed"
+    assert "managed-zones list" in failed.status["problem"]["detail"]
     assert berth.resources() == before
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from install.accounts import CUSTOM_ROLES, Right, rights
 from install.names import Names
+from install.rights import Right, rights
+from install.roles import CUSTOM_ROLES
 from planner.plan import plan
 from schemas.deployment import DeploymentRequest
 from schemas.plan import Grant
@@ -69,9 +70,9 @@ OF_A_REAL_SERVER = {
     "server_may_sign_as_itself",
     "server_may_log",
 }
-"""What a server lacks only when it works, and here none does. tests/end_to_end takes bucket and
-signing from one that works; without the right to connect an instance gets no socket, which
-tests/localcloud shows; without the last what App Engine's machines print is not kept."""
+"""What a server lacks only when it works, and here none does. tests/end_to_end takes the first three
+from one that works; without the last what App Engine's machines print is not kept, which
+tests/localcloud shows."""
 
 NOT_SEEN = {
     "appengine.operations.list": "asked for where a service is removed while Google still makes it, "

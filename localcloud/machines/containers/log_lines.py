@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from localcloud.services.logging import SEVERITIES
+from localcloud.severities import SEVERITIES
 
 if TYPE_CHECKING:
     from localcloud.machines.containers.workload import Workload

@@ -11,6 +11,7 @@ from localcloud.service import page
 from localcloud.services.artifactregistry.repositories import (
     existing,
     find,
+    forget_images,
     name_of,
     operation,
     repository_of,
@@ -152,13 +153,7 @@ def delete_package(call: Call) -> Resource:
     name = get(call)["name"]
 
     def work() -> None:
-        with call.store.lock():
-            inside = [found for found, _ in call.store.under(f"{name}/")]
-            for found in [*inside, name]:
-                call.store.delete(found)
-        for found in inside:
-            if "/versions/" in found:
-                call.cloud.images.forget_unused(found.rpartition("/")[2])
+        forget_images(call, call.store.delete_tree(name))
 
     return operation(call, name.partition("/repositories/")[0], work, None)
 

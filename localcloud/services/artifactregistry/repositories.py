@@ -120,14 +120,9 @@ def delete(call: Call) -> Resource:
 
     def work() -> None:
         with call.store.lock():
-            inside = [found for found, _ in call.store.under(f"{name}/")]
-            for found in inside:
-                call.store.delete(found)
-            call.store.delete(name)
+            gone = call.store.delete_tree(name)
             call.cloud.iam.forget(full)
-        for found in inside:
-            if "/versions/" in found:
-                call.cloud.images.forget_unused(found.rpartition("/")[2])
+        forget_images(call, gone)
 
     return operation(call, name.partition("/repositories/")[0], work, None)
 
@@ -149,6 +144,13 @@ def get_operation(call: Call) -> Resource:
     if found is None:
         raise not_found(f"Operation {call['name']} not found")
     return found
+
+
+def forget_images(call: Call, gone: list[str]) -> None:
+    """Let go of the files of versions that are gone, unless another repository has the image too."""
+    for name in gone:
+        if "/versions/" in name:
+            call.cloud.images.forget_unused(name.rpartition("/")[2])
 
 
 def _seen(call: Call, stored: Resource) -> Resource:

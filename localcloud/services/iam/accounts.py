@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.errors import already_exists, by_status, denied, invalid, not_found
 from localcloud.iam import full_name, iam_methods
-from localcloud.identity.tokens import subject
+from localcloud.identity.principals import subject
 from localcloud.merge import merged
 from localcloud.service import Call, Needs, Resource, page
 

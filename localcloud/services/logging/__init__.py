@@ -10,13 +10,13 @@ from localcloud.documents.protos import Protos
 from localcloud.errors import invalid, not_found
 from localcloud.service import Call, Needs, Resource, Service, page
 from localcloud.services.logging import tail
-from localcloud.services.logging.query import SEVERITIES, query
+from localcloud.services.logging.query import query
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
     from localcloud.store import Store
 
-__all__ = ["SERVICE", "SEVERITIES", "entries", "write_entry"]
+__all__ = ["SERVICE", "entries", "write_entry"]
 
 _MOST_KEPT = 20_000
 _TRIM_EVERY = 500

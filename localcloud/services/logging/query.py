@@ -11,23 +11,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from localcloud.listing import Language, compiled
+from localcloud.severities import SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcloud.store import Resource
-
-SEVERITIES = (
-    "DEFAULT",
-    "DEBUG",
-    "INFO",
-    "NOTICE",
-    "WARNING",
-    "ERROR",
-    "CRITICAL",
-    "ALERT",
-    "EMERGENCY",
-)
 
 
 def query(expression: str | None) -> Callable[[Resource], bool]:

@@ -306,10 +306,7 @@ def delete(call: Call) -> Resource:
     name = execution["name"]
     if call.get("validateOnly"):
         return operations.finished(call, name, execution, operations.EXECUTION)
-    with call.cloud.store.lock():
-        call.store.delete(name)
-        for child, _ in call.store.under(f"{name}/"):
-            call.store.delete(child)
+    call.store.delete_tree(name)
 
     def work() -> Resource:
         call.cloud.machines.containers.cancel(f"{name}/")

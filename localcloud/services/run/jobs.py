@@ -89,9 +89,7 @@ def delete(call: Call) -> Resource:
     if call.get("validateOnly"):
         return operations.finished(call, name, job, operations.JOB)
     with call.cloud.store.lock():
-        call.store.delete(name)
-        for child, _ in call.store.under(f"{name}/"):
-            call.store.delete(child)
+        call.store.delete_tree(name)
         call.cloud.iam.forget(f"//{call.service.host}/{name}")
     job["deleteTime"] = call.now
 

@@ -129,9 +129,7 @@ def withdraw(cloud: Cloud, name: str) -> None:
     """Take a service away from readers; its name is not free yet."""
     store = cloud.store.of("run")
     with store.lock():
-        store.delete(name)
-        for child, _ in store.under(f"{name}/"):
-            store.delete(child)
+        store.delete_tree(name)
         cloud.store.of(DELETING).put(name, {})
         cloud.iam.forget(f"//run.googleapis.com/{name}")
         iap_settings.forget(cloud, iap.cloud_run(cloud, name).name)

@@ -118,9 +118,7 @@ def new_etag(call: Call) -> str:
 
 def _remove(call: Call, key: str) -> None:
     with call.store.lock():
-        for name, _ in call.store.under(key + "/"):
-            call.store.delete(name)
-        call.store.delete(key)
+        call.store.delete_tree(key)
         Payloads(call.cloud.store).delete_under(key)
         call.cloud.iam.forget(f"//{call.service.host}/{key}")
 

@@ -157,10 +157,7 @@ def delete(call: Call) -> Resource:
         machine(call).delete(connection)
         Certificates(call.cloud, key).forget()
         backups.part_with(call, found)
-        with call.store.lock():
-            for name, _ in call.store.under(f"{key}/"):
-                call.store.delete(name)
-            call.store.delete(key)
+        call.store.delete_tree(key)
 
     return progress.begin(call, "DELETE", work)
 

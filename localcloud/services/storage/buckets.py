@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from localcloud.errors import ApiError
+from localcloud.merge import patched
 from localcloud.service import Call, Resource, page
 from localcloud.services.storage import (
     bucket_rules,
@@ -15,7 +16,6 @@ from localcloud.services.storage import (
     views,
 )
 from localcloud.services.storage.depots import depot_of
-from localcloud.services.storage.generations import merge
 from localcloud.services.storage.preconditions import Preconditions
 from localcloud.services.storage.rights import acls, bucket_lists, policies
 
@@ -94,7 +94,7 @@ def list_all(call: Call) -> Resource:
 
 def patch(call: Call) -> Resource:
     """Change what the body names; null removes."""
-    return _change(call, lambda old: merge(old, _settable(call.body)))
+    return _change(call, lambda old: patched(old, _settable(call.body)))
 
 
 def update(call: Call) -> Resource:

@@ -172,18 +172,3 @@ def refuse_held(bucket: Bucket, entry: Entry, now: float) -> None:
     if kept is not None and views.moment(kept) > now:
         message = f"Object '{bucket.name}/{entry.name}' is subject to its retention configuration and cannot be deleted or overwritten until {kept}"
         raise ApiError(403, message, reason="retentionPolicyNotMet")
-
-
-def merge(current: Resource, patch: Resource) -> Resource:
-    """Return *current* changed by *patch*: null removes, maps merge, all else replaces."""
-    merged = dict(current)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
-            merged[key] = merge(merged[key], value)
-        elif isinstance(value, dict):
-            merged[key] = merge({}, value)
-        else:
-            merged[key] = value
-    return merged

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from localcloud.errors import ApiError
+from localcloud.merge import patched
 from localcloud.service import Call, Download, Resource
 from localcloud.services.storage import (
     contexts,
@@ -86,7 +87,7 @@ def list_all(call: Call) -> Resource:
 def patch(call: Call) -> Resource:
     """Change the metadata the body names; null removes."""
     given = {key: call.body[key] for key in generations.SETTABLE if key in call.body}
-    return _change(call, lambda old: generations.merge(old, given))
+    return _change(call, lambda old: patched(old, given))
 
 
 def update(call: Call) -> Resource:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from localcloud.errors import ApiError, not_found
-from localcloud.identity.tokens import unauthenticated
+from localcloud.identity.principals import unauthenticated
 from localcloud.service import Call, Resource, page
 from localcloud.services.workflowexecutions.records import CALLBACKS, drop
 from localcloud.workflows.effects import CallbackReceived

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from localcloud.severities import SEVERITIES
 from localcloud.workflows import limits
 from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.effects import Running, Sleep
@@ -12,17 +13,6 @@ from localcloud.workflows.stdlib.time_ import parse_time
 from localcloud.workflows.values import copy, expect_type, shown, to_json, type_name
 
 _LOGGED: Final = (int, float, bool, str, list, dict)
-SEVERITIES: Final = (
-    "DEFAULT",
-    "DEBUG",
-    "INFO",
-    "NOTICE",
-    "WARNING",
-    "ERROR",
-    "CRITICAL",
-    "ALERT",
-    "EMERGENCY",
-)
 
 
 @context_function("sys.get_env", "name", "default?")

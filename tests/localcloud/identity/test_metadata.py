@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from localcloud.identity.metadata import Metadata
-from localcloud.identity.tokens import SCOPES
+from localcloud.identity.principals import SCOPES
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud

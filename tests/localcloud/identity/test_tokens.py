@@ -13,7 +13,8 @@ from google.oauth2 import id_token
 
 from localcloud.clock import RealClock, VirtualClock
 from localcloud.identity.issuer import Issuer
-from localcloud.identity.tokens import GCLOUD_CLIENT, Principal, Tokens
+from localcloud.identity.principals import Principal
+from localcloud.identity.tokens import GCLOUD_CLIENT, Tokens
 from localcloud.transport import Request as HttpRequest
 
 if TYPE_CHECKING:

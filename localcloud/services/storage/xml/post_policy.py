@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from localcloud.errors import ApiError
-from localcloud.identity.tokens import Principal
+from localcloud.identity.principals import Principal
 from localcloud.service import Reply
 from localcloud.services.storage import checksums
 from localcloud.services.storage.views import moment

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from localcloud import refusals
 from localcloud.errors import ApiError
-from localcloud.identity.tokens import Principal
+from localcloud.identity.principals import Principal
 from localcloud.service import Download, Reply
 from localcloud.services.storage.names import HOST
 from localcloud.services.storage.xml import (
