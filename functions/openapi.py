@@ -24,7 +24,8 @@ _PROBLEMS: dict[int, str] = {
     401: "There is no valid Google ID token.",
     403: "The caller is not a member of the team, or the team has reached a limit.",
     404: "There is no such deployment.",
-    409: "The deployment exists with other content, or is being removed.",
+    409: "The deployment exists with other content or is being removed, another one has its domain, or "
+    "something that it is built upon is not as needed.",
     413: "The body is larger than 64 KiB.",
     503: "Something that Berth needs does not answer; the same request may be sent again.",
 }

@@ -35,7 +35,8 @@ IN_WORDS = {
     "ending in a hyphen",
     TEAM_PATTERN: "1 to 30 small letters, digits and hyphens, beginning with a letter and not "
     "ending in a hyphen",
-    REGION_PATTERN: "a Google Cloud region such as europe-west1",
+    REGION_PATTERN: "a Google Cloud region such as europe-west1, in small letters and without the "
+    "letter of a zone",
     VERSION_PATTERN: "three numbers such as 3.17.2",
     EMAIL_PATTERN: "an e-mail address",
     LABEL_KEY_PATTERN: "a small letter, then up to 62 small letters, digits, _ and -",

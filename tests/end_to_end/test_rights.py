@@ -72,7 +72,7 @@ def wait_for_log(berth: Installation, words: str, *, since: str) -> str:
     """Return the log entry of the api that has the words."""
     query = f'resource.labels.service_name="berth-api" AND timestamp>="{since}"'
     body = {"resourceNames": [f"projects/{PROJECT}"], "filter": query, "pageSize": 500}
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         entries = berth.google("https://logging.googleapis.com/v2/entries:list", "POST", json=body)
         for entry in entries.get("entries", []):
@@ -127,6 +127,23 @@ def test_the_api_needs_to_cancel_builds(berth: Installation) -> None:
         entry = wait_for_log(berth, "could not cancel", since=since)
 
     assert "cloudbuild.builds.list" in entry
+
+
+def test_the_api_needs_to_see_what_requests_are_built_upon(berth: Installation) -> None:
+    """Without its role for that, what would be refused at once fails a minute later; the log says so."""
+    balancer = {"domain": "mlflow.unseen.example.com", "dns_zone": "nowhere"}
+    body = {"name": "unseen", "team": "risk", "load_balancer": balancer}
+    since = now()
+    told = berth.api("POST", "/v1/deployments", body)
+    with without(berth, "api", "berthGround"):
+        untold = berth.api("POST", "/v1/deployments", body)
+        entry = wait_for_log(berth, "could not look at DNS zone nowhere", since=since)
+
+    assert told.status_code == 409
+    assert "has none of this name" in told.text
+    assert untold.status_code == 202
+    assert "dns.managedZones.get" in entry
+    assert berth.delete("unseen")["state"] == "DELETED"
 
 
 def test_verify_needs_the_registry(berth: Installation) -> None:

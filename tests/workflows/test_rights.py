@@ -36,6 +36,7 @@ NEEDED_BY = {
     ("workflow", "berthImagePolicies"): "engine",
     ("workflow", "berthEntrances"): "iap",
     ("workflow", "berthApplications"): "engine",
+    ("workflow", "berthGround"): "front",
     ("workflow", "berthNetworks"): "private",
     ("workflow", "berthLoadBalancers"): "front",
     ("workflow", "berthRecords"): "front",
