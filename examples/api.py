@@ -32,12 +32,20 @@ class Api:
             sys.exit(f"{method} {path}: {answer.status_code}\n{answer.text}")
         return answer.json()
 
-    def wait(self, name: str, *, until: set[str]) -> dict[str, Any]:
-        """Return the deployment once its state is in *until*; print each part as it ends."""
+    def wait(self, name: str, *, generation: int, until: set[str]) -> dict[str, Any]:
+        """Return the deployment once its state is in *until*; print each part as it ends.
+
+        Stop when the generation is not the one that was asked for: somebody else asks, too.
+        """
         shown: set[str] = set()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             deployment: dict[str, Any] = self.call("GET", f"/v1/deployments/{name}")
+            if deployment["generation"] != generation:
+                sys.exit(
+                    f"somebody else has asked for {name} meanwhile, or for its removal: it is "
+                    f"{deployment['state']} in generation {deployment['generation']}, not {generation}"
+                )
             for part in PARTS if "READY" in until else ():
                 status = deployment["parts"].get(part, {})
                 if part not in shown and status.get("state") in {"DONE", "FAILED"}:
@@ -50,9 +58,10 @@ class Api:
 
     def make(self, request: dict[str, Any]) -> dict[str, Any]:
         """Ask for a deployment and return it once it is READY; stop with the problem if it fails."""
-        self.call("POST", "/v1/deployments", request)
+        asked = self.call("POST", "/v1/deployments", request)
         print(f"202, Location: /v1/deployments/{request['name']}", flush=True)
-        deployment = self.wait(request["name"], until={"READY", "FAILED"})
+        generation = asked["generation"]
+        deployment = self.wait(request["name"], generation=generation, until={"READY", "FAILED"})
         if deployment["state"] == "FAILED":
             problem = deployment["problem"]
             sys.exit(
@@ -68,8 +77,8 @@ class Api:
             return
         started = time.monotonic()
         print(f"DELETE /v1/deployments/{name}   {why}".rstrip(), flush=True)
-        self.call("DELETE", f"/v1/deployments/{name}")
-        ended = self.wait(name, until={"DELETED", "FAILED"})
+        asked = self.call("DELETE", f"/v1/deployments/{name}")
+        ended = self.wait(name, generation=asked["generation"], until={"DELETED", "FAILED"})
         if ended["state"] == "FAILED":
             sys.exit(f"FAILED: {ended['problem'].get('detail')}")
         print(f"{ended['state']} in {seconds_since(started)}\n", flush=True)

@@ -8,6 +8,7 @@ Cloud.
 import argparse
 import json
 import os
+import shlex
 import time
 
 from examples import ending, walk
@@ -32,18 +33,21 @@ def main() -> None:
     api.remove("demo", "(left from the last time)")
 
     started = time.monotonic()
-    print(f"POST /v1/deployments {json.dumps(REQUEST)}")
+    print(f"\nPOST /v1/deployments {json.dumps(REQUEST)}", flush=True)
     deployment = api.make(REQUEST)
     password = Project(arguments.project).secret("mlflow-demo-admin-password")
-    print(f"READY in {seconds_since(started)}   {cloud.say('link', deployment['url'])}")
-    print("  user:     admin")
-    print(f"  password: {password}")
-    print(f"  programs: MLFLOW_TRACKING_URI={deployment['url']}\n")
     login = {
         "MLFLOW_TRACKING_URI": deployment["url"],
         "MLFLOW_TRACKING_USERNAME": "admin",
         "MLFLOW_TRACKING_PASSWORD": password,
     }
+    print(f"READY in {seconds_since(started)}")
+    print(f"  browser:  {cloud.say('link', deployment['url'])}")
+    print(f"            user admin, password {password}")
+    print(f"  programs: {cloud.login(CALLER)} # first, in each shell")
+    for name, value in login.items():
+        print(f"            export {name}={shlex.quote(value)}")
+    print(flush=True)
     walk.train({**os.environ, **login})
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from functions import http, policy, problems
+from functions import events, http, policy, problems
 from schemas import problem as shapes
 from schemas.access import MOST_MEMBERS, BasicAuth, IamAccess, Iap, OAuth2Proxy
-from schemas.deployment import DeploymentRequest
+from schemas.deployment import DeploymentRequest, Spec
 from schemas.problem import FieldError
 
 if TYPE_CHECKING:
@@ -40,6 +40,21 @@ def admitted(
     _require_offered(settled, platform)
     policy.require_allowed(settled, rules)
     return settled
+
+
+def first_spec(asked: DeploymentRequest, caller: Caller, *, uid: str) -> Spec:
+    """Return what is wanted when somebody asks for a deployment that never was."""
+    now = events.now()
+    return Spec(
+        name=asked.name,
+        generation=1,
+        uid=uid,
+        desired="present",
+        request=with_requester(asked, caller.member),
+        created_by=caller.email,
+        created=now,
+        updated=now,
+    )
 
 
 def with_requester(request: DeploymentRequest, member: str) -> DeploymentRequest:

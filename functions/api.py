@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
@@ -18,6 +16,7 @@ from functions import (
     lifecycle,
     logs,
     openapi,
+    paging,
     platform,
     policy,
     preview,
@@ -29,7 +28,7 @@ from schemas.deployment import State
 from schemas.listing import DeploymentList, EventList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from flask import Request, Response
 
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from schemas.listing import DeploymentSummary
 
 DEPLOYMENTS = "/v1/deployments"
-PAGE = 50
-LARGEST_PAGE = 1000
 
 
 def create(request: Request) -> Answer:
@@ -81,9 +78,9 @@ def show_all(request: Request) -> Answer:
     if team is not None:
         policy.require_member(caller, team, rules)
     seen, everything = policy.teams_of(caller, rules), policy.is_admin(caller, rules)
-    size = _page_size(request)
+    size = paging.size(request)
     matching = _matching(
-        deployments.summaries(after=_token(request, registry.is_name)),
+        deployments.summaries(after=paging.start(request, registry.is_name)),
         team=team,
         state=state,
         # An admin also sees what belongs to a team that the policy no longer names.
@@ -92,19 +89,19 @@ def show_all(request: Request) -> Answer:
     # One more than fits on the page tells whether there is a next one.
     found = list(itertools.islice(matching, size + 1))
     more = found[size - 1].name if len(found) > size else None
-    answer = DeploymentList(deployments=tuple(found[:size]), next_page_token=_as_token(more))
+    answer = DeploymentList(deployments=tuple(found[:size]), next_page_token=paging.token(more))
     return Answer(200, answer.document())
 
 
 def show_events(request: Request, name: str) -> Answer:
     """Answer GET of the events of one deployment, oldest first."""
     known = _visible(name, _caller(request))
-    size = _page_size(request)
-    start = int(_token(request, lambda token: token.isdigit() and len(token) < 10) or 0)  # noqa: PLR2004 - nobody has so many events
+    size = paging.size(request)
+    start = int(paging.start(request, lambda value: value.isdigit() and len(value) < 10) or 0)  # noqa: PLR2004 - nobody has so many events
     history = events.history(known.spec.name, team=known.spec.request.team)
     more = str(start + size) if len(history) > start + size else None
     page = tuple(history[start : start + size])
-    return Answer(200, EventList(events=page, next_page_token=_as_token(more)).document())
+    return Answer(200, EventList(events=page, next_page_token=paging.token(more)).document())
 
 
 def describe(_request: Request) -> Answer:
@@ -112,13 +109,12 @@ def describe(_request: Request) -> Answer:
     return Answer(200, openapi.document())
 
 
-PAGED = frozenset({"page_size", "page_token"})
 ROUTES = (
     Route("POST", DEPLOYMENTS, create, frozenset({"validate_only"})),
-    Route("GET", DEPLOYMENTS, show_all, PAGED | {"team", "state"}),
+    Route("GET", DEPLOYMENTS, show_all, paging.QUERY | {"team", "state"}),
     Route("GET", DEPLOYMENTS + "/{name}", show),
     Route("DELETE", DEPLOYMENTS + "/{name}", remove),
-    Route("GET", DEPLOYMENTS + "/{name}/events", show_events, PAGED),
+    Route("GET", DEPLOYMENTS + "/{name}/events", show_events, paging.QUERY),
     Route("GET", "/v1/openapi.json", describe),
 )
 
@@ -180,26 +176,3 @@ def _flag(request: Request, name: str) -> bool:
     if value not in ("true", "false"):
         raise problems.invalid(f"{name} must be true or false", allowed=("true", "false"))
     return value == "true"
-
-
-def _page_size(request: Request) -> int:
-    text = request.args.get("page_size", str(PAGE))
-    # isascii: "²" is a digit to Python and no number.
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_PAGE):
-        raise problems.invalid(f"page_size must be a number from 1 to {LARGEST_PAGE}")
-    return int(text)
-
-
-def _as_token(value: str | None) -> str | None:
-    return None if value is None else base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
-
-
-def _token(request: Request, is_ours: Callable[[str], bool]) -> str:
-    text = request.args.get("page_token", "")
-    try:
-        token = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
-    except (binascii.Error, ValueError):
-        token = ""
-    if text and not is_ours(token):
-        raise problems.invalid("page_token is not one that this list gave out")
-    return token

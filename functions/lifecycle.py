@@ -26,12 +26,11 @@ from functions import (
 )
 from functions.deployments import Known
 from schemas.access import member_of
-from schemas.deployment import Spec
 
 if TYPE_CHECKING:
     from functions.identity import Caller
     from planner.target import Target
-    from schemas.deployment import DeploymentRequest
+    from schemas.deployment import DeploymentRequest, Spec
     from schemas.plan import Plan
     from schemas.platform import Platform
     from schemas.policy import Policy
@@ -135,17 +134,7 @@ def _new_spec(wish: _Wish) -> Spec:
 def _spec(wish: _Wish) -> Spec:
     asked, caller = wish.asked, wish.caller
     admission.require_somebody(asked, caller.member)
-    now = events.now()
-    return Spec(
-        name=asked.name,
-        generation=1,
-        uid=secrets.token_hex(6),
-        desired="present",
-        request=admission.with_requester(asked, caller.member),
-        created_by=caller.email,
-        created=now,
-        updated=now,
-    )
+    return admission.first_spec(asked, caller, uid=secrets.token_hex(6))
 
 
 def _target(spec: Spec, platform: Platform) -> Target:

@@ -6,10 +6,11 @@ OpenAPI 3.1 speaks JSON Schema 2020-12, which is what pydantic writes: the model
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.json_schema import models_json_schema
 
+from functions import paging
 from schemas.deployment import Deployment, DeploymentRequest, State
 from schemas.listing import DeploymentList, EventList
 from schemas.model import NAME_PATTERN
@@ -46,7 +47,7 @@ _PAGED = [
     _query(
         "page_size",
         "The most entries of a page.",
-        {"type": "integer", "minimum": 1, "maximum": 1000, "default": 50},
+        {"type": "integer", "minimum": 1, "maximum": paging.LARGEST, "default": paging.DEFAULT},
     ),
     _query("page_token", "next_page_token of the page before.", {"type": "string"}),
 ]
@@ -159,8 +160,6 @@ def _paths() -> dict[str, Any]:
 
 
 def _state() -> dict[str, Any]:
-    from typing import get_args
-
     return {"type": "string", "enum": list(get_args(State))}
 
 

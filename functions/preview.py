@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions import admission, events, problems
+from functions import admission, problems
 
 if TYPE_CHECKING:
     from functions.identity import Caller
@@ -29,19 +29,8 @@ def of(asked: DeploymentRequest, caller: Caller, *, platform: Platform) -> Plan:
     from planner import notes
     from planner.plan import plan
     from planner.target import NotOfferedError, Target
-    from schemas.deployment import Spec
 
-    now = events.now()
-    spec = Spec(
-        name=asked.name,
-        generation=1,
-        uid=UID,
-        desired="present",
-        request=admission.with_requester(asked, caller.member),
-        created_by=caller.email,
-        created=now,
-        updated=now,
-    )
+    spec = admission.first_spec(asked, caller, uid=UID)
     try:
         made = plan(spec, platform)
     except NotOfferedError as error:

@@ -74,12 +74,13 @@ class Report:
             raise
         finally:
             with self._lock:
-                self._in_work.remove(work)
+                self._leave(work)
 
     def ended(self, work: "Work", state: State) -> None:
         """Say what became of a row, unless it was as wanted and nobody has heard of it."""
         word = (PLANNED if self.plan else WORDS)[state]
         with self._lock:
+            self._leave(work)
             self.counts[word] += 1
             if state != "same" or self._verbose or work.announced:
                 self._line(word, work.title, work.started)
@@ -124,6 +125,10 @@ class Report:
         ]
         every = "all " if len(said) == 1 else ""
         return f"{every}{', '.join(said)} in {self._clock() - self._began:.1f} s"
+
+    def _leave(self, work: "Work") -> None:
+        if work in self._in_work:
+            self._in_work.remove(work)
 
     def _line(self, word: str, title: str, started: float) -> None:
         self._print(f"  {word:<13}{title:<64}{self._clock() - started:6.1f} s")

@@ -12,17 +12,14 @@ from localcloud.balancer.asking import Answered, Asked
 from localcloud.ingress import sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Callable
     from concurrent.futures import Executor
 
+    from localcloud.asgi import Message, Receive, Scope, Send
     from localcloud.balancer.asking import Headers
     from localcloud.balancer.front import Passage
     from localcloud.cloud import Cloud
 
-    Scope = MutableMapping[str, Any]
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
 
 _SWITCHING = 101
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -20,17 +20,12 @@ from localcloud.pipeline import MOST_JSON
 from localcloud.transport import ConnectionFailed, Download, Request, Response, json_response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-
+    from localcloud.asgi import Receive, Scope, Send
     from localcloud.cloud import Cloud
     from localcloud.doors.control import Control
     from localcloud.identity.issuer import Issuer
     from localcloud.page import Page
 
-    Scope = MutableMapping[str, Any]
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 

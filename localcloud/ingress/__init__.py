@@ -114,7 +114,7 @@ class Ingress:
         event = events.headers_of(target, body)
         sent = {**(headers or {}), **event}
         try:
-            answer, route = self._answer(
+            answer, route = self.answer(
                 method, host, target, sent, body, timeout, inside=inside, client=client
             )
         except Turned as turned:
@@ -136,24 +136,8 @@ class Ingress:
         *,
         client: str | Balanced = _CLIENT,
         inside: bool = False,
-    ) -> Response:
-        """Answer one request; Turned when it does not get to the container."""
-        return self._answer(
-            method, host, target, headers, body, timeout, client=client, inside=inside
-        )[0]
-
-    def _answer(
-        self,
-        method: str,
-        host: str,
-        target: str,
-        headers: dict[str, str],
-        body: bytes,
-        timeout: float,
-        *,
-        client: str | Balanced = _CLIENT,
-        inside: bool = False,
     ) -> tuple[Response, Route | None]:
+        """Answer one request, and say whose it was; Turned when it does not get to the container."""
         sized = {**headers, "content-length": str(len(body))} if body else headers
         app = self._app(host, client)
         known = isinstance(client, Balanced) or self.hosts.find(host, target.partition("?")[0])

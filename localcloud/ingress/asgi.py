@@ -17,16 +17,14 @@ from localcloud.ingress.turned import Turned
 from localcloud.ingress.visit import MOST_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+    from collections.abc import AsyncIterator, Callable
 
+    from localcloud.asgi import Message, Receive, Scope, Send
     from localcloud.ingress import Ingress
     from localcloud.ingress.hosts import Route
     from localcloud.ingress.turned import Headers
     from localcloud.ingress.visit import Balanced, Visit
 
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _CONNECT_SECONDS = 10.0
 _MOUNTED_SECONDS = 300.0
@@ -123,7 +121,7 @@ class Forwarder:
         host, target, headers = request.host, request.target, request.headers
         if self._ingress.is_mounted(host, request.client):
             body = b"".join([chunk async for chunk in _chunks(receive, None)])
-            answer = await self._off_loop(
+            answer, _ = await self._off_loop(
                 lambda: self._ingress.answer(
                     request.method,
                     host,
@@ -222,7 +220,7 @@ async def _chunks(receive: Receive, limit: int | None) -> AsyncIterator[bytes]:
             return
 
 
-def _start(status: int, headers: Headers) -> MutableMapping[str, Any]:
+def _start(status: int, headers: Headers) -> Message:
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": encoded}
 

@@ -16,8 +16,9 @@ from localcloud.ingress import sockets
 from localcloud.ingress.platforms import platform_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Callable
 
+    from localcloud.asgi import Message, Receive, Scope, Send
     from localcloud.cloud import Cloud
 
 _COLLECTION = "links"
@@ -155,13 +156,8 @@ class _Link:
         self._outside = f"https://{host}".encode()
         self._inside = [f"http://{name}:{port}".encode() for name in ("127.0.0.1", "localhost")]
 
-    async def __call__(
-        self,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ) -> None:
-        async def answer(message: MutableMapping[str, Any]) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 back = [self._back(*header) for header in message["headers"]]
                 message["headers"] = [await self._onward(*header) for header in back]
@@ -215,12 +211,7 @@ class _Domain:
         self._cloud = cloud
         self._host = host
 
-    async def __call__(
-        self,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         site = await asyncio.to_thread(self._cloud.balancer.site, self._host)
         if site is not None:
             await site(scope, receive, send)
@@ -242,12 +233,7 @@ class _Elsewhere:
         self._cloud = cloud
         self._host = host
 
-    async def __call__(
-        self,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = bytearray()
         more = True
         while more:

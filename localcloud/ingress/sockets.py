@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-
     from websockets.asyncio.client import ClientConnection
 
+    from localcloud.asgi import Message, Receive, Send
     from localcloud.ingress.turned import Headers
     from localcloud.ingress.visit import Visit
 
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
 
 _SWITCHING = 101
 _NORMAL, _GOING_AWAY = 1000, 1001

@@ -56,7 +56,7 @@ def news(berth: Installation, tmp_path_factory: pytest.TempPathFactory) -> Itera
     options = ("--project", PROJECT, "--subscription", "example", "--team", "risk", "--once")
     with printed.open("w") as output:
         listening = berth.begin(output, example, *options)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while "example" not in str(berth.google(f"{PUBSUB}/subscriptions")):
         assert time.monotonic() < deadline, printed.read_text()
         time.sleep(0.1)

@@ -120,7 +120,7 @@ def test_deleting_while_provisioning_cancels_and_cleans_up(berth: Installation) 
     before = holdings(berth)
     berth.post("hasty")
     job = f"projects/{PROJECT}/locations/{REGION}/jobs/mlflow-hasty-migrate"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while ("run", job) not in holdings(berth):
         assert time.monotonic() < deadline, berth.show("hasty")
         time.sleep(0.3)

@@ -26,7 +26,7 @@ def poolless(berth: Installation, door: dict[str, Any]) -> Iterator[str]:  # noq
 
 def heard_by_the_api(berth: Installation, status: int) -> None:
     """Wait until the api answers a pooled wish so: it reads platform.json every five seconds."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     path = "/v1/deployments?validate_only=true"
     while (answer := berth.api("POST", path, POOLED)).status_code != status:
         assert time.monotonic() < deadline, answer.text

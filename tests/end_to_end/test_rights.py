@@ -72,7 +72,7 @@ def wait_for_log(berth: Installation, words: str, *, since: str) -> str:
     """Return the log entry of the api that has the words."""
     query = f'resource.labels.service_name="berth-api" AND timestamp>="{since}"'
     body = {"resourceNames": [f"projects/{PROJECT}"], "filter": query, "pageSize": 500}
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         entries = berth.google("https://logging.googleapis.com/v2/entries:list", "POST", json=body)
         for entry in entries.get("entries", []):

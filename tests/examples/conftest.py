@@ -80,7 +80,7 @@ def _asked(name: str, project: Project) -> dict[str, Any]:
 
 def _ready(berth: Installation, name: str) -> dict[str, Any]:
     """Wait for READY, and for the certificate where there is one."""
-    deployment = berth.wait(name, "READY", "FAILED", seconds=400)
+    deployment = berth.wait(name, "READY", "FAILED")
     while deployment["state"] == "READY" and deployment.get("certificate") == "PROVISIONING":
         deployment = berth.wait(name, "READY", "FAILED")
     return deployment

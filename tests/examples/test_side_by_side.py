@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 
 from examples import walk
 from tests.end_to_end.holdings import difference, holdings
-from tests.end_to_end.installation import PROJECT, REGION, Installation
+from tests.end_to_end.installation import PATIENCE, PROJECT, REGION, Installation
 from tests.examples.conftest import NAMES, SideBySide, both
 from tests.examples.leftovers import more_than_may_stay, unrelated
 
@@ -128,7 +128,7 @@ def test_nothing_is_left_of_any(side_by_side: SideBySide) -> None:
     names = [request["name"] for request in side_by_side.requests.values()]
     for name in names:
         assert berth.api("DELETE", f"/v1/deployments/{name}").status_code in {200, 202}
-    ended = {name: berth.wait(name, "DELETED", "FAILED", seconds=200)["state"] for name in names}
+    ended = {name: berth.wait(name, "DELETED", "FAILED")["state"] for name in names}
 
     assert set(ended.values()) == {"DELETED"}, ended
     changes = difference(side_by_side.before, holdings(berth))
@@ -144,7 +144,7 @@ def test_make_example_shows_a_whole_life(side_by_side: SideBySide) -> None:
     said = berth.run(
         *("-m", "examples.example", "cloudrun-iap"),
         *("--state", str(berth.state), "--project", PROJECT, "--region", REGION),
-        timeout=600,
+        timeout=PATIENCE,
     )
 
     told = [line.strip() for line in said.splitlines()]

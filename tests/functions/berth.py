@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from localcloud.cloud import Cloud, Response
 
 OWNER = "owner@example.com"
+LONGEST_START = 120
+"""Of a process that lives: one that has ended is noticed at once, so patience costs nothing."""
+
 LONGEST_END = 60
 """gunicorn gives its threads 30 s to end what they are at, and kills them then."""
 
@@ -188,7 +191,7 @@ class Berth:
         self.put(f"deployments/{name}/status.json", status, metadata=metadata)
 
     def _wait(self, function: Function) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LONGEST_START
         while time.monotonic() < deadline:
             if function.process.poll() is not None:
                 break

@@ -135,6 +135,18 @@ def test_a_look_that_takes_long_is_announced_with_its_end(anybody: Session) -> N
     assert seen.lines == ["slow", "… pool: looking", "unchanged pool 3.0 s"]
 
 
+def test_what_has_ended_is_not_announced_any_more() -> None:
+    """A tick between the end of a row and the next row finds nothing in work."""
+    seen = told()
+
+    with seen.report.work(Line("slow")) as work:
+        seen.clock.advance(3)
+        work.ended("absent")
+        seen.report.tick()
+
+    assert seen.lines == ["created slow 3.0 s"]
+
+
 def test_many_quick_looks_are_no_silence(anybody: Session) -> None:
     """Ninety looks of half a second each: every two seconds and a bit one hears where it stands."""
     seen = told()

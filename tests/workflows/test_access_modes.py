@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from tests.workflows.balancers import ours
 from tests.workflows.berth import Berth
+from tests.workflows.lives import CLIENT, bring
 
 # A minute of provisioning in virtual time: `make test` does it, `make check` does not.
 pytestmark = pytest.mark.slow
 
-CLIENT = {"id_secret": "client-id", "secret_secret": "client-secret"}
 LIMITED = {"mode": "iap", "oauth_client": CLIENT, "allowed_domains": ["example.com"]}
 MODES: list[dict[str, Any]] = [
     {"mode": "iap"},
@@ -28,6 +29,7 @@ GUARDED = f"{IAP}/cloud_run-europe-west1/services/mlflow-demo"
 @pytest.mark.parametrize("access", MODES)
 def test_a_deployment_comes_and_goes_without_a_trace(berth: Berth, access: dict[str, Any]) -> None:
     """READY with the workflow's own rights; a second time nothing; then as if it had never been."""
+    bring(berth)
     before = berth.resources()
 
     first = berth.provision(access=access, training_account={})
@@ -39,6 +41,37 @@ def test_a_deployment_comes_and_goes_without_a_trace(berth: Berth, access: dict[
 
     assert gone.state == "DELETED", gone.error
     assert berth.resources() == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ({}, "cloud_run-europe-west1/services/mlflow-demo"),
+        (
+            {"serving": {"platform": "app_engine"}},
+            "appengine-berth-local/services/mlflow-demo",
+        ),
+        ({"load_balancer": ours()}, "compute/services/mlflow-demo"),
+    ],
+    ids=["service", "application", "backend"],
+)
+def test_a_client_is_brought_to_wherever_iap_stands(
+    berth: Berth, asked: dict[str, Any], place: str
+) -> None:
+    """Settings of their own on each of the three, and gone with the deployment."""
+    bring(berth)
+    guard = "load_balancer" if "load_balancer" in asked else "service"
+    access = {"mode": "iap", "guard": guard, "oauth_client": CLIENT}
+
+    made = berth.provision(access=access, **asked)
+
+    assert made.state == "READY", made.status.get("problem")
+    shown = berth.ask("GET", f"{IAP}/{place}:iapSettings")["accessSettings"]
+    assert shown["oauthSettings"]["clientId"]
+    assert berth.tear_down().state == "DELETED"
+    # Settings that say nothing are what everything has.
+    said = {name: body for name, body in berth.resources().items() if name.startswith("iap")}
+    assert not any(said.values()), said
 
 
 def services(resources: dict[str, Any]) -> dict[str, Any]:

@@ -104,14 +104,20 @@ def snapshot(body: Resource) -> Resource:
     return settled
 
 
-def masked(
-    before: Resource, after: Resource, mask: str | None, *, fields: tuple[str, ...], kind: str
-) -> Resource:
-    """Return *before* with the fields *mask* names taken from *after*.
+_CHANGEABLE = {
+    "Topic": TOPIC_FIELDS,
+    "Subscription": SUBSCRIPTION_FIELDS,
+    "Snapshot": SNAPSHOT_FIELDS,
+}
+
+
+def masked(before: Resource, asked: Resource, kind: str) -> Resource:
+    """Return *before* with the fields that an update request's mask names taken from what it sends.
 
     A field that is named and left out goes back to its default.
     """
-    paths = [camel(path.strip()) for path in (mask or "").split(",") if path.strip()]
+    after, mask = asked.get(kind.lower(), {}), asked.get("updateMask") or ""
+    paths = [camel(path.strip()) for path in mask.split(",") if path.strip()]
     if not paths:
         raise invalid(
             f"The update_mask in the Update{kind}Request must be set, and must contain a "
@@ -120,7 +126,7 @@ def masked(
     changed = dict(before)
     for path in paths:
         head, _, rest = path.partition(".")
-        if head not in fields:
+        if head not in _CHANGEABLE[kind]:
             raise invalid(
                 f"Invalid update_mask provided in the Update{kind}Request: "
                 + (

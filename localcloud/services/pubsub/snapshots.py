@@ -58,16 +58,9 @@ def list_all(call: Call) -> Resource:
 def patch(call: Call) -> Resource:
     """Change the fields of the mask."""
     broker = broker_of(call.cloud)
-    sent = call.body.get("snapshot", {})
     with broker.lock:
         before = broker.snapshot(named(call, "snapshot")).resource
-        changed = rules.masked(
-            before,
-            sent,
-            call.body.get("updateMask"),
-            fields=rules.SNAPSHOT_FIELDS,
-            kind="Snapshot",
-        )
+        changed = rules.masked(before, call.body, "Snapshot")
         resource = {
             "name": before["name"],
             "topic": before["topic"],

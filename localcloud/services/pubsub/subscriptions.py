@@ -62,16 +62,9 @@ def list_all(call: Call) -> Resource:
 def patch(call: Call) -> Resource:
     """Change the fields of the mask; ordering, filter and topic stay what they are."""
     broker = broker_of(call.cloud)
-    sent = call.body.get("subscription", {})
     with broker.lock:
         before = broker.subscription(named(call, "subscription")).resource
-        changed = rules.masked(
-            before,
-            sent,
-            call.body.get("updateMask"),
-            fields=rules.SUBSCRIPTION_FIELDS,
-            kind="Subscription",
-        )
+        changed = rules.masked(before, call.body, "Subscription")
         return _change(call, broker, before, changed)
 
 

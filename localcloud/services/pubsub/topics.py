@@ -38,12 +38,9 @@ def list_all(call: Call) -> Resource:
 def patch(call: Call) -> Resource:
     """Change the fields of the mask."""
     broker = broker_of(call.cloud)
-    sent = call.body.get("topic", {})
     with broker.lock:
         before = broker.topic(named(call, "topic")).resource
-        changed = rules.masked(
-            before, sent, call.body.get("updateMask"), fields=rules.TOPIC_FIELDS, kind="Topic"
-        )
+        changed = rules.masked(before, call.body, "Topic")
         resource = {"name": before["name"], **rules.topic(changed)}
         check_settings(call, resource)
         broker.change_topic(resource)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.workflows import limits, values
-from localcloud.workflows.code.evaluator import Code
+from localcloud.workflows.code.closures import Code
 from localcloud.workflows.code.flow import (
     BREAK,
     CONTINUE,

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localcloud.workflows.api_calls import connectors
-from localcloud.workflows.code.evaluator import Code, Program
+from localcloud.workflows.code.closures import Code
+from localcloud.workflows.code.evaluator import Program
 from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.effects import Running
 from localcloud.workflows.errors import DeployError, Position

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from localcloud.workflows.code import blocks, calls, parallel, retries
-from localcloud.workflows.code.evaluator import Code, Evaluator, Program, run_all, unknown_symbol
+from localcloud.workflows.code.closures import Code, run_all
+from localcloud.workflows.code.evaluator import Evaluator, Program, unknown_symbol
 from localcloud.workflows.code.flow import (
     BREAK,
     CONTINUE,

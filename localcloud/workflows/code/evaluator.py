@@ -1,8 +1,4 @@
-"""Compiling expressions and values to closures.
-
-``Code.plain`` is a function of the frame. An expression that calls a subworkflow may have to
-wait, so it has ``Code.flow`` instead, a generator function.
-"""
+"""Compiling expressions and values: from nodes to closures, in one scope of one program."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -11,9 +7,21 @@ from typing import TYPE_CHECKING, Any, Final
 from localcloud.workflows import limits
 from localcloud.workflows.api_calls import connectors
 from localcloud.workflows.code import operators
-from localcloud.workflows.code.frames import UNSET, Frame
+from localcloud.workflows.code.closures import (
+    Code,
+    attribute,
+    combine,
+    function_code,
+    helper_call,
+    load,
+    logical,
+    make_list,
+    make_map,
+    routine_call,
+)
+from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.code.scope import Scope
-from localcloud.workflows.errors import DeployError, type_error
+from localcloud.workflows.errors import DeployError
 from localcloud.workflows.source.nodes import (
     Attribute,
     Binary,
@@ -31,30 +39,11 @@ from localcloud.workflows.source.nodes import (
 )
 from localcloud.workflows.source.value_source import place_of_symbol
 from localcloud.workflows.stdlib import CONSTANTS, FUNCTIONS, MODULES
-from localcloud.workflows.stdlib.registry import Function, Kind
+from localcloud.workflows.stdlib.registry import Kind
 from localcloud.workflows.values import Callable as CallableValue
-from localcloud.workflows.values import shown
 
 if TYPE_CHECKING:
     from localcloud.workflows.code.flow import RoutineCode
-
-Plain = Callable[[Frame], Any]
-Flow = Callable[[Frame], Generator[Any, Any, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A compiled expression: one of the two is set."""
-
-    plain: Plain | None = None
-    flow: Flow | None = None
-
-    def run(self, frame: Frame) -> Generator[Any, Any, Any]:
-        """Evaluate, waiting if need be."""
-        if self.plain is not None:
-            return self.plain(frame)
-        assert self.flow is not None
-        return (yield from self.flow(frame))
 
 
 @dataclass(slots=True)
@@ -64,36 +53,10 @@ class Program:
     routines: "dict[str, RoutineCode]" = field(default_factory=dict)
 
 
-def run_all(codes: list[Code], frame: Frame) -> Generator[Any, Any, list[Any]]:
-    """Evaluate one after the other, waiting if need be."""
-    values = []
-    for code in codes:
-        values.append((yield from code.run(frame)))  # noqa: PERF401 - no yield in comprehensions
-    return values
-
-
 def unknown_symbol(symbol: str) -> DeployError:
     """Build the documented error for a name that nobody knows."""
     reason = f"symbol '{symbol}' is neither a variable nor a sub-workflow name"
     return DeployError(reason, symbol=symbol)
-
-
-def combine(parts: list[Code], build: Callable[..., Any]) -> Code:
-    """Evaluate the parts in order and give their values to ``build``."""
-    plains = [part.plain for part in parts if part.plain is not None]
-    if len(plains) == len(parts):
-        if len(plains) == 1:
-            (only,) = plains
-            return Code(lambda frame: build(only(frame)))
-        if len(plains) == 2:  # noqa: PLR2004 - the operators, which are most of all
-            left, right = plains
-            return Code(lambda frame: build(left(frame), right(frame)))
-        return Code(lambda frame: build(*[plain(frame) for plain in plains]))
-
-    def flow(frame: Frame) -> Generator[Any, Any, Any]:
-        return build(*(yield from run_all(parts, frame)))
-
-    return Code(flow=flow)
 
 
 class Evaluator:
@@ -121,11 +84,11 @@ class Evaluator:
                 )
                 raise
         if isinstance(value, ListValue):
-            return combine([self.part(item, what) for item in value.items], _make_list)
+            return combine([self.part(item, what) for item in value.items], make_list)
         parts = []
         for key, item in value.entries:
             parts += [self.part(key, what), self.part(item, what)]
-        return combine(parts, _make_map)
+        return combine(parts, make_map)
 
     def part(self, value: Value, what: str) -> Code:
         """Compile a value inside a list or a map; errors in it have its own place."""
@@ -197,7 +160,7 @@ class Evaluator:
         key = node.key
         subject = self.expression(node.subject)
         if subject.plain is not None:
-            return Code(_attribute(subject.plain, key))
+            return Code(attribute(subject.plain, key))
         return combine([subject], lambda value: operators.element(value, key))
 
     def index(self, node: Index) -> Code:
@@ -207,7 +170,7 @@ class Evaluator:
 
     def listing(self, node: Listing) -> Code:
         """Compile a list."""
-        return combine([self.expression(item) for item in node.items], _make_list)
+        return combine([self.expression(item) for item in node.items], make_list)
 
     def unary(self, node: Unary) -> Code:
         """Compile ``-`` and ``not``."""
@@ -220,7 +183,7 @@ class Evaluator:
         """Compile an operator between two operands."""
         left, right = self.expression(node.left), self.expression(node.right)
         if node.operator in ("and", "or"):
-            return _logical(node.operator, left, right)
+            return logical(node.operator, left, right)
         return combine([left, right], operators.BINARY[node.operator])
 
     def call(self, node: Call) -> Code:
@@ -232,9 +195,9 @@ class Evaluator:
         arguments = [self.expression(argument) for argument in node.arguments]
         routine = self.program.routines.get(name) if name != "main" else None
         if routine is not None:
-            return _routine_call(routine, arguments)
+            return routine_call(routine, arguments)
         if name in connectors.HELPERS:
-            return _helper_call(connectors.HELPERS[name], arguments)
+            return helper_call(connectors.HELPERS[name], arguments)
         function = FUNCTIONS.get(name)
         if function is None:
             if name.startswith("googleapis."):
@@ -263,119 +226,6 @@ def _dotted(node: Expression) -> str | None:
         parts.append(node.key)
         node = node.subject
     return ".".join([node.name, *reversed(parts)]) if isinstance(node, Name) else None
-
-
-def function_code(function: Function, arguments: list[Code]) -> Code:
-    """Compile the application of a library function to positional arguments."""
-    implementation = function.implementation
-    if function.kind is Kind.PURE and not function.counted:
-        return combine(arguments, implementation)
-    needs_run = function.kind is Kind.CONTEXT
-    plains = [argument.plain for argument in arguments if argument.plain is not None]
-    if len(plains) == len(arguments):
-
-        def plain(frame: Frame) -> Any:
-            values = [argument(frame) for argument in plains]
-            frame.run.count()
-            return implementation(frame.run, *values) if needs_run else implementation(*values)
-
-        return Code(plain)
-
-    def flow(frame: Frame) -> Generator[Any, Any, Any]:
-        values = yield from run_all(arguments, frame)
-        frame.run.count()
-        return implementation(frame.run, *values) if needs_run else implementation(*values)
-
-    return Code(flow=flow)
-
-
-def _helper_call(connector: connectors.Connector, arguments: list[Code]) -> Code:
-    """Compile the call of a helper method of a connector, which samples use in expressions."""
-    if not len(connector.required) <= len(arguments) <= len(connector.parameters):
-        wanted = ", ".join(connector.parameters)
-        raise DeployError(f"'{connector.name}' takes ({wanted}), {len(arguments)} arguments given")
-
-    def flow(frame: Frame) -> Generator[Any, Any, Any]:
-        values = {}
-        for name, argument in zip(connector.parameters, arguments, strict=False):
-            values[name] = yield from argument.run(frame)
-        frame.run.count()
-        return (yield from connector.run(frame, values))
-
-    return Code(flow=flow)
-
-
-def _routine_call(routine: "RoutineCode", arguments: list[Code]) -> Code:
-    routine.check_positional(len(arguments))
-
-    def flow(frame: Frame) -> Generator[Any, Any, Any]:
-        values = yield from run_all(arguments, frame)
-        frame.run.count()
-        return (yield from routine.invoke(frame, routine.bind_positional(values)))
-
-    return Code(flow=flow)
-
-
-def _logical(operator: str, left: Code, right: Code) -> Code:
-    decided = operator == "or"
-    check = operators.boolean
-    if left.plain is not None and right.plain is not None:
-        one, other = left.plain, right.plain
-        if decided:
-            return Code(lambda f: check(one(f), operator) or check(other(f), operator))
-        return Code(lambda f: check(one(f), operator) and check(other(f), operator))
-
-    def flow(frame: Frame) -> Generator[Any, Any, Any]:
-        if check((yield from left.run(frame)), operator) is decided:
-            return decided
-        return check((yield from right.run(frame)), operator)
-
-    return Code(flow=flow)
-
-
-def load(hops: int, place: int) -> Plain:
-    """Give the closure that reads a variable; one to which nothing was assigned yet is null.
-
-    docs/tutorials/callbacks-firestore compares the result of a call in a ``try`` that failed
-    with null.
-    """
-
-    def near(frame: Frame) -> Any:
-        value = frame.values[place]
-        return None if value is UNSET else value
-
-    def far(frame: Frame) -> Any:
-        for _ in range(hops):
-            frame = frame.up  # type: ignore[assignment]  # as many as the scope has counted
-        value = frame.values[place]
-        return None if value is UNSET else value
-
-    return far if hops else near
-
-
-def _attribute(subject: Plain, key: str) -> Plain:
-    element = operators.element
-
-    def attribute(frame: Frame) -> Any:
-        value = subject(frame)
-        if type(value) is dict and key in value:
-            return value[key]
-        return element(value, key)
-
-    return attribute
-
-
-def _make_list(*items: Any) -> list[Any]:
-    return list(items)
-
-
-def _make_map(*parts: Any) -> dict[Any, Any]:
-    result = {}
-    for key, item in zip(parts[::2], parts[1::2], strict=True):
-        if type(key) is not str and type(key) is not int:
-            raise type_error(f"a map key must be a string or an integer; got: {shown(key)}")
-        result[key] = item
-    return result
 
 
 _COMPILERS: Final[dict[type, Callable[[Evaluator, Any], Code]]] = {

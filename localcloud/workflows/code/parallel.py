@@ -6,7 +6,7 @@ from typing import Any
 
 from localcloud.workflows import limits
 from localcloud.workflows.code.blocks import LoopCode
-from localcloud.workflows.code.evaluator import Code
+from localcloud.workflows.code.closures import Code
 from localcloud.workflows.code.flow import Block, begin, finish, run_block
 from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.code.scope import Layout

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from localcloud.workflows import limits
-from localcloud.workflows.code.evaluator import Code, Evaluator
+from localcloud.workflows.code.closures import Code
+from localcloud.workflows.code.evaluator import Evaluator
 from localcloud.workflows.code.flow import Block, RoutineCode, begin, finish, run_block
 from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.effects import Running, Sleep

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.workflows.code import operators
-from localcloud.workflows.code.evaluator import Code
+from localcloud.workflows.code.closures import Code
 from localcloud.workflows.code.frames import Frame
 from localcloud.workflows.errors import type_error
 

@@ -155,7 +155,7 @@ def test_a_mask_names_what_can_change(path: str, words: str) -> None:
     """An immutable field and an unknown one are refused, each in its own words."""
     before = rules.subscription({"topic": TOPIC})
     with pytest.raises(ApiError) as refused:
-        rules.masked(before, before, path, fields=rules.SUBSCRIPTION_FIELDS, kind="Subscription")
+        rules.masked(before, {"subscription": before, "updateMask": path}, "Subscription")
 
     assert refused.value.status == "INVALID_ARGUMENT"
     assert words in refused.value.message
