@@ -83,8 +83,8 @@ def require_somebody(request: DeploymentRequest, member: str) -> None:
         return
     place = "/access/iap" if isinstance(request.access, BasicAuth) else "/access"
     raise problems.invalid(
-        f"allowed_domains would keep everybody out: members names nobody, and {member} is of no "
-        "domain in it; name members, or add a domain",
+        f"nobody could enter: members names nobody, and {member} is of no domain in "
+        "allowed_domains; name members, or add a domain",
         pointer=f"{place}/allowed_domains",
     )
 

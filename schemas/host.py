@@ -35,10 +35,14 @@ _AN_ADDRESS = re.compile(r"[0-9.]+|\[?[0-9a-f:]*:[0-9a-f:]*\]?", re.IGNORECASE)
 _OUTSIDE_DNS = re.compile(r"[^\x00-\x7f]")
 
 
+def _plain(text: str) -> str:
+    return text.strip().lower().rstrip(".")
+
+
 def _a_url(text: str) -> str | None:
     host = re.sub(r"^[a-z]+://", "", text, flags=re.IGNORECASE)
     host = re.split(r"[/?#]|:\d+(?=/|$)", host)[0]
-    return f"give the name alone, which is {host}" if host != text else None
+    return f"give the name alone, which is {_plain(host)}" if host != text else None
 
 
 def _an_address(text: str) -> str | None:
@@ -65,13 +69,13 @@ def _in_ascii(text: str) -> str:
     if any(letter in text for letter in "ßς\u200c\u200d"):
         return ""
     try:
-        return f": {text.lower().rstrip('.').encode('idna').decode()}"
+        return f": {_plain(text).encode('idna').decode()}"
     except UnicodeError:
         return ""
 
 
 def _otherwise_spelled(text: str) -> str | None:
-    plain = text.strip().lower().rstrip(".")
+    plain = _plain(text)
     return (
         f"write it {plain}, in small letters and without a dot at its end"
         if plain != text

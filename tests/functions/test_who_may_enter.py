@@ -22,7 +22,9 @@ def test_a_limit_that_keeps_everybody_out_is_refused(ask: Ask, place: str) -> No
     assert answer.status_code == 400, answer.json
     (error,) = answer.json["errors"]
     assert error["pointer"] == f"{place}/allowed_domains"
-    assert "user:ana@example.com is of no domain in it; name members" in error["message"]
+    assert (
+        "user:ana@example.com is of no domain in allowed_domains; name members" in error["message"]
+    )
 
 
 def test_who_is_kept_out_for_others_is_told_so(ask: Ask) -> None:

@@ -19,6 +19,7 @@ def request(domain: Any) -> DeploymentRequest:
     ("domain", "words"),
     [
         ("https://mlflow.example.com", "give the name alone, which is mlflow.example.com"),
+        ("https://MLflow.Example.com./", "which is mlflow.example.com"),
         ("https://mlflow.example.com/ui?x=1", "which is mlflow.example.com"),
         ("mlflow.example.com/", "which is mlflow.example.com"),
         ("mlflow.example.com:8443", "which is mlflow.example.com"),
