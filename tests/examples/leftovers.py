@@ -14,6 +14,7 @@ STAYS = {
     "the range of the peering": ("compute", "google-managed-services-"),
     "the network, which shows the peering": ("compute", "/networks/"),
     "final backups": ("sqladmin", "/backups/"),
+    "who had a domain last, until another asks for it": ("object domains/", ""),
     "the serial number of a zone": ("dns", "/SOA"),
     "what tenants of the shared instance have in common": ("role", "berth_tenant"),
     "the administrators' membership in it": ("role", "cloudsqlsuperuser"),
