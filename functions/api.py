@@ -6,24 +6,10 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
-from functions import (
-    admission,
-    audiences,
-    deployments,
-    events,
-    http,
-    identity,
-    lifecycle,
-    logs,
-    openapi,
-    paging,
-    platform,
-    policy,
-    preview,
-    problems,
-    registry,
-)
-from functions.http import Answer, Route
+from functions.door import audiences, http, identity, logs, openapi, paging, problems
+from functions.door.http import Answer, Route
+from functions.intake import admission, lifecycle, preview
+from functions.records import deployments, events, platform, policy, registry
 from schemas.deployment import State
 from schemas.listing import DeploymentList, EventList
 
@@ -32,8 +18,8 @@ if TYPE_CHECKING:
 
     from flask import Request, Response
 
-    from functions.deployments import Known
-    from functions.identity import Caller
+    from functions.door.identity import Caller
+    from functions.records.deployments import Known
     from schemas.listing import DeploymentSummary
 
 DEPLOYMENTS = "/v1/deployments"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from functions import audiences, http, identity, logs, platform, problems, registry
+from functions.door import audiences, http, identity, logs, problems
+from functions.records import platform, registry
 from schemas.model import Generation, Model, Name
 
 if TYPE_CHECKING:

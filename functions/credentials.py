@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions import calls, clients, http, logs, passwords
+from functions import calls
 from functions.calls import CredentialsCall
-from functions.http import Answer, Route
+from functions.cloud import clients
+from functions.door import http, logs
+from functions.door.http import Answer, Route
+from functions.secrets import passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +43,7 @@ def _secret(purpose: str) -> Callable[[Target], str]:
 
 
 def _database_user(target: Target) -> str:
-    from functions import database
+    from functions.secrets import database
     from planner import sizes
 
     version, password = _password(target, "db-password")
@@ -54,13 +57,13 @@ def _database_user(target: Target) -> str:
 
 
 def _iap_settings(target: Target) -> str:
-    from functions import iap_settings
+    from functions.secrets import iap_settings
 
     return iap_settings.bring_about(target)
 
 
 def _oauth_client(target: Target) -> str:
-    from functions import brought
+    from functions.secrets import brought
 
     client = target.oauth_client
     assert client is not None
@@ -69,7 +72,7 @@ def _oauth_client(target: Target) -> str:
 
 
 def _proxy_config(target: Target) -> str:
-    from functions import brought, proxy_config
+    from functions.secrets import brought, proxy_config
     from planner.access import oauth2_proxy
     from schemas.access import OAuth2Proxy
 

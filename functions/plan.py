@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions import calls, http, logs, problems
+from functions import calls
 from functions.calls import PlanCall
-from functions.http import Answer, Route
+from functions.door import http, logs, problems
+from functions.door.http import Answer, Route
 
 if TYPE_CHECKING:
     from flask import Request, Response

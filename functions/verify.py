@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from functions import calls, http, logs
+from functions import calls
 from functions.calls import VerifyCall
-from functions.http import Answer, Route
+from functions.door import http, logs
+from functions.door.http import Answer, Route
 from functions.verification import browser, domain, entrances, side_doors, standpoint, tracking
 from functions.verification.check import CheckFailedError
 from functions.verification.entrances.entrance import refuses_strangers

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from functions import logs
+from functions.door import logs
 from functions.verification.check import Check, CheckFailedError, failed
 from functions.verification.visitor import Visitor
 

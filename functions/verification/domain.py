@@ -9,7 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from functions import logs
+from functions.door import logs
 from functions.verification.check import Check, failed
 
 if TYPE_CHECKING:

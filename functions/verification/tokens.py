@@ -7,7 +7,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from functions import clients
+from functions.cloud import clients
 from functions.verification.check import failed
 
 # As long as a proof may take, and half of what IAP allows.

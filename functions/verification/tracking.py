@@ -7,7 +7,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from functions import logs
+from functions.door import logs
 from functions.verification import artifacts
 from functions.verification.check import Check, CheckFailedError, failed
 

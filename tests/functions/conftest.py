@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 from functions_framework import create_app
 from google.auth import crypt, jwt
 
-from functions import certificates, platform
+from functions.door import certificates
+from functions.records import platform
 from schemas.platform import Platform
 from schemas.policy import Policy
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from functions import admission, platform, problems
+from functions.door import problems
+from functions.intake import admission
+from functions.records import platform
 from schemas.deployment import DeploymentRequest
 from schemas.plan import Plan
 from tests.functions.conftest import Ask, Issuer, make_platform, serve

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from functions import passwords
+from functions.secrets import passwords
 from localcloud.cloud import Cloud
 from localcloud.services import secretmanager, sqladmin, storage
 from tests.functions.berth import OWNER, Berth

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.dialects import DIALECTS, ROLE
+from functions.secrets.dialects import DIALECTS, ROLE
 
 
 @pytest.mark.parametrize("engine", DIALECTS)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions import identity
-from functions.problems import ProblemError
+from functions.door import identity
+from functions.door.problems import ProblemError
 from schemas.access import GCLOUD
 
 if TYPE_CHECKING:

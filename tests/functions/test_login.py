@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions import login
+from functions.records import login
 from schemas.deployment import DeploymentRequest, Spec, Status
 from tests.functions.conftest import make_platform
 

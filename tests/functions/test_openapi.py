@@ -7,8 +7,8 @@ import re
 
 from jsonschema import Draft202012Validator
 
-from functions import openapi
 from functions.api import ROUTES
+from functions.door import openapi
 
 
 def test_every_route_is_described_and_nothing_else() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from googleapiclient.errors import HttpError
 from httplib2 import Response
 
-from functions import passwords
+from functions.secrets import passwords
 
 
 class SlowVault:

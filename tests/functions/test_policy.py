@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from functions import policy
-from functions.identity import Caller
-from functions.problems import ProblemError
+from functions.door.identity import Caller
+from functions.door.problems import ProblemError
+from functions.records import policy
 from schemas.deployment import DeploymentRequest
 from tests.functions.conftest import make_policy
 

@@ -9,7 +9,7 @@ import requests
 from google.oauth2.credentials import Credentials
 from requests.adapters import BaseAdapter
 
-from functions.transport import Transport
+from functions.cloud.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

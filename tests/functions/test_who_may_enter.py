@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from functions import platform
+from functions.records import platform
 from tests.functions.conftest import Ask, make_policy
 
 pytestmark = pytest.mark.usefixtures("installed")

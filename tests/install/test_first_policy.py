@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from functions import policy
-from functions.identity import Caller
+from functions.door.identity import Caller
+from functions.records import policy
 from install.__main__ import understood
 from install.documents import PolicyDocument
 from install.names import Names

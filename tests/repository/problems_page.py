@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from functions.problems import KINDS
+from functions.door.problems import KINDS
 from planner.remedies import REMEDIES
-from planner.remedy import UNKNOWN
+from planner.remedies.remedy import UNKNOWN
 
 PAGE = Path(__file__).parents[2] / "docs" / "problems.md"
 

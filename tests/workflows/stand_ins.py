@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import google_crc32c
 
-from functions import problems
+from functions.door import problems
 from localcloud.cloud import Cloud
 from planner.access import iap
 from planner.plan import plan_part

@@ -8,7 +8,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from functions import clients
+from functions.cloud import clients
 from functions.verification import tokens
 from functions.verification.answers import is_challenge
 from functions.verification.check import Check, failed

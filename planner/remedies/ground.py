@@ -1,6 +1,6 @@
 """Remedies for what lies below a server: the App Engine application, and networks."""
 
-from planner.remedy import AGAIN, INSTALL, Remedy
+from planner.remedies.remedy import AGAIN, INSTALL, Remedy
 
 GROUND = (
     Remedy(

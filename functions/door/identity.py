@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from functions import certificates, problems
+from functions.door import certificates, problems
 from schemas.access import member_of
 
 if TYPE_CHECKING:

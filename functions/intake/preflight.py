@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from functions import clients, logs, problems
+from functions.cloud import clients
+from functions.door import logs, problems
 from schemas.plan import Resource
 from schemas.problem import FieldError
 

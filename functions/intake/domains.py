@@ -12,13 +12,14 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from functions import deployments, events, policy, problems, registry
+from functions.door import problems
+from functions.records import deployments, events, policy, registry
 from schemas.domain import DomainHolder
 from schemas.problem import FieldError
 
 if TYPE_CHECKING:
-    from functions.deployments import Known
-    from functions.identity import Caller
+    from functions.door.identity import Caller
+    from functions.records.deployments import Known
     from schemas.deployment import DeploymentRequest
     from schemas.policy import Policy
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions import problems
+from functions.door import problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from functions.identity import Caller
+    from functions.door.identity import Caller
     from schemas.deployment import DeploymentRequest
     from schemas.policy import Limits, Policy
 

@@ -1,4 +1,4 @@
-"""Every refusal of the functions, made here and raised; ``functions.http`` renders it.
+"""Every refusal of the functions, made here and raised; ``functions.door.http`` renders it.
 
 A problem says what was found, what was wanted and what to do about it. Its type is a name
 that programs may compare; its title never changes for a type.
@@ -10,7 +10,7 @@ import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from functions import logs
+from functions.door import logs
 from schemas import problem as shapes
 from schemas.problem import FieldError, Problem
 

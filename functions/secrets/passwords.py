@@ -9,7 +9,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from functions import problems
+from functions.door import problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

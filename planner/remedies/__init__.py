@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from planner.access_remedies import ACCESS
-from planner.general_remedies import ANY_API, LAST, OWN, POLICIES
-from planner.ground_remedies import GROUND
-from planner.remedy import UNKNOWN, Remedy
-from planner.service_remedies import BUILD, DATABASE, DOMAIN, NAMES, SERVER
+from planner.remedies.access import ACCESS
+from planner.remedies.general import ANY_API, LAST, OWN, POLICIES
+from planner.remedies.ground import GROUND
+from planner.remedies.remedy import UNKNOWN, Remedy
+from planner.remedies.service import BUILD, DATABASE, DOMAIN, NAMES, SERVER
 from schemas.problem import Problem
 
 REMEDIES: tuple[Remedy, ...] = (

@@ -78,7 +78,7 @@ def discovered(api: str, version: str) -> Any:
     """Build a client from the discovery document that ships with the client library."""
     from googleapiclient.discovery import build
 
-    from functions.transport import Transport
+    from functions.cloud.transport import Transport
 
     http = Transport(credentials())
     return build(api, version, http=http, cache_discovery=False, static_discovery=True)

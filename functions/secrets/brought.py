@@ -11,7 +11,8 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from functions import clients, logs, problems
+from functions.cloud import clients
+from functions.door import logs, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from functions import brought, clients, logs, problems
+from functions.cloud import clients
+from functions.door import logs, problems
+from functions.secrets import brought
 
 if TYPE_CHECKING:
     from planner.target import Target

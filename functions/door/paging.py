@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from functions import problems
+from functions.door import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Remedies for what one of Google's services, or one of our functions, says of itself."""
 
-from planner.remedy import AGAIN, INSTALL, Remedy
+from planner.remedies.remedy import AGAIN, INSTALL, Remedy
 
 DATABASE = (
     Remedy(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from functions import clients, logs
+from functions.cloud import clients
+from functions.door import logs
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic.json_schema import models_json_schema
 
-from functions import paging
+from functions.door import paging
 from schemas.deployment import Deployment, DeploymentRequest, State
 from schemas.listing import DeploymentList, EventList
 from schemas.model import NAME_PATTERN

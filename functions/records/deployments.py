@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions import login, registry
+from functions.records import login, registry
 from schemas.deployment import Deployment
 from schemas.listing import DeploymentSummary
 

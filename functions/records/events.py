@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from functions import clients, logs, registry
+from functions.cloud import clients
+from functions.door import logs
+from functions.records import registry
 from schemas.event import StatusEvent
 
 if TYPE_CHECKING:

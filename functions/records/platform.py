@@ -11,7 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from functions import clients, logs, problems
+from functions.cloud import clients
+from functions.door import logs, problems
 from schemas.platform import Platform
 from schemas.policy import Policy
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions import admission, problems
+from functions.door import problems
+from functions.intake import admission
 
 if TYPE_CHECKING:
-    from functions.identity import Caller
+    from functions.door.identity import Caller
     from schemas.deployment import DeploymentRequest
     from schemas.plan import Plan
     from schemas.platform import Platform

@@ -1,6 +1,6 @@
 """Remedies for what any API may say, for organisation policies, and for our own refusals."""
 
-from planner.remedy import AGAIN, INSTALL, Remedy
+from planner.remedies.remedy import AGAIN, INSTALL, Remedy
 
 OWN = (
     Remedy(

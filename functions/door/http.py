@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from functions import logs, problems
+from functions.door import logs, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

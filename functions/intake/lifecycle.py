@@ -11,24 +11,15 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions import (
-    admission,
-    brought,
-    deployments,
-    domains,
-    events,
-    launch,
-    logs,
-    policy,
-    preflight,
-    problems,
-    registry,
-)
-from functions.deployments import Known
+from functions.door import logs, problems
+from functions.intake import admission, domains, launch, preflight
+from functions.records import deployments, events, policy, registry
+from functions.records.deployments import Known
+from functions.secrets import brought
 from schemas.access import member_of
 
 if TYPE_CHECKING:
-    from functions.identity import Caller
+    from functions.door.identity import Caller
     from planner.target import Target
     from schemas.deployment import DeploymentRequest, Spec
     from schemas.plan import Plan

@@ -14,7 +14,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from functions import clients, platform, problems
+from functions.cloud import clients
+from functions.door import problems
+from functions.records import platform
 from schemas.deployment import Spec, Status
 from schemas.domain import DomainHolder
 from schemas.model import NAME_PATTERN, Model

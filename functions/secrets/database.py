@@ -11,8 +11,8 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from functions import logs, problems
-from functions.dialects import DIALECTS, ROLE
+from functions.door import logs, problems
+from functions.secrets.dialects import DIALECTS, ROLE
 
 if TYPE_CHECKING:
     from planner.target import Target

@@ -1,6 +1,6 @@
 """Remedies for what stands before a tracking server: IAP, oauth2-proxy, and secrets that teams bring."""
 
-from planner.remedy import AGAIN, INSTALL, Remedy
+from planner.remedies.remedy import AGAIN, INSTALL, Remedy
 
 ACCESS = (
     Remedy(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from functions import events, http, policy, problems
+from functions.door import http, problems
+from functions.records import events, policy
 from schemas import problem as shapes
 from schemas.access import MOST_MEMBERS, BasicAuth, IamAccess, Iap, OAuth2Proxy
 from schemas.deployment import DeploymentRequest, Spec
@@ -15,7 +16,7 @@ from schemas.problem import FieldError
 if TYPE_CHECKING:
     from flask import Request
 
-    from functions.identity import Caller
+    from functions.door.identity import Caller
     from schemas.platform import Platform
     from schemas.policy import Policy
 

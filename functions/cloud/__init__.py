@@ -1,0 +1,1 @@
+"""Google's clients, and how their calls travel."""
