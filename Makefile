@@ -74,5 +74,7 @@ schemas: setup  ## write schemas/json/, docs/problems.md, docs/permissions.md an
 conformance: setup  ## run a folder of workflow cases: make conformance CASES=dir
 	@$(PY) -m localcloud.workflows.conformance $(or $(CASES),tests/conformance/workflows)
 
-lock: setup  ## lock the tracking server's requirements anew, per MLflow version
+lock: setup  ## lock what ships anew: the functions' requirements, and the tracking server's per MLflow version
+	@$(RUN) .venv/bin/uv pip compile requirements.in --universal --python-version 3.11 --upgrade --quiet \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.txt >/dev/null
 	@PATH="$$PWD/.venv/bin:$$PATH" images/tracking-server/requirements/lock.sh
