@@ -52,7 +52,7 @@ down: setup  ## stop everything; the state is kept until `.venv/bin/python -m lo
 test: setup  ## all tests, real servers included
 	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: setup  ## format, lint, types, import contracts, fast tests: under a minute
+check: setup  ## format, lint, types, import contracts, fast tests: under two minutes
 	@.venv/bin/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@$(RUN) .venv/bin/mypy --no-error-summary
