@@ -45,6 +45,12 @@ class Desk:
         """Call Compute Engine and give the operation as it ended."""
         return self.done(self.ask("POST", f"{COMPUTE}{path}", body))
 
+    def refused(self, path: str, body: object) -> tuple[int, str]:
+        """Call Compute Engine in vain and give the status and the message."""
+        answer = self.ask("POST", f"{COMPUTE}{path}", body)
+        error = answer.json().get("error", {})
+        return answer.status, str(error.get("message", answer.body))
+
     def delete(self, path: str) -> Resource:
         """Delete something of Compute Engine and give the operation as it ended."""
         return self.done(self.ask("DELETE", f"{COMPUTE}{path}"))
