@@ -145,6 +145,21 @@ REFUSED = [
     ),
     ({"access": {"mode": "iam", "user": "x"}}, "/access/user", "the fields are mode, members"),
     ({"access": {"mode": "basic_auth", "password": "x"}}, "/access/password", "not a field here"),
+    (
+        {"load_balancer": {"domain": "a.example.org", "allowed_ranges": ["198.51.100.7/24"]}},
+        "/load_balancer/allowed_ranges/0",
+        "write 198.51.100.0/24 for the network, or 198.51.100.7/32 for the one address",
+    ),
+    (
+        {"load_balancer": {"domain": "a.example.org", "allowed_ranges": ["2001:db8::7/32"]}},
+        "/load_balancer/allowed_ranges/0",
+        "write 2001:db8::/32 for the network, or 2001:db8::7/128 for the one address",
+    ),
+    (
+        {"load_balancer": {"domain": "a.example.org", "allowed_ranges": ["office"]}},
+        "/load_balancer/allowed_ranges/0",
+        "office is no range of addresses: ",
+    ),
     ({"serving": {"platform": "gke"}}, "/serving/platform", "cloud_run, app_engine"),
     ({"serving": {}}, "/serving/platform", "must be one of"),
     (
