@@ -85,8 +85,7 @@ def _in_signed_parts(member: Visitor, folder: str, content: bytes) -> str:
 
 def _asked(member: Visitor, verb: str, folder: str, **body: Any) -> dict[str, Any]:
     path = f"{_API}/mpu/{verb}/{folder}"
-    answer: dict[str, Any] = member.expect(NAME, "POST", path, json={"path": FILE, **body}).json()
-    return answer
+    return member.ask(NAME, "POST", path, json={"path": FILE, **body})
 
 
 def _urls(made: dict[str, Any], parts: int) -> list[str]:
