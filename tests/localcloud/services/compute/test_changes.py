@@ -11,18 +11,11 @@ from tests.localcloud import wire
 from tests.localcloud.services.compute.load_balancers import COMPUTE, ROOT, Desk, refused
 
 if TYPE_CHECKING:
-    from localcloud.clock import VirtualClock
     from localcloud.cloud import Cloud
     from tests.localcloud.conftest import Ask
 
 PROJECT = "projects/berth-local"
 NEG = {"networkEndpointType": "SERVERLESS", "cloudRun": {"service": "mlflow"}}
-
-
-@pytest.fixture
-def desk(cloud: Cloud, ask: Ask, clock: VirtualClock) -> Desk:
-    """Makes resources and waits for them."""
-    return Desk(cloud, ask, clock)
 
 
 # -- deletion -----------------------------------------------------------------------------

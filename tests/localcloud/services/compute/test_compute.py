@@ -18,12 +18,6 @@ PROJECT = "projects/berth-local"
 NEG = {"networkEndpointType": "SERVERLESS", "cloudRun": {"service": "mlflow"}}
 
 
-@pytest.fixture
-def desk(cloud: Cloud, ask: Ask, clock: VirtualClock) -> Desk:
-    """Makes resources and waits for them."""
-    return Desk(cloud, ask, clock)
-
-
 # -- operations ---------------------------------------------------------------------------
 
 

@@ -7,32 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud.domains.certificates import Authority
-from tests.localcloud.services.compute.load_balancers import COMPUTE, ROOT, Desk, rule
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from localcloud.clock import VirtualClock
-    from localcloud.cloud import Cloud
-    from tests.localcloud.conftest import Ask
-
-LAST = 2147483647
-ALL = rule(LAST, "allow", "*")
-NEG = "/regions/europe-west1/networkEndpointGroups"
-BE = {"name": "be", "loadBalancingScheme": "EXTERNAL_MANAGED"}
-GROUP = {"group": f"{ROOT}{NEG}/neg"}
-
-
-@pytest.fixture
-def desk(cloud: Cloud, ask: Ask, clock: VirtualClock) -> Desk:
-    """Makes resources and waits for them."""
-    return Desk(cloud, ask, clock)
-
-
-def _refused(desk: Desk, path: str, body: object) -> tuple[int, str]:
-    answer = desk.ask("POST", f"{COMPUTE}{path}", body)
-    error = answer.json().get("error", {})
-    return answer.status, str(error.get("message", answer.body))
+    from tests.localcloud.services.compute.load_balancers import Desk
 
 
 # -- URL maps, proxies, rules -------------------------------------------------------------
@@ -82,7 +61,7 @@ def test_url_maps_that_cannot_be(desk: Desk, body: dict[str, Any]) -> None:
             ],
         }
 
-    assert _refused(desk, "/global/urlMaps", {"name": "map", **given})[0] in {400, 501}
+    assert desk.refused("/global/urlMaps", {"name": "map", **given})[0] in {400, 501}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +88,7 @@ def test_proxies_that_cannot_be(desk: Desk, fields: dict[str, Any]) -> None:
     body: dict[str, Any] = {"name": "proxy", "urlMap": "global/urlMaps/map"}
     body |= {"sslCertificates": ["global/sslCertificates/sc"], **fields}
 
-    assert _refused(desk, "/global/targetHttpsProxies", body)[0] in {400, 404, 501}
+    assert desk.refused("/global/targetHttpsProxies", body)[0] in {400, 404, 501}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +135,7 @@ def test_forwarding_rules_that_cannot_be(desk: Desk, fields: dict[str, Any]) -> 
         **fields,
     }
 
-    assert _refused(desk, "/global/forwardingRules", wanted)[0] in {400, 404, 501}
+    assert desk.refused("/global/forwardingRules", wanted)[0] in {400, 404, 501}
 
 
 def test_two_rules_cannot_share_address_and_port(desk: Desk) -> None:
@@ -170,7 +149,7 @@ def test_two_rules_cannot_share_address_and_port(desk: Desk) -> None:
         "loadBalancingScheme": "EXTERNAL_MANAGED",
     }
 
-    status, message = _refused(desk, "/global/forwardingRules", body)
+    status, message = desk.refused("/global/forwardingRules", body)
 
     assert status == 400
     assert "in-use" in message
@@ -210,7 +189,7 @@ def test_a_rule_without_address_gets_one(desk: Desk) -> None:
 )
 def test_certificates_that_cannot_be(desk: Desk, body: dict[str, Any]) -> None:
     """Domains that are some, or a chain with its key."""
-    assert _refused(desk, "/global/sslCertificates", {"name": "sc", **body})[0] == 400
+    assert desk.refused("/global/sslCertificates", {"name": "sc", **body})[0] == 400
 
 
 def test_a_certificate_and_a_foreign_key_are_refused(desk: Desk, tmp_path: Path) -> None:
@@ -223,7 +202,7 @@ def test_a_certificate_and_a_foreign_key_are_refused(desk: Desk, tmp_path: Path)
         "privateKey": two.private_key_pem.bytes().decode(),
     }
 
-    assert "do not match" in _refused(desk, "/global/sslCertificates", body)[1]
+    assert "do not match" in desk.refused("/global/sslCertificates", body)[1]
 
 
 def test_a_brought_certificate_shows_all_but_its_key(desk: Desk, tmp_path: Path) -> None:

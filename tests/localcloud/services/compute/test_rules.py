@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.localcloud.services.compute.load_balancers import COMPUTE, ROOT, Desk, rule
-
-if TYPE_CHECKING:
-    from localcloud.clock import VirtualClock
-    from localcloud.cloud import Cloud
-    from tests.localcloud.conftest import Ask
-
-LAST = 2147483647
-ALL = rule(LAST, "allow", "*")
-NEG = "/regions/europe-west1/networkEndpointGroups"
-BE = {"name": "be", "loadBalancingScheme": "EXTERNAL_MANAGED"}
-GROUP = {"group": f"{ROOT}{NEG}/neg"}
-
-
-@pytest.fixture
-def desk(cloud: Cloud, ask: Ask, clock: VirtualClock) -> Desk:
-    """Makes resources and waits for them."""
-    return Desk(cloud, ask, clock)
-
-
-def _refused(desk: Desk, path: str, body: object) -> tuple[int, str]:
-    answer = desk.ask("POST", f"{COMPUTE}{path}", body)
-    error = answer.json().get("error", {})
-    return answer.status, str(error.get("message", answer.body))
-
+from tests.localcloud.services.compute.load_balancers import (
+    ALL,
+    BE,
+    COMPUTE,
+    GROUP,
+    LAST,
+    NEG,
+    ROOT,
+    Desk,
+    rule,
+)
 
 # -- addresses and networks ---------------------------------------------------------------
 
@@ -49,7 +35,7 @@ def _refused(desk: Desk, path: str, body: object) -> tuple[int, str]:
 )
 def test_addresses_that_cannot_be(desk: Desk, body: dict[str, Any]) -> None:
     """Each is refused, with the field or the kind that is not there."""
-    status, _ = _refused(desk, "/global/addresses", {"name": "ip", **body})
+    status, _ = desk.refused("/global/addresses", {"name": "ip", **body})
 
     assert status in {400, 501}
 
@@ -76,7 +62,7 @@ def test_ranges_that_cannot_be(desk: Desk, fields: dict[str, Any]) -> None:
         **fields,
     }
 
-    assert _refused(desk, "/global/addresses", body)[0] in {400, 404}
+    assert desk.refused("/global/addresses", body)[0] in {400, 404}
 
 
 def test_a_range_is_found_beside_the_others(desk: Desk) -> None:
@@ -146,12 +132,12 @@ def test_subnetworks_that_cannot_be(desk: Desk, fields: dict[str, Any]) -> None:
     body = {"name": "s", "network": "global/networks/default", "ipCidrRange": "10.0.0.0/24"}
     body |= fields
 
-    assert _refused(desk, "/regions/europe-west1/subnetworks", body)[0] in {400, 404, 501}
+    assert desk.refused("/regions/europe-west1/subnetworks", body)[0] in {400, 404, 501}
 
 
 def test_a_network_says_how_it_is_made(desk: Desk) -> None:
     """Without the mode it would be a legacy network."""
-    assert _refused(desk, "/global/networks", {"name": "mine"})[0] == 400
+    assert desk.refused("/global/networks", {"name": "mine"})[0] == 400
 
 
 def test_private_access_is_switched(desk: Desk) -> None:
@@ -185,7 +171,7 @@ def test_private_access_is_switched(desk: Desk) -> None:
 )
 def test_groups_that_cannot_be(desk: Desk, body: dict[str, Any]) -> None:
     """Exactly one target, named in exactly one way."""
-    assert _refused(desk, NEG, {"name": "neg", **body})[0] in {400, 501}
+    assert desk.refused(NEG, {"name": "neg", **body})[0] in {400, 501}
 
 
 def test_a_group_never_changes(desk: Desk) -> None:
@@ -225,7 +211,7 @@ def test_backend_services_that_cannot_be(desk: Desk, fields: dict[str, Any]) -> 
         NEG, {"name": "neg", "networkEndpointType": "SERVERLESS", "cloudRun": {"service": "a"}}
     )
 
-    assert _refused(desk, "/global/backendServices", {**BE, **fields})[0] in {400, 501}
+    assert desk.refused("/global/backendServices", {**BE, **fields})[0] in {400, 501}
 
 
 def test_the_policy_is_not_part_of_the_body(desk: Desk) -> None:
@@ -282,7 +268,7 @@ def test_a_client_secret_is_only_shown_as_its_hash(desk: Desk) -> None:
 )
 def test_policies_that_cannot_be(desk: Desk, rules: list[dict[str, Any]]) -> None:
     """Ten ranges to a rule, one rule to a priority, a default rule for all."""
-    answer = _refused(desk, "/global/securityPolicies", {"name": "armor", "rules": rules})
+    answer = desk.refused("/global/securityPolicies", {"name": "armor", "rules": rules})
 
     assert answer[0] in {400, 501}, answer
 
@@ -327,7 +313,7 @@ def test_changes_of_rules_that_cannot_be(desk: Desk, verb: str, body: object) ->
     """A taken priority, an unknown one, and the default rule, which stays."""
     desk.policy("10.0.0.0/8")
 
-    assert _refused(desk, f"/global/securityPolicies/armor/{verb}", body)[0] in {400, 501}
+    assert desk.refused(f"/global/securityPolicies/armor/{verb}", body)[0] in {400, 501}
 
 
 def test_a_policy_is_patched_with_its_fingerprint(desk: Desk) -> None:
