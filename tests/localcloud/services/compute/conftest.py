@@ -1,4 +1,4 @@
-"""A desk at Compute Engine of a local cloud of paper."""
+"""The owner's desk in a project on the virtual clock."""
 
 from __future__ import annotations
 

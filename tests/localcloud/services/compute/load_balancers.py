@@ -28,11 +28,6 @@ APIS = (
     "servicenetworking.googleapis.com",
 )
 BY_ADDRESS = "SRC_IPS_V1"
-LAST = 2147483647
-"""The priority of a security policy's rule for everybody else."""
-NEG = "/regions/europe-west1/networkEndpointGroups"
-BE = {"name": "be", "loadBalancingScheme": "EXTERNAL_MANAGED"}
-GROUP = {"group": f"{ROOT}{NEG}/neg"}
 
 
 class Desk:
@@ -49,15 +44,15 @@ class Desk:
         """Call Compute Engine and give the operation as it ended."""
         return self.done(self.ask("POST", f"{COMPUTE}{path}", body))
 
-    def delete(self, path: str) -> Resource:
-        """Delete something of Compute Engine and give the operation as it ended."""
-        return self.done(self.ask("DELETE", f"{COMPUTE}{path}"))
-
     def refused(self, path: str, body: object) -> tuple[int, str]:
-        """Ask Compute Engine for what it refuses; give the status and its words."""
+        """Call Compute Engine in vain and give the status and the message."""
         answer = self.ask("POST", f"{COMPUTE}{path}", body)
         error = answer.json().get("error", {})
         return answer.status, str(error.get("message", answer.body))
+
+    def delete(self, path: str) -> Resource:
+        """Delete something of Compute Engine and give the operation as it ended."""
+        return self.done(self.ask("DELETE", f"{COMPUTE}{path}"))
 
     def get(self, path: str) -> Resource:
         """Show something of Compute Engine."""
@@ -123,7 +118,7 @@ class Desk:
 
     def policy(self, *ranges: str, name: str = "armor") -> None:
         """Make a security policy that lets some ranges in."""
-        rules = [rule(1000, "allow", *ranges), rule(LAST, "deny(403)", "*")]
+        rules = [rule(1000, "allow", *ranges), rule(2147483647, "deny(403)", "*")]
         self.post("/global/securityPolicies", {"name": name, "rules": rules})
 
     def backend(self, **fields: object) -> None:
@@ -223,9 +218,6 @@ def rule(priority: int, action: str, *ranges: str, **fields: object) -> Resource
     return {"priority": priority, "action": action, "match": match, **fields}
 
 
-ALL = rule(LAST, "allow", "*")
-
-
 def refused(answer: Any) -> tuple[int, str, str]:
     """Give status, reason and message of a refusal in the older style."""
     error = answer.json()["error"]
@@ -233,20 +225,4 @@ def refused(answer: Any) -> tuple[int, str, str]:
     return answer.status, error["errors"][0]["reason"], error["message"]
 
 
-__all__ = [
-    "ALL",
-    "BE",
-    "COMPUTE",
-    "DNS",
-    "GROUP",
-    "HOST",
-    "LAST",
-    "MANAGER",
-    "NEG",
-    "OWNER",
-    "ROOT",
-    "RUN",
-    "Desk",
-    "refused",
-    "rule",
-]
+__all__ = ["COMPUTE", "DNS", "HOST", "MANAGER", "OWNER", "ROOT", "RUN", "Desk", "refused", "rule"]

@@ -6,17 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.localcloud.services.compute.load_balancers import (
-    ALL,
-    BE,
-    COMPUTE,
-    GROUP,
-    LAST,
-    NEG,
-    ROOT,
-    Desk,
-    rule,
-)
+from tests.localcloud.services.compute.load_balancers import COMPUTE, ROOT, Desk, rule
+
+LAST = 2147483647
+ALL = rule(LAST, "allow", "*")
+NEG = "/regions/europe-west1/networkEndpointGroups"
+BE = {"name": "be", "loadBalancingScheme": "EXTERNAL_MANAGED"}
+GROUP = {"group": f"{ROOT}{NEG}/neg"}
 
 # -- addresses and networks ---------------------------------------------------------------
 
