@@ -148,6 +148,7 @@ def test_a_big_artifact_comes_back_in_signed_parts(berth: Berth) -> None:
         ("parts cannot create", True, "mpu/create"),
         ("parts/create", False, "did not answer as MLflow does: 200"),
         ("parts elsewhere", False, "https://stranger.example, not Cloud Storage"),
+        ("parts nowhere", False, "a part would go to ://, not Cloud Storage"),
         ("too few parts", False, "4 parts were asked for, and 3 addresses came"),
         ("parts expired", True, "404"),
         ("parts cannot complete", True, "mpu/complete"),

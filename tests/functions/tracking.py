@@ -142,6 +142,8 @@ class Tracking:
             upload, urls = parts.begin(name, body["num_parts"])
             if "parts elsewhere" in self.faults:
                 urls = [url.replace("storage.googleapis.com", "stranger.example") for url in urls]
+            if "parts nowhere" in self.faults:
+                urls = ["https://[there" for _ in urls]
             if "parts expired" in self.faults:
                 urls = [url.replace(upload, "gone") for url in urls]
             if "too few parts" in self.faults:
