@@ -40,7 +40,9 @@ class Api:
         shown: set[str] = set()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            deployment: dict[str, Any] = self.call("GET", f"/v1/deployments/{name}")
+            deployment: dict[str, Any] | None = self.call("GET", f"/v1/deployments/{name}")
+            if deployment is None:
+                sys.exit(f"nothing is known of {name} any more: the registry was emptied meanwhile")
             if deployment["generation"] != generation:
                 sys.exit(
                     f"somebody else has asked for {name} meanwhile, or for its removal: it is "
@@ -54,7 +56,7 @@ class Api:
             if deployment["state"] in until:
                 return deployment
             time.sleep(POLL_SECONDS)
-        sys.exit(f"{name} is still {deployment['state']} after {PATIENCE_SECONDS} s")
+        sys.exit(f"{name} is still not {' or '.join(sorted(until))} after {PATIENCE_SECONDS} s")
 
     def make(self, request: dict[str, Any]) -> dict[str, Any]:
         """Ask for a deployment and return it once it is READY; stop with the problem if it fails."""

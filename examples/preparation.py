@@ -111,7 +111,8 @@ def _client(client: dict[str, str], project: Project) -> Iterator[Step]:
 def _keep(project: Project, name: str, value: str) -> None:
     parent = f"{SECRETS}/projects/{project.name}/secrets"
     body: dict[str, Any] = {"replication": {"automatic": {}}}
-    if project.call("POST", f"{parent}?secretId={name}", body, fine=(EXISTS,)) is not None:
+    project.call("POST", f"{parent}?secretId={name}", body, fine=(EXISTS,))
+    if not project.answers(f"{parent}/{name}/versions/latest"):
         data = base64.b64encode(value.encode()).decode()
         project.call("POST", f"{parent}/{name}:addVersion", {"payload": {"data": data}})
 

@@ -39,9 +39,13 @@ def _plain(text: str) -> str:
     return text.strip().lower().rstrip(".")
 
 
-def _a_url(text: str) -> str | None:
+def _host_in(text: str) -> str:
     host = re.sub(r"^[a-z]+://", "", text, flags=re.IGNORECASE)
-    host = re.split(r"[/?#]|:\d+(?=/|$)", host)[0]
+    return re.split(r"[/?#]|:\d+(?=/|$)", host)[0]
+
+
+def _a_url(text: str) -> str | None:
+    host = _host_in(text)
     return f"give the name alone, which is {_plain(host)}" if host != text else None
 
 
@@ -129,7 +133,7 @@ MISTAKES: tuple[Callable[[str], str | None], ...] = (
 
 
 def _is_a_host(text: object) -> object:
-    if isinstance(text, str) and text:
+    if isinstance(text, str) and _plain(_host_in(text)):
         words = next(filter(None, (mistake(text) for mistake in MISTAKES)), None)
         if words is not None:
             raise PydanticCustomError(

@@ -1,10 +1,9 @@
 """The registry bucket: what is wanted and what is, one folder per deployment.
 
 The functions write only spec.json, and who has a domain; status.json and the claims are the
-workflow's. Every write
-names the generation of the object that it replaces, so two writers never overwrite each other.
-State, team, URL and generation are kept beside the content as metadata, so that a list needs
-one call and no content.
+workflow's. Every write names the generation of the object that it replaces, so two writers never
+overwrite each other. State, team, URL and generation are kept beside the content as metadata, so
+that a list needs one call and no content.
 """
 
 from __future__ import annotations

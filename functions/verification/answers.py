@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from requests import Response
@@ -41,8 +41,16 @@ def is_refusal_by_iap(answer: Response) -> bool:
 
 def sent_to_sign_in(answer: Response) -> bool:
     """Say whether the caller is sent to Google's sign-in, and nowhere else."""
-    place = urlsplit(answer.headers.get("Location", ""))
+    place = address(answer.headers.get("Location", ""))
     return answer.is_redirect and (place.scheme, place.hostname) == ("https", SIGN_IN)
+
+
+def address(text: str) -> SplitResult:
+    """Return the parts of an address that a server names; all are empty where it is none."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
 
 
 def may_pass(answer: Response) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from functions.door import logs
+from functions.verification.answers import address
 from functions.verification.check import Check, CheckFailedError, failed
 from functions.verification.visitor import Visitor
 
@@ -85,8 +86,7 @@ def _in_signed_parts(member: Visitor, folder: str, content: bytes) -> str:
 
 def _asked(member: Visitor, verb: str, folder: str, **body: Any) -> dict[str, Any]:
     path = f"{_API}/mpu/{verb}/{folder}"
-    answer: dict[str, Any] = member.expect(NAME, "POST", path, json={"path": FILE, **body}).json()
-    return answer
+    return member.ask(NAME, "POST", path, json={"path": FILE, **body})
 
 
 def _urls(made: dict[str, Any], parts: int) -> list[str]:
@@ -96,7 +96,7 @@ def _urls(made: dict[str, Any], parts: int) -> list[str]:
     if len(urls) != parts:
         raise failed(NAME, f"{parts} parts were asked for, and {len(urls)} addresses came")
     for url in urls:
-        place = urlsplit(url)
+        place = address(url)
         host = place.hostname or ""
         if place.scheme != "https" or not (host == _STORAGE or host.endswith(f".{_STORAGE}")):
             raise failed(NAME, f"a part would go to {place.scheme}://{host}, not Cloud Storage")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from functions.door import logs
 from functions.verification import artifacts
 from functions.verification.check import Check, CheckFailedError, failed
+from functions.verification.visitor import json_object
 
 if TYPE_CHECKING:
     from functions.verification.visitor import Visitor
@@ -56,10 +57,10 @@ def _experiment(member: Visitor) -> str:
     name = "run logged"
     made = member.call(name, "POST", f"{_API}/experiments/create", json={"name": EXPERIMENT})
     if made.status_code == HTTPStatus.OK:
-        return str(made.json()["experiment_id"])
-    found = member.expect(
-        name, "GET", f"{_API}/experiments/get-by-name?experiment_name={EXPERIMENT}"
-    ).json()["experiment"]
+        return str(json_object(name, made)["experiment_id"])
+    found = member.ask(name, "GET", f"{_API}/experiments/get-by-name?experiment_name={EXPERIMENT}")[
+        "experiment"
+    ]
     if found["lifecycle_stage"] == "deleted":
         _post(member, name, "experiments/restore", experiment_id=found["experiment_id"])
     return str(found["experiment_id"])
@@ -71,7 +72,7 @@ def _logged(member: Visitor, run_id: str) -> Check:
     _post(
         member, name, "runs/log-metric", run_id=run_id, key=_METRIC, value=value, timestamp=_now()
     )
-    run = member.expect(name, "GET", f"{_API}/runs/get?run_id={run_id}").json()["run"]
+    run = member.ask(name, "GET", f"{_API}/runs/get?run_id={run_id}")["run"]
     found = {metric["key"]: metric["value"] for metric in run["data"].get("metrics", [])}
     if found.get(_METRIC) != value:
         raise failed(name, f"the metric was {value}, and {found.get(_METRIC)} came back")
@@ -90,8 +91,7 @@ def _tidy(member: Visitor, *, run_id: str, experiment: str) -> None:
 
 
 def _post(member: Visitor, check: str, path: str, **body: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = member.expect(check, "POST", f"{_API}/{path}", json=body).json()
-    return answer
+    return member.ask(check, "POST", f"{_API}/{path}", json=body)
 
 
 def _now() -> int:

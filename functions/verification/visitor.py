@@ -78,3 +78,23 @@ class Visitor:
                 retry=may_pass(answer),
             )
         return answer
+
+    def ask(self, check: str, method: str, path: str, **content: Any) -> dict[str, Any]:
+        """Call, and fail the check unless the answer is 200 and a JSON object."""
+        return json_object(check, self.expect(check, method, path, **content))
+
+
+def json_object(check: str, answer: Response) -> dict[str, Any]:
+    """Return the JSON object that the server answers with.
+
+    Raises:
+        CheckFailedError: It answers with something else: a page, by whoever stands before it.
+    """
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        where = answer.url.partition("?")[0]
+        raise failed(check, f"{where} did not answer as MLflow does: {said(answer)}")
+    return found

@@ -86,7 +86,8 @@ class Running:
             connection.request("POST", path, json.dumps(given), headers)
             response = connection.getresponse()
             answer = json.loads(response.read())
-        except OSError as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # It is ending just now, or something else has its port.
             raise DaemonError(f"the local cloud does not answer: {error}") from None
         finally:
             connection.close()

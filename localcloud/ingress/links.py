@@ -183,7 +183,10 @@ class _Link:
 
     async def _onward(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
         """Send a browser that is to sign in to links of the pages it needs."""
-        parts = urlsplit(value.decode("latin-1"))
+        try:
+            parts = urlsplit(value.decode("latin-1"))
+        except ValueError:  # no address, and for the browser to say so
+            return name, value
         if name != b"location" or parts.scheme != "https" or parts.hostname is None:
             return name, value
         link = await asyncio.to_thread(self._elsewhere, parts.hostname)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from localcloud.cloud import Cloud
+    from localcloud.machines.builds.contract import Builder
 
 _DATABASES = "localcloud.machines.databases.cloudsql:CloudSqlDatabases"
 _MADE_BY: dict[str, dict[str, str]] = {
@@ -47,12 +48,13 @@ class Machines:
         self._made["databases"] = part
 
     @property
-    def builder(self) -> Any:
+    def builder(self) -> Builder:
         """What runs builds."""
-        return self._part("builder")
+        part: Builder = self._part("builder")
+        return part
 
     @builder.setter
-    def builder(self, part: Any) -> None:
+    def builder(self, part: Builder) -> None:
         self._made["builder"] = part
 
     @property

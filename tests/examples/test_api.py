@@ -13,24 +13,24 @@ URL = "https://berth-api-1.europe-west1.run.app"
 
 
 class Answers(BaseAdapter):
-    """Gives one answer after the other, whatever is asked."""
+    """Gives one answer after the other, whatever is asked; None is a 404."""
 
-    def __init__(self, *bodies: dict[str, Any]) -> None:
+    def __init__(self, *bodies: dict[str, Any] | None) -> None:
         super().__init__()
         self.bodies = list(bodies)
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]  # the rest is of no interest
         """Answer."""
-        answer = requests.Response()
-        answer.status_code = 202 if request.method == "POST" else 200
-        answer._content = json.dumps(self.bodies.pop(0)).encode()
+        answer, body = requests.Response(), self.bodies.pop(0)
+        answer.status_code = 202 if request.method == "POST" else 200 if body else 404
+        answer._content = json.dumps(body).encode()
         return answer
 
     def close(self) -> None:
         """Hold nothing."""
 
 
-def api(*bodies: dict[str, Any]) -> Api:
+def api(*bodies: dict[str, Any] | None) -> Api:
     """Return an api that gives these answers."""
     made = Api(URL, "token")
     made.session.mount("https://", Answers(*bodies))
@@ -64,3 +64,11 @@ def test_a_removal_that_was_overtaken_is_told() -> None:
 
     with pytest.raises(SystemExit, match="is PROVISIONING in generation 5, not 4"):
         asked.remove("demo")
+
+
+def test_a_deployment_that_nobody_knows_any_more_is_told() -> None:
+    """The local cloud was reset while somebody waited: a sentence, no traceback."""
+    asked = api(seen("PENDING", 3), seen("PROVISIONING", 3), None)
+
+    with pytest.raises(SystemExit, match="nothing is known of demo any more"):
+        asked.make({"name": "demo"})

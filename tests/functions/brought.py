@@ -55,10 +55,11 @@ def secret(berth: Berth, name: str, text: str | None = None) -> None:
         fill(berth, name, text)
 
 
-def fill(berth: Berth, name: str, text: str) -> None:
-    """Put another value into a secret."""
+def fill(berth: Berth, name: str, text: str = "whatever") -> str:
+    """Put another value into a secret, and return the number of the version."""
     payload = {"data": base64.b64encode(text.encode()).decode()}
-    berth.google("POST", f"{secrets(berth)}/{name}:addVersion", {"payload": payload})
+    answer = berth.google("POST", f"{secrets(berth)}/{name}:addVersion", {"payload": payload})
+    return str(json.loads(answer.body)["name"]).rsplit("/", 1)[-1]
 
 
 def value(berth: Berth, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import json
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localcloud.services import appengine, compute, dns, secretmanager
+from tests.functions.brought import CLIENT, fill, secret, secrets
 from tests.functions.waiting import ask, executions, spec, waiting
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ pytestmark = pytest.mark.xdist_group("functions-preflight")
 
 NUMBERS = itertools.count()
 APIS = ("appengine", "compute", "dns", "secretmanager")
-CLIENT = {"id_secret": "client-id", "secret_secret": "client-secret"}
 PROXY: dict[str, Any] = {"access": {"mode": "oauth2_proxy", "oauth_client": CLIENT}}
 ENGINE: dict[str, Any] = {"serving": {"platform": "app_engine"}, "access": {"mode": "iap"}}
 ZONES = "https://dns.googleapis.com/dns/v1/projects/{}/managedZones"
@@ -37,8 +36,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Berth]:
         zone(made, "risk", "risk.example.com.")
         zone(made, "inside", "inside.example.com.", visibility="private")
         for name in CLIENT.values():
-            secret(made, name)
-            fill(made, name)
+            secret(made, name, "whatever")
         yield made
 
 
@@ -59,24 +57,6 @@ def record(berth: Berth, name: str, kind: str, data: str) -> None:
     """Put a record into the zone of risk.example.com."""
     url = f"{ZONES.format(berth.cloud.project)}/risk/rrsets"
     berth.google("POST", url, {"name": name, "type": kind, "ttl": 300, "rrdatas": [data]})
-
-
-def secrets(berth: Berth) -> str:
-    """Return where the secrets of the project are."""
-    return f"https://secretmanager.googleapis.com/v1/projects/{berth.cloud.project}/secrets"
-
-
-def secret(berth: Berth, name: str) -> None:
-    """Make an empty secret."""
-    replication = {"userManaged": {"replicas": [{"location": "europe-west1"}]}}
-    berth.google("POST", f"{secrets(berth)}?secretId={name}", {"replication": replication})
-
-
-def fill(berth: Berth, name: str) -> str:
-    """Make another version of a secret, and return its number."""
-    payload = {"data": base64.b64encode(b"whatever").decode()}
-    answer = berth.google("POST", f"{secrets(berth)}/{name}:addVersion", {"payload": payload})
-    return str(json.loads(answer.body)["name"]).rsplit("/", 1)[-1]
 
 
 def balanced(host: str, zone: str | None = "risk") -> dict[str, Any]:

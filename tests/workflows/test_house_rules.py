@@ -11,7 +11,6 @@ ROOT = Path(__file__).parents[2] / "workflows"
 FILES = sorted(ROOT.rglob("*.yaml"))
 LIBRARY = [path for path in FILES if path.parent.name == "lib"]
 CHANGES = ("http.post", "http.put", "http.patch", "http.delete", "http.request", "googleapis.")
-FUNCTIONS_ONLY = "OIDC"
 
 
 def steps(node: Any) -> Iterator[dict[str, Any]]:

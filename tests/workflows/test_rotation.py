@@ -13,7 +13,6 @@ pytestmark = pytest.mark.slow
 
 IAP: dict[str, Any] = {"access": {"mode": "iap", "oauth_client": CLIENT}}
 SECRETS = "https://secretmanager.googleapis.com/v1/projects/berth-local/secrets"
-DEPLOY = "run.projects.locations.services.patch"
 
 
 def keep(berth: Berth, **more: Any) -> None:

@@ -38,6 +38,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         told = {key: value for key, value in environ.items() if isinstance(value, str)}
+        if environ["PATH_INFO"] == "/broken":
+            start("302 Found", [("location", "https://[there")])
+            return [b""]
         if environ["PATH_INFO"] == "/moved":
             start("302 Found", [("location", f"https://{HOST}/there")])
             return [b""]
@@ -88,6 +91,15 @@ def test_redirects_stay_at_the_link(desk: Desk) -> None:
     link = desk.cloud.ingress.link(f"https://{HOST}")
 
     assert visit(f"{link}/moved").headers["location"] == f"{link}/there"
+
+
+def test_a_redirect_to_what_is_no_address_is_passed_on(desk: Desk) -> None:
+    """What the server says is the server's business; the link makes no fault of its own of it."""
+    link = desk.cloud.ingress.link(f"https://{HOST}")
+
+    answer = visit(f"{link}/broken")
+
+    assert (answer.status_code, answer.headers["location"]) == (302, "https://[there")
 
 
 def test_the_ranges_count_for_the_browser(desk: Desk) -> None:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from localcloud.service import Call
     from localcloud.store import Resource
 
-_OF_SERVICE = "serving.knative.dev/service"
-
 
 def listed(call: Call) -> Resource:
     """List a region's revisions, newest first; a label selector may name their service."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from localcloud.cloud import OWNER
+from tests.localcloud.patience import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,6 @@ APIS = (
     "dns.googleapis.com",
     "servicenetworking.googleapis.com",
 )
-_PATIENCE = 30.0
 BY_ADDRESS = "SRC_IPS_V1"
 
 
@@ -84,10 +83,7 @@ class Desk:
             self._clock.advance(seconds)
             assert done()
             return
-        end = time.monotonic() + _PATIENCE
-        while not done():
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        eventually(done)
 
     def service(self, **fields: object) -> Resource:
         """Put a Cloud Run service that serves into the store; who answers is mounted."""
