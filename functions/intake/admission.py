@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -139,7 +140,9 @@ def _comparable(value: object) -> object:
 
 
 def _shown(value: object) -> str:
-    return str(value)[:200]
+    # A word needs no quotes; whatever has parts is shown as the caller would write it.
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text[:200]
 
 
 def _require_offered(request: DeploymentRequest, platform: Platform) -> None:

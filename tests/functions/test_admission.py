@@ -174,6 +174,18 @@ def test_a_difference_says_what_was_and_what_would_be() -> None:
     assert difference.message == "size is small and would become large"
 
 
+def test_a_difference_is_shown_as_the_caller_would_write_it() -> None:
+    """In JSON, not as Python spells it."""
+    first, second = (
+        DeploymentRequest.model_validate({"name": "demo", "team": "risk", "labels": labels})
+        for labels in ({}, {"cost-center": "4711"})
+    )
+
+    (difference,) = admission.differences(first, second)
+
+    assert difference.message == 'labels is {} and would become {"cost-center": "4711"}'
+
+
 @pytest.mark.parametrize("target", ["plan", "credentials", "verify"])
 @pytest.mark.parametrize("who", ["ana@example.com", "owner@example.com"])
 def test_only_the_workflow_may_call_the_helpers(google: Issuer, target: str, who: str) -> None:
