@@ -1,6 +1,6 @@
 """What a deployment has to do with networks: a private database, and a load balancer in front."""
 
-from ipaddress import ip_network
+from ipaddress import ip_interface, ip_network
 from itertools import pairwise
 from typing import Annotated
 
@@ -37,6 +37,13 @@ def _is_a_range(text: str) -> str:
     try:
         network = ip_network(text)
     except ValueError as error:
+        if (meant := _meant(text)) is not None:
+            raise PydanticCustomError(
+                "range",
+                "{text} names one address and the size of its network; write {network} for the "
+                "network, or {address} for the one address",
+                {"text": text, **meant},
+            ) from error
         raise PydanticCustomError(
             "range",
             "{text} is no range of addresses: {reason}; write it like 203.0.113.0/24",
@@ -50,6 +57,15 @@ def _is_a_range(text: str) -> str:
             {"text": text},
         )
     return str(network)
+
+
+def _meant(text: str) -> dict[str, str] | None:
+    """Return both readings of an address with the length of its network's prefix behind it."""
+    try:
+        interface = ip_interface(text)
+    except ValueError:
+        return None
+    return {"network": str(interface.network), "address": str(ip_network(interface.ip))}
 
 
 def _do_not_overlap(ranges: tuple[str, ...]) -> tuple[str, ...]:

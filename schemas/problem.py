@@ -1,5 +1,6 @@
 """Problem: every refusal and every failure, in the shape of RFC 9457."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -56,6 +57,20 @@ IN_WORDS = {
 
 BOUNDS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
 """How a bound is said, and what pydantic calls it."""
+
+AN_OBJECT, A_LIST, A_NUMBER = "an object", "a list", "a whole number, without quotes"
+TYPES = {
+    "model_type": AN_OBJECT,
+    "model_attributes_type": AN_OBJECT,
+    "dict_type": AN_OBJECT,
+    "tuple_type": A_LIST,
+    "list_type": A_LIST,
+    "string_type": "text in quotes",
+    "int_type": A_NUMBER,
+    "int_from_float": A_NUMBER,
+    "bool_type": "true or false, without quotes",
+}
+"""What a field takes, in JSON's words, by what pydantic calls it when it is something else."""
 
 
 class FieldError(Model):
@@ -231,18 +246,38 @@ def _worded(found: Mapping[str, Any], place: Place) -> tuple[str, tuple[str, ...
         return f"{name} is not a field here; the fields are {', '.join(known)}", known
     if kind == "missing":
         return f"{name} is required", ()
-    if kind == "literal_error":
-        allowed = _choices(context["expected"])
-        return f"{name} must be one of {', '.join(allowed)}", allowed
-    if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        allowed = tags(owner, str(found["loc"][-1]))
-        return f"{name} must be one of {', '.join(allowed)}", allowed
+    if kind == "literal_error" or kind.startswith("union_tag"):
+        return _of_a_choice(found, place)
     if kind == "string_pattern_mismatch":
         pattern = context["pattern"]
         return f"{name} must be {IN_WORDS.get(pattern, f'like {pattern}')}", ()
     if kind in BOUNDS:
         word, bound = BOUNDS[kind]
         return f"{name} must be {word} {context[bound]}", ()
+    if kind in TYPES:
+        return f"{name} must be {TYPES[kind]}{_such_as(place, TYPES[kind])}", ()
     if kind == "json_invalid":
         return f"the body is not JSON: {context['error']}", ()
     return f"{name}: {found['msg']}", ()
+
+
+def _of_a_choice(found: Mapping[str, Any], place: Place) -> tuple[str, tuple[str, ...]]:
+    if found["type"] == "literal_error":
+        allowed, given = _choices(found["ctx"]["expected"]), str(found["input"])
+        if given in allowed:
+            return f'{place.spoken} must be text in quotes: "{given}"', allowed
+    else:
+        allowed = tags(place.owner, str(found["loc"][-1]))
+    return f"{place.spoken} must be one of {', '.join(allowed)}", allowed
+
+
+def _such_as(place: Place, what: str) -> str:
+    """Return an example of what belongs there, where the words alone leave one to guess."""
+    field = (
+        place.owner.model_fields.get(str(place.path[-1])) if place.owner and place.path else None
+    )
+    kinds: dict[str, tuple[type, ...]] = {AN_OBJECT: (dict,), A_LIST: (list,)}
+    examples = (field.examples if field is not None else None) or ()
+    fitting = (one for one in examples if isinstance(one, kinds.get(what, (str,))) and one)
+    example = next(fitting, None)
+    return "" if example is None else f", such as {json.dumps(example)}"

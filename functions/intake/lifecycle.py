@@ -100,26 +100,33 @@ def unwant(known: Known, caller: Caller, *, platform: Platform) -> Known:
 def rehearse(
     asked: DeploymentRequest, caller: Caller, *, platform: Platform, rules: Policy, plan: Plan
 ) -> None:
-    """Look at everything that `want` would look at beyond the registry's own rules.
+    """Look at everything that `want` would look at, and change nothing.
 
     Raises:
-        ProblemError: As `want`, for what the deployment would be built upon.
+        ProblemError: As `want`.
     """
     wish = _Wish(asked, caller, platform, rules, plan)
+    known = deployments.find(asked.name)
+    if known is not None and _reason_to_begin_again(known, wish) is None:
+        return
+    _require_room(wish)
     preflight.check(plan)
     domains.require_free(asked, caller, rules)
     brought.newest(_target(_spec(wish), platform))
 
 
 def _new_spec(wish: _Wish) -> Spec:
-    asked = wish.asked
-    policy.require_room(
-        asked.team, wish.rules, deployments.count_of_team(asked.team, besides=asked.name)
-    )
+    _require_room(wish)
     preflight.check(wish.plan)
-    domains.reserve(asked, wish.caller, wish.rules)
+    domains.reserve(wish.asked, wish.caller, wish.rules)
     spec = _spec(wish)
     return spec.model_copy(update={"brought": brought.newest(_target(spec, wish.platform))})
+
+
+def _require_room(wish: _Wish) -> None:
+    team = wish.asked.team
+    count = deployments.count_of_team(team, besides=wish.asked.name)
+    policy.require_room(team, wish.rules, count)
 
 
 def _spec(wish: _Wish) -> Spec:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from functions.cloud import clients
 from functions.door import logs, problems
+from schemas.clashes import iap_place
+from schemas.problem import FieldError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from planner.target import Target
     from schemas.access import OAuthClient
@@ -29,6 +31,15 @@ _VALUE = re.compile(r"[!-~]+")
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*\.apps\.googleusercontent\.com")
 
 
+class UnusableError(Exception):
+    """A secret that cannot be used: what was found, and the command that helps."""
+
+    def __init__(self, found: str, command: str) -> None:
+        super().__init__(found)
+        self.found = found
+        self.command = command
+
+
 def newest(target: Target) -> dict[str, str]:
     """Return the newest version of each secret that a deployment is brought, by the secret's name.
 
@@ -36,31 +47,56 @@ def newest(target: Target) -> dict[str, str]:
     when nothing is brought, and when it cannot be seen, which the account that reads them says better.
 
     Raises:
-        ProblemError: 400 that says which of them is not there, and the command that helps.
+        ProblemError: 400 that says what of them is not there, and the command that helps.
     """
     from google.auth.exceptions import GoogleAuthError
     from googleapiclient.errors import HttpError
 
-    if target.oauth_client is None:
+    client = target.oauth_client
+    if client is None:
         return {}
-    found = {}
+    found, refused = {}, []
     try:
         api = clients.discovered("secretmanager", "v1").projects().secrets().versions()
-        for secret in (target.oauth_client.id_secret, target.oauth_client.secret_secret):
-            name = f"projects/{target.project}/secrets/{secret}/versions/latest"
-            version = api.get(name=name).execute()
-            if version["state"] != "ENABLED":
-                raise _problem(*_switched_off(target, secret))
-            found[secret] = str(version["name"]).rsplit("/", 1)[-1]
+        for half, secret in (
+            ("id_secret", client.id_secret),
+            ("secret_secret", client.secret_secret),
+        ):
+            try:
+                found[secret] = _newest(api, target, secret)
+            except UnusableError as error:
+                place = f"{iap_place(target.request)}/oauth_client/{half}"
+                refused.append((place, error))
     except HttpError as error:
-        if error.status_code == HTTPStatus.NOT_FOUND:
-            raise _problem(*_absent(target, secret)) from None
         logs.write("WARNING", "could not see brought secrets", cause=str(error.reason)[:500])
         return {}
     except (GoogleAuthError, ConnectionError) as error:
         logs.write("WARNING", "could not see brought secrets", cause=str(error)[:500])
         return {}
+    if refused:
+        raise _problem(
+            [error for _, error in refused],
+            [FieldError(pointer=place, message=error.found) for place, error in refused],
+            # Whether it may read them is not seen from here, and would be the next thing to fail.
+            also=f"let {target.platform.accounts.credentials} read both secrets "
+            "(roles/secretmanager.secretAccessor), ",
+        )
     return found
+
+
+def _newest(api: Any, target: Target, secret: str) -> str:
+    from googleapiclient.errors import HttpError
+
+    name = f"projects/{target.project}/secrets/{secret}/versions/latest"
+    try:
+        version = api.get(name=name).execute()
+    except HttpError as error:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            raise _absent(target, secret) from None
+        raise
+    if version["state"] != "ENABLED":
+        raise _switched_off(target, secret)
+    return str(version["name"]).rsplit("/", 1)[-1]
 
 
 def oauth_client(api: Any, target: Target, client: OAuthClient) -> tuple[str, str]:
@@ -74,14 +110,26 @@ def oauth_client(api: Any, target: Target, client: OAuthClient) -> tuple[str, st
     Raises:
         ProblemError: 400 that says which of them cannot be used, and the command that helps.
     """
-    client_id = _value(api, target, client.id_secret)
-    if not _ID.fullmatch(client_id):
-        raise _problem(
-            f"the secret {client.id_secret} does not hold the id of an OAuth client, which ends in "
-            ".apps.googleusercontent.com",
-            _fill(target, client.id_secret),
+    values, refused = [], []
+    for read, secret in ((_id, client.id_secret), (_value, client.secret_secret)):
+        try:
+            values.append(read(api, target, secret))
+        except UnusableError as error:
+            refused.append(error)
+    if refused:
+        raise _problem(refused)
+    return values[0], values[1]
+
+
+def _id(api: Any, target: Target, secret: str) -> str:
+    value = _value(api, target, secret)
+    if not _ID.fullmatch(value):
+        found = (
+            f"the secret {secret} does not hold the id of an OAuth client, which ends in "
+            ".apps.googleusercontent.com"
         )
-    return client_id, _value(api, target, client.secret_secret)
+        raise UnusableError(found, _fill(target, secret))
+    return value
 
 
 def _value(api: Any, target: Target, secret: str) -> str:
@@ -97,13 +145,13 @@ def _value(api: Any, target: Target, secret: str) -> str:
         if words is None:
             raise
         # Without Google's words: they would look like a binding of ours that has to spread.
-        raise _problem(*words(target, secret)) from None
+        raise words(target, secret) from None
     # A file's last newline is nobody's secret.
     value = base64.b64decode(answer["payload"]["data"]).decode(errors="replace").rstrip("\r\n")
     if not value.strip():
-        raise _problem(f"the secret {secret} is empty", _fill(target, secret))
+        raise UnusableError(f"the secret {secret} is empty", _fill(target, secret))
     if not _VALUE.fullmatch(value):
-        raise _problem(
+        raise UnusableError(
             f"the secret {secret} holds more than one word of printable characters, so it is not "
             "the id or the secret of an OAuth client",
             _fill(target, secret),
@@ -111,7 +159,7 @@ def _value(api: Any, target: Target, secret: str) -> str:
     return value
 
 
-def _unreadable(target: Target, secret: str) -> tuple[str, str]:
+def _unreadable(target: Target, secret: str) -> UnusableError:
     reader = target.platform.accounts.credentials
     command = (
         f"gcloud secrets add-iam-policy-binding {secret} --project={target.project} "
@@ -121,36 +169,46 @@ def _unreadable(target: Target, secret: str) -> tuple[str, str]:
         f"the account {reader} may not read the secret {secret}, or there is none of that name "
         "(then make it first, or correct the name in oauth_client)"
     )
-    return found, command
+    return UnusableError(found, command)
 
 
-def _absent(target: Target, secret: str) -> tuple[str, str]:
+def _absent(target: Target, secret: str) -> UnusableError:
     command = (
         f"gcloud secrets create {secret} --project={target.project} "
         f"--replication-policy=user-managed --locations={target.region} --data-file=FILE"
     )
-    return f"there is no secret {secret} with a value in project {target.project}", command
+    found = (
+        f"there is no secret {secret} with a value in project {target.project} (if it is there, but "
+        f"empty: {_fill(target, secret)})"
+    )
+    return UnusableError(found, command)
 
 
-def _switched_off(target: Target, secret: str) -> tuple[str, str]:
-    return f"the newest version of the secret {secret} is switched off", _fill(target, secret)
+def _switched_off(target: Target, secret: str) -> UnusableError:
+    found = f"the newest version of the secret {secret} is switched off"
+    return UnusableError(found, _fill(target, secret))
 
 
 def _fill(target: Target, secret: str) -> str:
     return f"gcloud secrets versions add {secret} --project={target.project} --data-file=FILE"
 
 
-_WORDS: dict[int, Callable[[Target, str], tuple[str, str]]] = {
+_WORDS: dict[int, Callable[[Target, str], UnusableError]] = {
     HTTPStatus.BAD_REQUEST: _switched_off,
     HTTPStatus.FORBIDDEN: _unreadable,
     HTTPStatus.NOT_FOUND: _absent,
 }
 
 
-def _problem(found: str, command: str) -> problems.ProblemError:
+def _problem(
+    refused: list[UnusableError], errors: Sequence[FieldError] = (), *, also: str = ""
+) -> problems.ProblemError:
+    found = " · ".join(one.found for one in refused)
+    command = " && ".join(one.command for one in refused)
     return problems.make(
         "brought-secret",
         f"{found}; what helps: `{command}`",
-        remedy="Run the command, then send the same request again.",
+        remedy=f"Run the command, {also}then send the same request again.",
+        errors=errors,
         resumable=True,
     )

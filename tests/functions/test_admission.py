@@ -10,28 +10,9 @@ from functions.door import problems
 from functions.intake import admission
 from functions.records import platform
 from schemas.deployment import DeploymentRequest
-from schemas.plan import Plan
 from tests.functions.conftest import Ask, Issuer, make_platform, serve
 
 pytestmark = pytest.mark.usefixtures("installed")
-
-
-def test_a_name_and_a_team_are_enough(ask: Ask) -> None:
-    """The plan shows every part, with the one who asked among those who may enter."""
-    answer = ask({"name": "demo", "team": "risk"})
-
-    assert answer.status_code == 200, answer.json
-    plan = Plan.model_validate(answer.json)
-    assert [part.part for part in plan.parts] == [
-        "identity",
-        "image",
-        "backend_store",
-        "artifact_root",
-        "schema",
-        "tracking_server",
-        "access",
-    ]
-    assert "user:ana@example.com" in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,19 @@ def test_a_client_that_cannot_be_read_is_found_out_early(berth: Berth, status: i
     assert "what helps: `gcloud secrets " in answer.json()["detail"]
 
 
+def test_both_secrets_that_cannot_be_read_are_named(berth: Berth) -> None:
+    """One command for both: the second is not found out about only when the first is mended."""
+    name = guarded(berth, oauth_client=CLIENT)
+    berth.cloud.fail(READ, 403, message="no")
+    berth.cloud.fail(READ, 403, message="no")
+
+    said = ask(berth, name, "oauth_client").json()["detail"]
+
+    command = said.split("what helps: `")[1]
+    assert "add-iam-policy-binding client-id " in command
+    assert " && gcloud secrets add-iam-policy-binding client-secret " in command
+
+
 @pytest.mark.parametrize("credential", ["proxy_config", "iap_settings"])
 def test_the_version_on_record_is_used_whatever_is_newer(berth: Berth, credential: str) -> None:
     """An attempt is of one piece; what is newer is taken up by the same request again."""

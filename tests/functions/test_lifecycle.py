@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from schemas.plan import Plan
 from tests.functions.waiting import ask, executions, spec, waiting
 
 if TYPE_CHECKING:
@@ -60,6 +61,47 @@ def test_a_rehearsal_makes_nothing(berth: Berth) -> None:
     assert berth.api("GET", "/v1/deployments/never").status_code == 404
     writes = [call for call in list(berth.cloud.calls)[before:] if "insert" in call.method]
     assert writes == []
+
+
+def test_a_name_and_a_team_are_enough(berth: Berth) -> None:
+    """The plan shows every part, with the one who asked among those who may enter."""
+    body = {"name": "smallest", "team": "risk"}
+    answer = berth.api("POST", "/v1/deployments?validate_only=true", body)
+
+    assert answer.status_code == 200, answer.text
+    plan = Plan.model_validate(answer.json())
+    assert [part.part for part in plan.parts] == [
+        "identity",
+        "image",
+        "backend_store",
+        "artifact_root",
+        "schema",
+        "tracking_server",
+        "access",
+    ]
+    assert "user:ana@example.com" in answer.text
+
+
+def test_a_rehearsal_is_refused_as_the_request_would_be(berth: Berth) -> None:
+    """What exists with other content, belongs to others or is one too many is not planned."""
+    small = {"team": "fraud", "region": "us-central1", "placement": "dedicated"}
+    body = {"name": "rehearsed", "team": "risk"}
+    assert ask(berth, "rehearsed").status_code == 202
+    assert berth.api("POST", "/v1/deployments", {"name": "only", **small}).status_code == 202
+
+    for wish, status in (
+        ({**body, "size": "large"}, 409),
+        ({**body, "team": "ghosts"}, 409),
+        ({**small, "name": "more"}, 403),
+        (body, 202),
+    ):
+        real, rehearsal = (
+            berth.api("POST", f"/v1/deployments{query}", wish, who="owner@example.com")
+            for query in ("", "?validate_only=true")
+        )
+        assert real.status_code == status
+        assert rehearsal.status_code == (200 if status == 202 else status)
+        assert status == 202 or rehearsal.json() == real.json()
 
 
 def test_twenty_at_once_make_one(berth: Berth) -> None:

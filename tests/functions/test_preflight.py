@@ -206,6 +206,36 @@ def test_a_brought_secret_that_is_not_there_is_refused_with_the_command(
     assert berth.api("GET", f"/v1/deployments/{name}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("access", "place"),
+    [
+        ({"mode": "oauth2_proxy"}, "/access/oauth_client"),
+        ({"mode": "iap"}, "/access/oauth_client"),
+        ({"mode": "basic_auth", "iap": {}}, "/access/iap/oauth_client"),
+    ],
+)
+def test_all_that_is_wrong_with_a_brought_client_is_said_at_once(
+    berth: Berth, access: dict[str, Any], place: str
+) -> None:
+    """Both secrets, where each is asked for, and who has to be let in: nobody is sent back twice."""
+    name = fresh()
+    secret(berth, f"{name}-id")
+    client = {"id_secret": f"{name}-id", "secret_secret": "nowhere"}
+    inner = {"iap": {"oauth_client": client}} if "iap" in access else {"oauth_client": client}
+
+    problem = ask(berth, name, access={**access, **inner}).json()
+
+    assert problem["type"].endswith(":brought-secret")
+    assert [error["pointer"] for error in problem["errors"]] == [
+        f"{place}/id_secret",
+        f"{place}/secret_secret",
+    ]
+    assert f"gcloud secrets versions add {name}-id " in problem["detail"]
+    assert "gcloud secrets create nowhere " in problem["detail"]
+    assert "roles/secretmanager.secretAccessor" in problem["remedy"]
+    assert f"berth-credentials@{berth.cloud.project}.iam" in problem["remedy"]
+
+
 def test_a_version_that_is_switched_off_is_refused(berth: Berth) -> None:
     """The newest one counts, whatever older ones there are."""
     secret(berth, "off")

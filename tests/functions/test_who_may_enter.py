@@ -1,13 +1,38 @@
 """Who could enter what is asked for: a server for nobody is refused, one for others is noted."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.records import platform
-from tests.functions.conftest import Ask, make_policy
+from tests.functions.conftest import make_policy
+from tests.functions.waiting import waiting
 
-pytestmark = pytest.mark.usefixtures("installed")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from requests import Response
+
+    Ask = Callable[..., Response]
+
+# One process for all of them: they share a local cloud.
+pytestmark = pytest.mark.xdist_group("functions-who-may-enter")
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Somebody who asks for plans, of an api that has no deployments yet."""
+    members = ["user:ana@example.com", "user:o'brien@example.com"]
+    with waiting(tmp_path_factory.mktemp("berth")) as berth:
+        berth.put("policy.yaml", make_policy(teams={"risk": {"members": members}}).document())
+
+        def post(body: object, *, who: str = "ana@example.com") -> Response:
+            path = "/v1/deployments?validate_only=true"
+            answer: Response = berth.api("POST", path, body, who=who)
+            return answer
+
+        yield post
 
 
 @pytest.mark.parametrize("place", ["/access", "/access/iap"])
@@ -19,8 +44,8 @@ def test_a_limit_that_keeps_everybody_out_is_refused(ask: Ask, place: str) -> No
 
     answer = ask({"name": "demo", "team": "risk", "access": access})
 
-    assert answer.status_code == 400, answer.json
-    (error,) = answer.json["errors"]
+    assert answer.status_code == 400, answer.text
+    (error,) = answer.json()["errors"]
     assert error["pointer"] == f"{place}/allowed_domains"
     assert (
         "user:ana@example.com is of no domain in allowed_domains; name members" in error["message"]
@@ -37,9 +62,9 @@ def test_who_is_kept_out_for_others_is_told_so(ask: Ask) -> None:
 
     answer = ask({"name": "demo", "team": "risk", "access": access})
 
-    assert answer.status_code == 200, answer.json
-    assert "ana@example.com, who asked, cannot enter" in answer.json["notes"][0]
-    assert "user:ana@example.com may pass" not in answer.get_data(as_text=True)
+    assert answer.status_code == 200, answer.text
+    assert "ana@example.com, who asked, cannot enter" in answer.json()["notes"][0]
+    assert "user:ana@example.com may pass" not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -57,21 +82,18 @@ def test_a_limit_that_lets_somebody_in_is_no_mistake(ask: Ask, access: dict[str,
 
 def test_a_plain_plan_has_nothing_to_note(ask: Ask) -> None:
     """Notes are for what is out of the ordinary."""
-    assert ask({"name": "demo", "team": "risk"}).json["notes"] == []
+    assert ask({"name": "demo", "team": "risk"}).json()["notes"] == []
 
 
 def test_an_apostrophe_is_part_of_an_address(ask: Ask) -> None:
     """Google Workspace gives such addresses, to policies and to people."""
-    rules = make_policy(teams={"risk": {"members": ["user:o'brien@example.com"]}})
-    platform.keep("policy.yaml", rules, seconds=60)
-
     answer = ask(
         {"name": "demo", "team": "risk", "access": {"mode": "iam", "members": ["user:d'a@x.de"]}},
         who="o'brien@example.com",
     )
 
     assert answer.status_code == 200, answer.text
-    (policy,) = [part for part in answer.json["parts"] if part["part"] == "access"]
+    (policy,) = [part for part in answer.json()["parts"] if part["part"] == "access"]
     members = {step["member"] for step in policy["steps"]}
     assert {"user:o'brien@example.com", "user:d'a@x.de"} <= members
 
@@ -89,4 +111,4 @@ def test_an_audience_that_the_proxy_could_not_read_is_refused(ask: Ask) -> None:
         answer = ask({"name": "demo", "team": "risk", "access": access})
 
         assert answer.status_code == 400, audience
-        assert answer.json["errors"][0]["pointer"] == "/access/extra_issuers/0"
+        assert answer.json()["errors"][0]["pointer"] == "/access/extra_issuers/0"

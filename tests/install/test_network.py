@@ -109,7 +109,7 @@ def test_a_network_that_is_not_there_is_refused(
         (("--subnetwork", "default"), "--subnetwork needs --network"),
         (("--network", "Default"), "is no name"),
         (("--network", "-x"), "expected one argument"),
-        (("--verify-range", "203.0.113.7/24"), "host bits"),
+        (("--verify-range", "203.0.113.7/24"), "write 203.0.113.0/24"),
         (("--verify-range", "0.0.0.0/0"), "wider than /8"),
         (("--verify-range", "office"), "no range of addresses"),
     ],
