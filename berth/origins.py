@@ -9,10 +9,13 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 def origin(url: str) -> str:
     """Return ``scheme://host[:port]``, written one way; empty for what is no address of a host."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
     if not parts.hostname:
         return ""
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = parts.port
     shown = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
     return f"{parts.scheme}://{host}{shown}"

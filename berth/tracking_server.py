@@ -77,9 +77,13 @@ def _signs_in(answer: requests.Response) -> bool:
     """Tell whether an answer leads to a sign-in page."""
     if not answer.is_redirect:
         return False
-    where = urlsplit(answer.headers["location"])
-    guarded = IAP_HEADER in answer.headers or where.hostname == "accounts.google.com"
-    return guarded or where.path.startswith("/oauth2/")
+    if IAP_HEADER in answer.headers:
+        return True
+    try:
+        where = urlsplit(answer.headers["location"])
+    except ValueError:
+        return False
+    return where.hostname == "accounts.google.com" or where.path.startswith("/oauth2/")
 
 
 def _mlflows(answer: requests.Response) -> bool:

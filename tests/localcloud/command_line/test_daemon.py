@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ import pytest
 
 from localcloud.__main__ import main
 from localcloud.cloud import Cloud
-from localcloud.command_line.daemon import EXPORTED, DaemonError, Running
+from localcloud.command_line.daemon import EXPORTED
 from tests.localcloud.patience import eventually, gone
 
 if TYPE_CHECKING:
@@ -241,34 +240,6 @@ def test_questions_need_a_daemon(
     """The error says how to start it."""
     assert main([*command, "--state", str(tmp_path)]) == 1
     assert "localcloud up" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"",
-        b"what\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n<>",
-    ],
-)
-def test_half_an_answer_is_said_to_be_none(said: bytes) -> None:
-    """A daemon that ends meanwhile, or another program on its port: one sentence, no traceback."""
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as other:
-
-        def answer() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(said)
-
-        port = server.getsockname()[1]
-        running = Running(1, port, port, port, "p", "1", "europe-west1", "key")
-        done = other.submit(answer)
-
-        with pytest.raises(DaemonError, match="the local cloud does not answer"):
-            running.ask("/calls")
-        done.result()
 
 
 def test_down_without_up_is_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
