@@ -7,10 +7,10 @@ its REST transport the ``google.api.http`` rules. Nothing is imported before the
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from google.cloud.location import locations_pb2
@@ -30,6 +30,7 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SHAPE = re.compile(r"[A-Za-z*]+(/[A-Za-z*]+)*")
 _PLACEHOLDER = re.compile(r"\{\+?(\w+)\}")
 _MOST_KEPT = 1000
+_IMPORTING = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ class Rpc:
 def _folder(protos: Protos, service: str) -> dict[str, Rpc]:
     """Read one gRPC service's transports: by RPC, its message classes and rules."""
     place = f"{protos.module}.services.{_WORDS.sub('_', service).lower()}.transports"
-    if find_spec(protos.module) is None or find_spec(place) is None:
+    grpc = library(f"{place}.grpc")
+    if grpc is None:
         return {}
-    grpc = import_module(f"{place}.grpc")
     transport = next(kind for name, kind in vars(grpc).items() if name.endswith("GrpcTransport"))
-    rest = import_module(f"{place}.rest_base") if find_spec(f"{place}.rest_base") else None
+    rest = library(f"{place}.rest_base")
     rules = _rest_rules(rest) if rest is not None else {}
     bare = object.__new__(transport)
     bare._stubs = {}
@@ -90,6 +91,21 @@ def _folder(protos: Protos, service: str) -> dict[str, Rpc]:
         if request is not None:
             found[rpc] = Rpc(request, response, rules.get(rpc, ()))
     return found
+
+
+def library(name: str) -> Any:
+    """Import a module of one of Google's client libraries; None when it is not there.
+
+    One at a time: the modules of a library import each other in circles, and of two threads that
+    begin such a circle in different places Python lets one go on with half a module.
+    """
+    with _IMPORTING:
+        try:
+            return import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            return None
 
 
 _OWN = frozenset({"grpc_channel", "operations_client", "kind", "host"})
@@ -179,9 +195,9 @@ def _shared(protos: Protos, document: Document, path: str) -> Rpc | None:
         for method in document.methods.values()
         if method.id.endswith(ending) and set(_PLACEHOLDER.findall(method.path)) <= fields
     )
-    if ending.startswith(".operations") and find_spec(protos.module) is not None:
+    if ending.startswith(".operations"):
         # an operation holds messages of the API, which must be known to be written
-        import_module(f"{protos.module}.types")
+        library(f"{protos.module}.types")
     return Rpc(request, response, rules) if rules else None
 
 

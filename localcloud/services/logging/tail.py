@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import re
 import threading
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
 
+from localcloud.documents.protos import library
 from localcloud.doors.streaming import StreamMethod, admitted
 from localcloud.errors import invalid
 from localcloud.services.logging.query import query
@@ -96,7 +96,7 @@ def _open(cloud: Cloud, first: Any, headers: dict[str, str]) -> Callable[[Resour
 
 def _response(entry: Resource) -> Any:
     # a third of a second to import, which every start would take and few programs ever need
-    types = importlib.import_module("google.cloud.logging_v2.types")
+    types = library("google.cloud.logging_v2.types")
     response = types.TailLogEntriesResponse.pb()()
     json_format.ParseDict(entry, response.entries.add(), ignore_unknown_fields=True)
     return response
