@@ -32,7 +32,7 @@ def read_policy(berth: Installation, on: str) -> Any:
 
 
 def write_policy(berth: Installation, on: str, policy: Any) -> None:
-    """Write it, whatever has changed in between: nothing else runs here."""
+    """Write it, whatever has changed since it was read a moment ago."""
     policy = {key: value for key, value in policy.items() if key != "etag"}
     if on == "registry":
         berth.google(REGISTRY, "PUT", json=policy)
@@ -53,7 +53,19 @@ def without(berth: Installation, account: str, role: str) -> Iterator[None]:
     try:
         yield
     finally:
-        write_policy(berth, right.on, before)
+        # Not the old policy: deployments that have gone since may have been named in it.
+        now_there = read_policy(berth, right.on)
+        write_policy(berth, right.on, given_back(now_there, before, right, names.member(account)))
+
+
+def given_back(policy: Any, before: Any, right: Right, member: str) -> Any:
+    """Return the policy with the member in the bindings of the role that it was in before."""
+    lost = [
+        {**binding, "members": [member]}
+        for binding in before["bindings"]
+        if binding["role"] == right.role and member in binding["members"]
+    ]
+    return {**policy, "bindings": [*policy.get("bindings", []), *lost]}
 
 
 def taken_from(policy: Any, right: Right, member: str) -> Any:
