@@ -64,7 +64,7 @@ class Store:
             self._depth += 1
             try:
                 yield
-            except BaseException:
+            except BaseException:  # whatever it was, half a change must not be kept
                 if outermost and self._db.in_transaction:  # a full disk has rolled it back
                     self._db.execute("rollback")
                 raise

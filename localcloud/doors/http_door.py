@@ -123,7 +123,7 @@ class HttpDoor:
                 spool.feed(message.get("body", b""))
                 more = message.get("more_body", False)
             request.upload = spool.finish()
-        except BaseException:
+        except BaseException:  # whatever it was, nobody asks for the file any more
             spool.discard()
             raise
 

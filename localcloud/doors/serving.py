@@ -59,7 +59,7 @@ class Serving:
         self._cloud.serving = self
         try:
             self._cloud.start()
-        except BaseException:
+        except BaseException:  # whatever it was, the doors that are open already are closed again
             self.__exit__(None, None, None)
             raise
         return self

@@ -96,7 +96,7 @@ class Depot:
             self._depth += 1
             try:
                 yield
-            except BaseException:
+            except BaseException:  # whatever it was, half a change must not be kept
                 self._depth -= 1
                 if self._depth == 0:
                     self._db.execute("ROLLBACK")

@@ -133,7 +133,7 @@ class Engine:
         more = False
         try:
             more = execution.advance()
-        except Exception:
+        except Exception:  # a bug of ours in one execution must not end the turns of all others
             log.exception("an execution could not take its turn")
         with self._lock:
             more = more or execution in self._again
